@@ -1,0 +1,19 @@
+//! # Catalogue
+//!
+//! **What this room is for:** saying what data there is, how far it may be used and on which rung.
+//! **Words:** product, offer, mode, classification, subject column.
+//! **What it never allows:** `CA-1` a catalogue entry for a personal product carries no value of any person.
+//! **Its other floors:** see the rooms-by-floors table in ARCHITECTURE.md.
+
+mod mode;
+mod offer;
+mod product;
+
+pub use mode::Mode;
+pub use offer::{Approval, Offer, OfferId, Terms};
+pub use product::{
+    Bounds, Classification, Column, ColumnKind, ColumnProfile, Identifying, PrivacyPolicy, Product,
+    ProductName,
+};
+
+pub use crate::names::ProductRef;

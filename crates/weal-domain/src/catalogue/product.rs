@@ -1,0 +1,141 @@
+//! A data product: what its owner says about one table.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::compute::Loss;
+use crate::names::{check_short, text_type};
+
+text_type!(
+    /// A product's short name, the table name in SQL: `payroll`.
+    ProductName, "product name", check_short
+);
+
+/// How far the data may travel at all, whatever an offer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Classification {
+    /// No person and no secret in it; may be released as rows to anyone.
+    Open,
+    /// Not about persons, but not for everyone.
+    Internal,
+    /// About persons; rows leave only where an agreement names them.
+    Personal,
+    /// Special categories (health, belief, ...): never above statistics without a named legal basis.
+    Sensitive,
+}
+
+impl Classification {
+    #[must_use]
+    pub fn is_personal(self) -> bool {
+        matches!(self, Classification::Personal | Classification::Sensitive)
+    }
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Classification::Open => "open",
+            Classification::Internal => "internal",
+            Classification::Personal => "personal",
+            Classification::Sensitive => "sensitive",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    Boolean,
+    Integer,
+    /// IEEE double; bounded and scaled to fixed point before it is ever summed privately.
+    Float,
+    Text,
+    Date,
+    Timestamp,
+}
+
+/// How near a column comes to naming a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identifying {
+    /// Names a person by itself: national number, e-mail, record id.
+    Direct,
+    /// Helps to single a person out: birth date, postcode.
+    Quasi,
+    No,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    pub name: String,
+    pub kind: ColumnKind,
+    pub nullable: bool,
+    pub identifying: Identifying,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// What the owner's node measured of one column. It is the owner's own, never in a catalogue of
+/// personal data: a minimum is somebody's value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnProfile {
+    pub column: String,
+    pub nulls: u64,
+    /// Exact up to the limit the engine names, an estimate (within 2 %) above it.
+    pub distinct: u64,
+    pub min: Option<String>,
+    pub max: Option<String>,
+}
+
+/// What the owner fixes about private statistics on a product. An analyst can only tighten it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrivacyPolicy {
+    /// The column whose values are the protected subjects.
+    pub subject: String,
+    /// The most groups of one answer that a single subject may influence (L0).
+    pub groups_per_subject_max: u32,
+    /// The most rows that a subject may count for in one group.
+    pub rows_per_group_max: u32,
+    /// Public lower and upper bounds, per numeric column; values outside are clamped.
+    pub bounds: BTreeMap<String, Bounds>,
+    /// Columns whose possible values are public; groups by these alone are all shown, empty ones too.
+    #[serde(default)]
+    pub public_keys: BTreeMap<String, Vec<String>>,
+    /// No group of fewer subjects than this is shown, whatever the noise says.
+    pub group_size_min: u32,
+    /// What one question costs where it does not ask for less, and the most it may cost.
+    pub question_loss_default: Loss,
+    pub question_loss_max: Loss,
+    /// What all questions of all agreements together may cost the subjects of this product.
+    pub budget: Loss,
+}
+
+/// Inclusive bounds of a numeric column, and how many decimal places are kept when its values are
+/// turned into integers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    pub low: f64,
+    pub high: f64,
+    #[serde(default)]
+    pub decimals: u8,
+}
+
+/// One table and everything its owner says about it. `rows` and `profile` stay with the owner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Product {
+    pub name: ProductName,
+    /// Grows by one at each publication of the same name.
+    pub version: u32,
+    pub title: String,
+    pub description: String,
+    pub keywords: Vec<String>,
+    pub classification: Classification,
+    pub columns: Vec<Column>,
+    pub privacy: Option<PrivacyPolicy>,
+    pub rows: u64,
+    pub size_bytes: u64,
+    pub profile: Vec<ColumnProfile>,
+    pub published_at: Timestamp,
+    pub updated_at: Timestamp,
+}

@@ -1,0 +1,3 @@
+//! # Citizens
+//!
+//! **What this room is for:** the people whose data it is. **Words:** consent, case.

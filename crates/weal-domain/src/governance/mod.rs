@@ -1,0 +1,45 @@
+//! # Governance
+//!
+//! **What this room is for:** the ecosystem's charter, who its members are and whether they stand well.
+//! **Words:** ecosystem, charter, governing body, member.
+//! **What it never allows:** `GO-1` no agreement with a party that is not a member in good standing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::agreements::Purpose;
+use crate::identity::{Did, MemberName};
+
+/// What the members of an ecosystem have agreed to, signed by its governing body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Charter {
+    pub version: u32,
+    pub name: String,
+    pub governing_body: Did,
+    /// Purposes for which data may be shared at all.
+    pub purposes: Vec<Purpose>,
+    pub text: String,
+    pub adopted_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Has asked to join.
+    Applied,
+    Good,
+    Suspended,
+    Left,
+}
+
+/// One line of the members' register.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    pub did: Did,
+    pub name: MemberName,
+    pub title: String,
+    /// The node's public origin, `https://revenue.example`.
+    pub origin: String,
+    pub standing: Standing,
+    pub since: Timestamp,
+}

@@ -1,0 +1,152 @@
+//! Facts, as both the owner and an auditor read them years later: versioned, additive, never renamed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::agreements::{AgreementId, LegalBasis, Purpose, Side};
+use crate::catalogue::{Classification, Mode, OfferId, ProductName};
+use crate::compute::Loss;
+use crate::exchange::UseId;
+use crate::identity::{Did, MemberName, Role};
+
+/// The version this build writes.
+pub const ENTRY_VERSION: u8 = 1;
+
+/// One remembered act.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub v: u8,
+    pub at: Timestamp,
+    pub by: Actor,
+    pub fact: Fact,
+}
+
+/// Who acted: a member, and for acts of a person their role and pseudonym.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub member: Did,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Fact {
+    ProductPublished {
+        product: ProductName,
+        version: u32,
+        classification: Classification,
+        content_sha256: String,
+    },
+    OfferMade {
+        offer: OfferId,
+        product: ProductName,
+        mode: Mode,
+        terms_sha256: String,
+    },
+    OfferWithdrawn {
+        offer: OfferId,
+    },
+    /// A contract negotiation reached `state` (a state of the Dataspace Protocol).
+    NegotiationMoved {
+        negotiation: String,
+        side: Side,
+        peer: Did,
+        state: String,
+        reason: Option<String>,
+    },
+    AgreementMade {
+        agreement: AgreementId,
+        side: Side,
+        peer: Did,
+        product: ProductName,
+        mode: Mode,
+        purpose: Purpose,
+        legal_basis: LegalBasis,
+        policy_sha256: String,
+    },
+    AgreementRevoked {
+        agreement: AgreementId,
+        side: Side,
+        by: Did,
+        reason: String,
+    },
+    /// A transfer process reached `state` (a state of the Dataspace Protocol).
+    TransferMoved {
+        transfer: String,
+        side: Side,
+        agreement: AgreementId,
+        state: String,
+    },
+    /// The owner's half of a use, sealed before its first byte leaves.
+    UseGranted {
+        receipt: Receipt,
+    },
+    /// The asker's half of the same use: the same receipt, byte for byte, and where the owner keeps it.
+    UseReceived {
+        receipt: Receipt,
+        provider_index: u64,
+    },
+    UseRefused {
+        agreement: Option<AgreementId>,
+        peer: Did,
+        mode: Mode,
+        code: String,
+    },
+    /// How a use ended. A stream's size is only known then.
+    UseEnded {
+        use_id: UseId,
+        rows: u64,
+        size_bytes: u64,
+        complete: bool,
+    },
+    BudgetReserved {
+        use_id: UseId,
+        product: ProductName,
+        loss: Loss,
+    },
+    CharterAdopted {
+        version: u32,
+        charter_sha256: String,
+    },
+    MemberAdmitted {
+        member: Did,
+        name: MemberName,
+    },
+    MemberSuspended {
+        member: Did,
+        reason: String,
+    },
+    PersonAdded {
+        person: String,
+        roles: Vec<Role>,
+    },
+    BackupTaken {
+        ledger_size: u64,
+    },
+}
+
+/// What both ledgers keep of a use. Both sides hold the same bytes: the digest of its JSON is the match.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub v: u8,
+    pub use_id: UseId,
+    pub agreement: AgreementId,
+    pub provider: Did,
+    pub consumer: Did,
+    pub product: ProductName,
+    pub mode: Mode,
+    pub purpose: Purpose,
+    pub legal_basis: LegalBasis,
+    /// Pseudonym of the person who asked, made by the consumer's node.
+    pub person: String,
+    /// SHA-256 of the question's text, lower-case hex.
+    pub question_sha256: String,
+    /// SHA-256 of the answer's bytes where it exists before release (statistics), lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_sha256: Option<String>,
+    pub loss: Loss,
+    pub at: Timestamp,
+}

@@ -1,0 +1,23 @@
+//! The rules of Commonweal, pure.
+//!
+//! Nothing here waits, reads a clock, draws a random number or touches the outside: time, chance and
+//! everything stored are arguments. A function of this crate answers with a value or with a
+//! [`Refusal`], and could run in a simulator without a runtime.
+//!
+//! One module is one *room*; the same name stands on every other floor (see ARCHITECTURE.md).
+
+pub mod agreements;
+pub mod catalogue;
+pub mod citizens;
+pub mod compute;
+pub mod exchange;
+pub mod governance;
+pub mod identity;
+pub mod ledger;
+
+mod names;
+mod refusal;
+
+pub use jiff::Timestamp;
+pub use names::InvalidName;
+pub use refusal::{Refusal, RefusalKind};
