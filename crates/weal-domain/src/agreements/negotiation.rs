@@ -1,0 +1,425 @@
+//! The contract negotiation of the Dataspace Protocol 2025-1, both sides (`negotiation.protocol.md`,
+//! the state machine of its section 1.1).
+//!
+//! A negotiation stands in one of the standard's states and nothing between. What is on its way lives
+//! in `awaiting_ack`:
+//! - `AG-1` only the standard's transitions happen;
+//! - `AG-2` a move of our own changes the state when the peer has acknowledged it, not before;
+//! - `AG-3` at most one move of our own awaits an acknowledgement;
+//! - `AG-4` an agreement exists on our side only from AGREED.
+//!
+//! In every state only one side may go on, and either may terminate. So moves of both sides cross only
+//! when one of them terminates, and then the termination stands.
+
+mod rules;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Agreement, AgreementId, LegalBasis, Policy, Purpose, Side};
+use crate::catalogue::{Mode, OfferId, Terms};
+use crate::identity::Did;
+use crate::ledger::Fact;
+use crate::{Refusal, Timestamp};
+
+/// Requests and offers that one negotiation may hold before it must end, so that nobody haggles a
+/// node's disk full.
+pub const PROPOSALS_COUNT_MAX: usize = 32;
+
+/// The states of the standard, no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum NegotiationState {
+    Requested,
+    Offered,
+    Accepted,
+    Agreed,
+    Verified,
+    Finalized,
+    Terminated,
+}
+
+impl NegotiationState {
+    pub const ALL: [Self; 7] = [
+        Self::Requested,
+        Self::Offered,
+        Self::Accepted,
+        Self::Agreed,
+        Self::Verified,
+        Self::Finalized,
+        Self::Terminated,
+    ];
+
+    /// The standard's word for it, as it stands in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "REQUESTED",
+            Self::Offered => "OFFERED",
+            Self::Accepted => "ACCEPTED",
+            Self::Agreed => "AGREED",
+            Self::Verified => "VERIFIED",
+            Self::Finalized => "FINALIZED",
+            Self::Terminated => "TERMINATED",
+        }
+    }
+
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Finalized | Self::Terminated)
+    }
+
+    /// The transition table: where a move of `by` leads from here, if it is allowed at all (`AG-1`).
+    #[must_use]
+    pub fn after(self, by: Side, kind: MoveKind) -> Option<Self> {
+        match (self, by, kind) {
+            (Self::Requested, Side::Provider, MoveKind::Offer) => Some(Self::Offered),
+            (Self::Requested | Self::Accepted, Side::Provider, MoveKind::Agree) => Some(Self::Agreed),
+            (Self::Offered, Side::Consumer, MoveKind::Request) => Some(Self::Requested),
+            (Self::Offered, Side::Consumer, MoveKind::Accept) => Some(Self::Accepted),
+            (Self::Agreed, Side::Consumer, MoveKind::Verify) => Some(Self::Verified),
+            (Self::Verified, Side::Provider, MoveKind::Finalize) => Some(Self::Finalized),
+            (from, _, MoveKind::Terminate) if !from.is_final() => Some(Self::Terminated),
+            _ => None,
+        }
+    }
+
+    /// The side that the negotiation waits for, until it is over.
+    #[must_use]
+    pub fn waits_for(self) -> Option<Side> {
+        match self {
+            Self::Requested | Self::Accepted | Self::Verified => Some(Side::Provider),
+            Self::Offered | Self::Agreed => Some(Side::Consumer),
+            Self::Finalized | Self::Terminated => None,
+        }
+    }
+}
+
+impl std::fmt::Display for NegotiationState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The kinds of message of a negotiation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MoveKind {
+    Request,
+    Offer,
+    Accept,
+    Agree,
+    Verify,
+    Finalize,
+    Terminate,
+}
+
+impl MoveKind {
+    pub const ALL: [Self; 7] = [
+        Self::Request,
+        Self::Offer,
+        Self::Accept,
+        Self::Agree,
+        Self::Verify,
+        Self::Finalize,
+        Self::Terminate,
+    ];
+
+    /// The standard's name of the message, for people who read both.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Request => "ContractRequestMessage",
+            Self::Offer => "ContractOfferMessage",
+            Self::Accept => "ContractNegotiationEventMessage ACCEPTED",
+            Self::Agree => "ContractAgreementMessage",
+            Self::Verify => "ContractAgreementVerificationMessage",
+            Self::Finalize => "ContractNegotiationEventMessage FINALIZED",
+            Self::Terminate => "ContractNegotiationTerminationMessage",
+        }
+    }
+}
+
+/// An offer as it lies on the table: what a request asks for, or what a provider offers back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// The offer of the catalogue that this began with.
+    pub offer: OfferId,
+    /// The dataset's identifier in the protocol: `<provider DID>#<product>`.
+    pub dataset: String,
+    /// The policy exactly as it travelled; the agreement must repeat it.
+    pub policy: Policy,
+    /// `None` of these four where a stranger's node sends an offer without our terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_basis: Option<LegalBasis>,
+}
+
+/// One message of a negotiation, with what it carries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "move")]
+pub enum Move {
+    Request { proposal: Box<Proposal> },
+    Offer { proposal: Box<Proposal> },
+    Accept,
+    Agree { agreement: Box<Agreement> },
+    Verify,
+    Finalize,
+    Terminate { code: String, reason: String },
+}
+
+impl Move {
+    #[must_use]
+    pub fn kind(&self) -> MoveKind {
+        match self {
+            Move::Request { .. } => MoveKind::Request,
+            Move::Offer { .. } => MoveKind::Offer,
+            Move::Accept => MoveKind::Accept,
+            Move::Agree { .. } => MoveKind::Agree,
+            Move::Verify => MoveKind::Verify,
+            Move::Finalize => MoveKind::Finalize,
+            Move::Terminate { .. } => MoveKind::Terminate,
+        }
+    }
+
+    fn reason(&self) -> Option<String> {
+        match self {
+            Move::Terminate { reason, .. } => Some(reason.clone()),
+            _ => None,
+        }
+    }
+
+    /// A repeated agreement is the same agreement whatever side's copy it is compared with.
+    fn same_as(&self, other: &Move) -> bool {
+        match (self, other) {
+            (Move::Agree { agreement: a }, Move::Agree { agreement: b }) => a.id == b.id,
+            _ => self == other,
+        }
+    }
+}
+
+/// An outgoing message: the node sends it until the peer has answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Counts this side's messages of this negotiation from 1. It travels as an extension member, so
+    /// that a node which knows it can tell a repetition from a new message of the same words.
+    pub turn: u32,
+    /// The first message of all; it carries our callback address instead of the peer's pid.
+    pub opening: bool,
+    #[serde(rename = "what")]
+    pub message: Move,
+}
+
+/// A message that has taken effect, for the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    pub by: Side,
+    pub at: Timestamp,
+    #[serde(rename = "what")]
+    pub message: Move,
+}
+
+/// What can happen to a negotiation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A message of the peer, with the process identifier it calls its own. `turn` is its own count of
+    /// messages where it sends one.
+    Received { message: Move, peer_pid: String, turn: Option<u32> },
+    /// This side decides on its next message.
+    Intend(Move),
+    /// The peer has answered our message `turn` with success.
+    Acked { turn: u32, peer_pid: Option<String> },
+    /// The peer has answered our message `turn` with a refusal (4xx): sending it again is useless.
+    Rejected { turn: u32, reason: String },
+    /// The peer cannot be reached with our message `turn`. It stays awaited, and may be sent again.
+    Undelivered { turn: u32, reason: String },
+}
+
+/// What becomes of the agreement by a step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AgreementChange {
+    /// AGREED: keep it, it cannot be used yet.
+    Made(Box<Agreement>),
+    /// FINALIZED: it is in force.
+    InForce(AgreementId),
+    /// TERMINATED after AGREED: it will never be in force.
+    Void(AgreementId),
+}
+
+/// What a decision asks its caller to save, remember and send, all in one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub next: Negotiation,
+    pub remember: Vec<Fact>,
+    pub tell: Vec<Notice>,
+    pub agreement: Option<AgreementChange>,
+}
+
+/// One negotiation as one side keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Negotiation {
+    pub side: Side,
+    pub us: Did,
+    pub peer: Did,
+    /// Our process identifier, an IRI that is never used again.
+    pub own_pid: String,
+    /// The peer's; unknown until it has answered a negotiation that we began.
+    pub peer_pid: Option<String>,
+    /// Where the peer listens: a consumer's callback address, a provider's base address.
+    pub peer_address: String,
+    /// Of a negotiation that we begin: what its first message asks for, and `awaiting_ack` says that the
+    /// peer has not answered yet.
+    pub state: NegotiationState,
+    pub awaiting_ack: Option<Notice>,
+    /// The proposal on the table now.
+    pub proposal: Proposal,
+    pub agreement: Option<AgreementId>,
+    /// What has taken effect, oldest first; the first is the message it began with.
+    pub turns: Vec<Turn>,
+    /// Our messages so far, the peer's so far (by its own count).
+    pub turns_told: u32,
+    pub turns_heard: u32,
+    /// Why our last message did not arrive, in words for a person; cleared by the next step forward.
+    pub trouble: Option<String>,
+    pub began_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What a negotiation begins with, on either side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opening {
+    pub us: Did,
+    pub peer: Did,
+    pub own_pid: String,
+    pub peer_address: String,
+    pub proposal: Proposal,
+}
+
+impl Negotiation {
+    /// The consumer's side begins: a request that awaits its first answer.
+    #[must_use]
+    pub fn request(opening: Opening, now: Timestamp) -> Step {
+        Self::begin(Side::Consumer, opening, now)
+    }
+
+    /// The provider's side begins, with an offer.
+    #[must_use]
+    pub fn offer(opening: Opening, now: Timestamp) -> Step {
+        Self::begin(Side::Provider, opening, now)
+    }
+
+    /// The peer began: its first message is in hand, and answering it is its acknowledgement.
+    #[must_use]
+    pub fn received(
+        side: Side,
+        opening: Opening,
+        peer_pid: String,
+        turn: Option<u32>,
+        now: Timestamp,
+    ) -> Step {
+        let message = first_message(side.other(), &opening.proposal);
+        let mut next = Self::blank(side, side.other(), opening, now);
+        next.peer_pid = Some(peer_pid);
+        next.turns_heard = turn.unwrap_or(0);
+        next.turns.push(Turn { by: side.other(), at: now, message });
+        let remember = vec![next.moved(None)];
+        Step { next, remember, tell: Vec::new(), agreement: None }
+    }
+
+    /// A second arrival of the message that the peer began with: the same answer again, or a refusal
+    /// when its content differs. The caller has found this negotiation by (peer, peer's pid).
+    pub fn reopened(&self, proposal: &Proposal) -> Result<(), Refusal> {
+        let first = self.turns.first().filter(|turn| turn.by == self.side.other());
+        let same = first.is_some_and(|turn| match &turn.message {
+            Move::Request { proposal: p } | Move::Offer { proposal: p } => **p == *proposal,
+            _ => false,
+        });
+        if same {
+            return Ok(());
+        }
+        Err(Refusal::conflict(
+            "negotiation-exists",
+            "A negotiation with this process identifier began before, with another proposal.",
+        )
+        .remedy("Begin again with a fresh process identifier."))
+    }
+
+    #[must_use]
+    pub fn provider_pid(&self) -> Option<&str> {
+        match self.side {
+            Side::Provider => Some(&self.own_pid),
+            Side::Consumer => self.peer_pid.as_deref(),
+        }
+    }
+
+    #[must_use]
+    pub fn consumer_pid(&self) -> Option<&str> {
+        match self.side {
+            Side::Consumer => Some(&self.own_pid),
+            Side::Provider => self.peer_pid.as_deref(),
+        }
+    }
+
+    /// Whether this side is asked to decide something now.
+    #[must_use]
+    pub fn waits_for_us(&self) -> bool {
+        self.awaiting_ack.is_none() && self.state.waits_for() == Some(self.side)
+    }
+
+    /// Decides on an event. The state given stays as it is; the caller saves `Step::next`.
+    pub fn on(&self, event: Event, now: Timestamp) -> Result<Step, Refusal> {
+        match event {
+            Event::Received { message, peer_pid, turn } => self.hear(message, &peer_pid, turn, now),
+            Event::Intend(message) => self.intend(message, now),
+            Event::Acked { turn, peer_pid } => self.acked(turn, peer_pid.as_deref(), now),
+            Event::Rejected { turn, reason } => Ok(self.rejected(turn, reason, now)),
+            Event::Undelivered { turn, reason } => Ok(self.undelivered(turn, reason, now)),
+        }
+    }
+
+    fn begin(side: Side, opening: Opening, now: Timestamp) -> Step {
+        let message = first_message(side, &opening.proposal);
+        let mut next = Self::blank(side, side, opening, now);
+        let notice = Notice { turn: 1, opening: true, message };
+        next.turns_told = 1;
+        next.awaiting_ack = Some(notice.clone());
+        Step { next, remember: Vec::new(), tell: vec![notice], agreement: None }
+    }
+
+    fn blank(side: Side, began_by: Side, opening: Opening, now: Timestamp) -> Self {
+        Self {
+            side,
+            us: opening.us,
+            peer: opening.peer,
+            own_pid: opening.own_pid,
+            peer_pid: None,
+            peer_address: opening.peer_address,
+            state: match began_by {
+                Side::Consumer => NegotiationState::Requested,
+                Side::Provider => NegotiationState::Offered,
+            },
+            awaiting_ack: None,
+            proposal: opening.proposal,
+            agreement: None,
+            turns: Vec::new(),
+            turns_told: 0,
+            turns_heard: 0,
+            trouble: None,
+            began_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// A consumer begins with a request, a provider with an offer.
+fn first_message(began_by: Side, proposal: &Proposal) -> Move {
+    let proposal = Box::new(proposal.clone());
+    match began_by {
+        Side::Consumer => Move::Request { proposal },
+        Side::Provider => Move::Offer { proposal },
+    }
+}
