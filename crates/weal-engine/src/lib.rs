@@ -1,1 +1,20 @@
+//! Everything that touches the rows of a product, and the only floor that knows DataFusion.
 //!
+//! [`Engine`] is the door: it takes a product in (`ingest`), streams the rows that a permit allows
+//! (`rows`), answers private questions (`preview`, `answer`) and runs ordinary SQL over files that are
+//! already ours (`query`). One module is one room; see ARCHITECTURE.md.
+
+pub mod catalogue;
+pub mod compute;
+pub mod exchange;
+
+mod engine;
+mod error;
+mod limits;
+
+pub use catalogue::{Format, Ingested, Proposal};
+pub use compute::{Question, check_filter, read_question};
+pub use engine::{Engine, Source};
+pub use error::{EngineError, Fault};
+pub use exchange::RowStream;
+pub use limits::EngineLimits;

@@ -1,0 +1,48 @@
+//! How much of the machine the engine may take.
+
+use std::path::PathBuf;
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// Limits of one engine. The default suits a small server that also does other work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineLimits {
+    /// Memory of all running questions and extracts together; beyond it they spill to disk.
+    pub memory_bytes_max: u64,
+    /// Where they spill. Created when missing; what an earlier process left there is removed.
+    pub spill_dir: PathBuf,
+    /// Disk that all spills together may take.
+    pub spill_bytes_max: u64,
+    /// The largest input of one publication, after decompression.
+    pub ingest_bytes_max: u64,
+    /// The longest row (a CSV record, a JSON line, the texts of a Parquet row).
+    pub row_bytes_max: u64,
+    /// The most columns of one product.
+    pub columns_max: usize,
+    /// The most rows of one product.
+    pub rows_max: u64,
+    /// The most files of a folder that is published as one product.
+    pub files_max: usize,
+    /// The most groups that one private answer may hold.
+    pub groups_max: usize,
+    /// Threads that one question may keep busy.
+    pub threads: usize,
+}
+
+impl Default for EngineLimits {
+    fn default() -> Self {
+        Self {
+            memory_bytes_max: 512 * MIB,
+            spill_dir: std::env::temp_dir().join("weal-spill"),
+            spill_bytes_max: 16 * GIB,
+            ingest_bytes_max: 256 * GIB,
+            row_bytes_max: MIB,
+            columns_max: 2_000,
+            rows_max: 1 << 32,
+            files_max: 10_000,
+            groups_max: 100_000,
+            threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+        }
+    }
+}
