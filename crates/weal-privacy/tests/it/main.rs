@@ -1,1 +1,3 @@
-//!
+//! Tests of the mathematics of privacy.
+
+mod conversions;
