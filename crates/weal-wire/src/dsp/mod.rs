@@ -1,0 +1,84 @@
+//! Dataspace Protocol 2025-1, plain JSON as its schemas define it.
+//!
+//! Every message of the protocol is a type here that [`crate::parse`] reads and [`crate::print`]
+//! writes. `@context` and `@type` are not fields: they are checked on the way in and added on the way
+//! out, on every nested node too, because a reader of JSON-LD drops what has no type. Members and
+//! contexts that the protocol does not define are ignored, as it asks of plain JSON readers.
+
+mod catalogue;
+mod negotiation;
+mod transfer;
+mod versions;
+
+pub use catalogue::{
+    AccessService, Catalog, CatalogError, CatalogRequestMessage, DataService, Dataset, DatasetRequestMessage,
+    Distribution, NestedCatalog, PublishedProduct,
+};
+pub use negotiation::{
+    ContractAgreementMessage, ContractAgreementVerificationMessage, ContractNegotiation,
+    ContractNegotiationError, ContractNegotiationEventMessage, ContractNegotiationTerminationMessage,
+    ContractOfferMessage, ContractRequestMessage, NegotiationEvent, NegotiationState, Thread,
+};
+pub use transfer::{
+    DataAddress, EndpointProperty, TransferCompletionMessage, TransferError, TransferProcess,
+    TransferRequestMessage, TransferStartMessage, TransferState, TransferSuspensionMessage,
+    TransferTerminationMessage,
+};
+
+pub use versions::{Auth, DidService, DidServiceType, ProtocolVersion, VersionDocument};
+
+use serde_json::{Map, Value, json};
+
+use crate::json::Field;
+use crate::{Node, WireError};
+
+/// The JSON-LD context that every message names.
+pub const CONTEXT: &str = "https://w3id.org/dspace/2025/1/context.jsonld";
+/// The only version of the protocol that this node speaks.
+pub const VERSION: &str = "2025-1";
+
+/// Refuses a document that does not say that it speaks this version.
+pub(crate) fn check_context(node: &Node<'_>) -> Result<(), WireError> {
+    let expected = || node.wrong("@context", format!("an array of strings that contains `{CONTEXT}`"));
+    node.value("@context")?;
+    let contexts = node.array_if("@context", 1).map_err(|_| expected())?.unwrap_or_default();
+    let all_text = contexts.iter().all(Value::is_string);
+    if all_text && contexts.iter().any(|context| context == CONTEXT) { Ok(()) } else { Err(expected()) }
+}
+
+/// The members that every message begins with.
+pub(crate) fn envelope(type_name: &'static str) -> Map<String, Value> {
+    let mut out = Map::new();
+    out.insert("@context".into(), json!([CONTEXT]));
+    out.insert("@type".into(), type_name.into());
+    out
+}
+
+/// Why something ended or failed, as sentences. None at all is left out of the message.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reasons(pub Vec<String>);
+
+impl Reasons {
+    pub fn one(reason: impl Into<String>) -> Self {
+        Self(vec![reason.into()])
+    }
+}
+
+impl Field for Reasons {
+    /// The schemas allow anything as a reason. A text with a language is taken without it, anything
+    /// else as its JSON. Only a CatalogError may give an empty array.
+    fn read(node: &Node<'_>, name: &'static str) -> Result<Self, WireError> {
+        let items_min = usize::from(node.text_if("@type")? != Some("CatalogError"));
+        let items = node.array_if(name, items_min)?.unwrap_or_default();
+        let text = |item: &Value| match (item.as_str(), item.get("@value").and_then(Value::as_str)) {
+            (Some(text), _) | (None, Some(text)) => text.to_owned(),
+            (None, None) => item.to_string(),
+        };
+        Ok(Self(items.iter().map(text).collect()))
+    }
+    fn write(&self, name: &'static str, out: &mut Map<String, Value>) {
+        if !self.0.is_empty() {
+            out.insert(name.into(), self.0.clone().into());
+        }
+    }
+}
