@@ -9,6 +9,7 @@
 //! | [`dsp`] | Dataspace Protocol 2025-1, plain JSON as its schemas define it |
 //! | [`odrl`] | ODRL 2.2, the subset that the Dataspace Protocol models |
 //! | [`problem`] | RFC 9457 problem details, for refusals and faults |
+//! | [`peer`] | what nodes of ours say to each other beyond the protocol |
 //! | [`did`] | the did:web method |
 
 mod error;
@@ -17,6 +18,7 @@ mod json;
 pub mod did;
 pub mod dsp;
 pub mod odrl;
+pub mod peer;
 pub mod problem;
 
 pub use error::WireError;

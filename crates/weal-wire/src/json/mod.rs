@@ -9,6 +9,7 @@ mod strict;
 
 pub(crate) use fields::{Field, Object, Words, message_fields, node_fields, words};
 pub use node::Node;
+pub(crate) use strict::check;
 
 use serde_json::Value;
 
@@ -51,9 +52,14 @@ pub fn print_pretty<M: Message>(message: &M) -> String {
     format!("{:#}", message.to_value())
 }
 
+/// One of our own structures as it is.
+pub(crate) fn plain(ours: &impl serde::Serialize) -> Value {
+    serde_json::to_value(ours).expect("our own structures have text keys and finite numbers")
+}
+
 /// One of our own structures as an object that begins with its version.
 pub(crate) fn versioned(version: u64, ours: &impl serde::Serialize) -> Value {
-    let mut value = serde_json::to_value(ours).expect("our own structures have text keys and finite numbers");
+    let mut value = plain(ours);
     value["v"] = version.into();
     value
 }

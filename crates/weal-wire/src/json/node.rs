@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::WireError;
+use crate::error::excerpt;
 
 /// A JSON object and the path that leads to it.
 #[derive(Debug)]
@@ -79,11 +80,17 @@ impl<'v> Node<'v> {
         WireError::wrong(self.path(name), expected)
     }
 
+    /// Reads the whole object through serde, for messages of our own.
+    pub(crate) fn whole<T: serde::de::DeserializeOwned>(&self) -> Result<T, WireError> {
+        T::deserialize(self.members).map_err(|error| {
+            WireError::wrong("the document", format!("in its form ({})", excerpt(&error.to_string())))
+        })
+    }
+
     /// Reads a member through serde, for structures of our own inside foreign documents.
     pub(crate) fn ours<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, WireError> {
         let value = self.value(name)?;
-        T::deserialize(value).map_err(|error| {
-            self.wrong(name, format!("in its form ({})", crate::error::excerpt(&error.to_string())))
-        })
+        T::deserialize(value)
+            .map_err(|error| self.wrong(name, format!("in its form ({})", excerpt(&error.to_string()))))
     }
 }

@@ -30,6 +30,11 @@ pub(crate) fn value(bytes: &[u8], limit_bytes: usize) -> Result<Value, WireError
     })
 }
 
+/// Checks the limits and the form of a document that is then read by its type.
+pub(crate) fn check(bytes: &[u8], limit_bytes: usize) -> Result<(), WireError> {
+    value(bytes, limit_bytes).map(drop)
+}
+
 /// Measures nesting in one pass without recursion. Brackets inside strings do not count.
 fn check_depth(bytes: &[u8]) -> Result<(), WireError> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
