@@ -1,0 +1,225 @@
+//! The membership credential: the governing body's word that a node belongs to an ecosystem.
+//!
+//! A W3C Verifiable Credential (Data Model 2.0) secured as a JWT (VC-JOSE-COSE section 3.1, media type
+//! `vc+jwt`): the payload is the credential itself. It is checked without asking the governing body;
+//! whether the membership was suspended since is read from the register that `status_id` names.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::did::DidKey;
+use super::jws::{JwsError, Purpose, Unverified, jws_sign};
+use super::keys::NodeKey;
+
+/// The largest credential, in bytes of its compact form. It must fit into a token beside other claims.
+pub const CREDENTIAL_BYTES_MAX: usize = 8 * 1024;
+/// The longest id, name or DID inside, in bytes.
+pub const FIELD_BYTES_MAX: usize = 512;
+/// How far the clocks of the governing body and the reader may differ, in seconds.
+pub const LEEWAY_S: i64 = 30;
+
+const BASE_CONTEXT: &str = "https://www.w3.org/ns/credentials/v2";
+const CREDENTIAL_TYPE: &str = "WealMembershipCredential";
+const STATUS_TYPE: &str = "WealStandingRegister";
+
+/// What the governing body says. Times are seconds since 1970 in UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The credential's own id, an IRI.
+    pub id: String,
+    /// The governing body's DID.
+    pub issuer: String,
+    /// The member's DID.
+    pub subject: String,
+    /// The member's short name in this ecosystem.
+    pub member_name: String,
+    /// The ecosystem's id, an IRI.
+    pub ecosystem: String,
+    pub valid_from_s: i64,
+    /// The first second in which it is no longer valid.
+    pub valid_until_s: i64,
+    /// The entry in the governing body's register that tells whether the membership is suspended.
+    pub status_id: Option<String>,
+}
+
+/// What the reader already knows and the credential must agree with.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    pub issuer: &'a str,
+    pub subject: &'a str,
+    pub ecosystem: &'a str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    #[error("the membership credential is longer than 8192 bytes")]
+    TooLong,
+    #[error("the membership credential is malformed: {0}")]
+    Malformed(&'static str),
+    #[error("the membership credential is signed with an algorithm other than EdDSA")]
+    WrongAlgorithm,
+    #[error("the membership credential is signed with a key its issuer does not publish for assertions")]
+    UnknownKey,
+    #[error("the membership credential's signature does not verify")]
+    BadSignature,
+    #[error("the membership credential is issued by another body than the ecosystem's")]
+    WrongIssuer,
+    #[error("the membership credential belongs to another member")]
+    WrongSubject,
+    #[error("the membership credential is for another ecosystem")]
+    WrongEcosystem,
+    #[error("the membership credential expired {seconds} s ago; ask the governing body for a new one")]
+    Expired { seconds: i64 },
+    #[error("the membership credential is not valid for another {seconds} s")]
+    NotYetValid { seconds: i64 },
+}
+
+impl From<JwsError> for CredentialError {
+    fn from(error: JwsError) -> Self {
+        match error {
+            JwsError::TooLong { .. } => Self::TooLong,
+            JwsError::Malformed(what) => Self::Malformed(what),
+            JwsError::WrongAlgorithm => Self::WrongAlgorithm,
+            JwsError::WrongType => Self::Malformed("it is of another type than vc+jwt"),
+            JwsError::UnknownKey => Self::UnknownKey,
+            JwsError::BadSignature => Self::BadSignature,
+        }
+    }
+}
+
+/// Issues a credential. `kid` is `<issuer>#<fragment>`.
+pub fn issue(membership: &Membership, kid: &str, key: &NodeKey) -> Result<String, CredentialError> {
+    check_shape(membership, kid)?;
+    let payload = to_json(membership)?;
+    let credential = jws_sign(payload.to_string().as_bytes(), "vc+jwt", kid, key);
+    if credential.len() > CREDENTIAL_BYTES_MAX { Err(CredentialError::TooLong) } else { Ok(credential) }
+}
+
+/// What the credential claims. Nothing is verified yet: use it only to find the issuer's keys.
+pub fn peek(credential: &str) -> Result<Membership, CredentialError> {
+    read(credential).map(|(_, membership)| membership)
+}
+
+/// Verifies a credential against the governing body's published `keys`, at `now_s`.
+pub fn verify(
+    credential: &str,
+    keys: &[DidKey],
+    expected: Expected<'_>,
+    now_s: i64,
+) -> Result<Membership, CredentialError> {
+    let (parsed, membership) = read(credential)?;
+    parsed.verify(keys, Purpose::Assertion)?;
+    if membership.issuer != expected.issuer {
+        return Err(CredentialError::WrongIssuer);
+    }
+    if membership.subject != expected.subject {
+        return Err(CredentialError::WrongSubject);
+    }
+    if membership.ecosystem != expected.ecosystem {
+        return Err(CredentialError::WrongEcosystem);
+    }
+    if membership.valid_from_s > now_s.saturating_add(LEEWAY_S) {
+        let seconds = membership.valid_from_s.saturating_sub(now_s);
+        return Err(CredentialError::NotYetValid { seconds });
+    }
+    if membership.valid_until_s.saturating_add(LEEWAY_S) <= now_s {
+        let seconds = now_s.saturating_sub(membership.valid_until_s);
+        return Err(CredentialError::Expired { seconds });
+    }
+    Ok(membership)
+}
+
+fn read(credential: &str) -> Result<(Unverified<'_>, Membership), CredentialError> {
+    let parsed = Unverified::parse(credential, CREDENTIAL_BYTES_MAX)?;
+    parsed.require_type(&["vc+jwt"])?;
+    let payload: Value = serde_json::from_slice(&parsed.payload)
+        .map_err(|_| CredentialError::Malformed("the payload is not JSON"))?;
+    let membership = from_json(&payload)?;
+    check_shape(&membership, &parsed.kid)?;
+    Ok((parsed, membership))
+}
+
+fn check_shape(membership: &Membership, kid: &str) -> Result<(), CredentialError> {
+    if !kid.strip_prefix(membership.issuer.as_str()).is_some_and(|rest| rest.starts_with('#')) {
+        return Err(CredentialError::Malformed("the key is not one of the issuer's"));
+    }
+    if membership.valid_until_s <= membership.valid_from_s {
+        return Err(CredentialError::Malformed("it ends before it begins"));
+    }
+    let Membership { id, issuer, subject, member_name, ecosystem, status_id, .. } = membership;
+    let mut fields = [id, issuer, subject, member_name, ecosystem].into_iter().chain(status_id);
+    if fields.any(|field| field.is_empty() || field.len() > FIELD_BYTES_MAX) {
+        return Err(CredentialError::Malformed("a field does not have 1 to 512 bytes"));
+    }
+    Ok(())
+}
+
+fn to_json(membership: &Membership) -> Result<Value, CredentialError> {
+    let mut credential = json!({
+        "@context": [BASE_CONTEXT, own_context()],
+        "id": membership.id,
+        "type": ["VerifiableCredential", CREDENTIAL_TYPE],
+        "issuer": membership.issuer,
+        "validFrom": time_text(membership.valid_from_s)?,
+        "validUntil": time_text(membership.valid_until_s)?,
+        "credentialSubject": {
+            "id": membership.subject,
+            "memberName": membership.member_name,
+            "ecosystem": membership.ecosystem,
+        },
+    });
+    if let Some(id) = &membership.status_id {
+        credential["credentialStatus"] = json!({ "id": id, "type": STATUS_TYPE });
+    }
+    Ok(credential)
+}
+
+/// Our own terms, in the credential itself: nobody has to fetch a context to read it.
+fn own_context() -> Value {
+    json!({
+        CREDENTIAL_TYPE: "urn:weal:MembershipCredential",
+        STATUS_TYPE: "urn:weal:StandingRegister",
+        "memberName": "urn:weal:memberName",
+        "ecosystem": { "@id": "urn:weal:ecosystem", "@type": "@id" },
+    })
+}
+
+fn from_json(credential: &Value) -> Result<Membership, CredentialError> {
+    let missing = CredentialError::Malformed;
+    let first_context = credential.pointer("/@context/0").and_then(Value::as_str);
+    if first_context != Some(BASE_CONTEXT) {
+        return Err(missing("it is not a credential of data model 2.0"));
+    }
+    let types = credential.get("type").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let has = |wanted: &str| types.iter().any(|kind| kind.as_str() == Some(wanted));
+    if !has("VerifiableCredential") || !has(CREDENTIAL_TYPE) {
+        return Err(missing("it is not a membership credential"));
+    }
+    let text = |pointer: &str| Some(credential.pointer(pointer)?.as_str()?.to_owned());
+    let issuer = text("/issuer").or_else(|| text("/issuer/id")).ok_or(missing("no issuer"))?;
+    let status = credential.get("credentialStatus");
+    if status.is_some_and(|s| s.get("type").and_then(Value::as_str) != Some(STATUS_TYPE)) {
+        return Err(missing("its status is kept in a way this node does not know"));
+    }
+    Ok(Membership {
+        id: text("/id").ok_or(missing("no id"))?,
+        issuer,
+        subject: text("/credentialSubject/id").ok_or(missing("no subject"))?,
+        member_name: text("/credentialSubject/memberName").ok_or(missing("no member name"))?,
+        ecosystem: text("/credentialSubject/ecosystem").ok_or(missing("no ecosystem"))?,
+        valid_from_s: time_seconds(text("/validFrom"))?,
+        valid_until_s: time_seconds(text("/validUntil"))?,
+        status_id: status.map(|_| text("/credentialStatus/id").unwrap_or_default()),
+    })
+}
+
+fn time_text(seconds: i64) -> Result<String, CredentialError> {
+    let at = Timestamp::from_second(seconds).map_err(|_| CredentialError::Malformed("not a time"))?;
+    Ok(at.to_string())
+}
+
+fn time_seconds(text: Option<String>) -> Result<i64, CredentialError> {
+    let text = text.ok_or(CredentialError::Malformed("validFrom or validUntil is not there"))?;
+    let at: Timestamp = text.parse().map_err(|_| CredentialError::Malformed("not a time"))?;
+    Ok(at.as_second())
+}
