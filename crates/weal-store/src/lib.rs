@@ -1,1 +1,41 @@
+//! The only SQL: one file per room, on SQLite (embedded, the default) or PostgreSQL (by URL), with one
+//! set of queries for both.
 //!
+//! An act opens a transaction, calls the rooms' methods on it and commits:
+//!
+//! ```ignore
+//! let mut tx = store.write("agreements.revoke").await?;
+//! tx.put_agreement(&agreement, &policy_sha256).await?;
+//! tx.append(&[entry], &mut entropy, &signer).await?;
+//! tx.commit().await?;
+//! ```
+//!
+//! Writers of one database run one after another, so a rule that reads and then writes needs no lock of
+//! its own. Readers see one moment and never wait. Whatever is stored as JSON carries a version.
+
+mod agreements;
+mod backup;
+mod catalogue;
+mod compute;
+mod error;
+mod exchange;
+mod governance;
+mod identity;
+//mod ledger;
+mod migrate;
+mod open;
+mod outbox;
+mod tx;
+
+pub use agreements::NegotiationEvent;
+pub use catalogue::{PeerFreshness, StoredProduct};
+pub use compute::{Budget, BudgetEvent, BudgetEventKind, Overdrawn, Reservation};
+pub use error::StoreError;
+pub use exchange::{StoredUse, TransferKeys};
+pub use governance::{Application, Membership, SignedRegister};
+pub use identity::{ApiToken, Session, SignInFailures, SignInKey, SignInKind};
+//pub use ledger::{ENTRIES_READ_MAX, SealedEntry, Signer, StoredCheckpoint};
+pub use migrate::SCHEMA_VERSION;
+pub use open::{OpenOptions, Store, sqlite_url};
+pub use outbox::{Job, NewJob};
+pub use tx::Tx;

@@ -1,0 +1,222 @@
+//! Exchange: transfers, their tokens, how often an agreement was used, and the receipts of the uses.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::any::AnyRow;
+use weal_domain::Timestamp;
+use weal_domain::agreements::{AgreementId, Side};
+use weal_domain::exchange::UseId;
+use weal_domain::identity::Did;
+use weal_domain::ledger::Receipt;
+
+use crate::tx::{BindBody, Sql, get, get_body, get_time, get_u64, int, ms, revised, sql};
+use crate::{StoreError, Tx};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// By what a transfer is found again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferKeys<'a> {
+    pub own_pid: &'a str,
+    /// Unknown until the peer has answered.
+    pub peer_pid: Option<&'a str>,
+    pub side: Side,
+    pub peer: &'a Did,
+    pub agreement: &'a AgreementId,
+    /// The protocol's state.
+    pub state: &'a str,
+}
+
+/// A use, as this side's ledger keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredUse {
+    pub side: Side,
+    pub receipt: Receipt,
+    /// Where this node's own ledger has it.
+    pub ledger_index: u64,
+    pub at: Timestamp,
+}
+
+impl Tx {
+    /// Saves a transfer; `revision` as in [`Tx::put_negotiation`].
+    pub async fn put_transfer<T: Serialize>(
+        &mut self,
+        keys: TransferKeys<'_>,
+        transfer: &T,
+        revision: u64,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let query = if revision == 0 {
+            let number = self.next("transfer").await?;
+            let insert = sql("INSERT INTO transfer
+                     (pid, side, peer, agreement, peer_pid, state, updated_ms, v, body, revision, number)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10) ON CONFLICT (pid) DO NOTHING");
+            bind_transfer(insert, keys, transfer, at)?.bind(number)
+        } else {
+            let update =
+                sql("UPDATE transfer SET peer_pid = $5, state = $6, updated_ms = $7, v = $8, body = $9,
+                     revision = revision + 1
+                 WHERE pid = $1 AND side = $2 AND peer = $3 AND agreement = $4 AND revision = $10");
+            bind_transfer(update, keys, transfer, at)?.bind(int(revision, "revision")?)
+        };
+        if self.run(query).await? == 0 {
+            return Err(self.refuse(StoreError::Conflict { what: "the transfer" }));
+        }
+        Ok(revision + 1)
+    }
+
+    /// A transfer by this node's own pid, and its revision.
+    pub async fn transfer<T: DeserializeOwned>(&mut self, pid: &str) -> Result<Option<(T, u64)>, StoreError> {
+        let query = sql("SELECT v, body, revision FROM transfer WHERE pid = $1").bind(pid.to_owned());
+        self.row(query).await?.map(|row| revised(&row, "transfer")).transpose()
+    }
+
+    /// A transfer by the peer's pid: how a repeated first message is known. `side` is this node's.
+    pub async fn transfer_of_peer<T: DeserializeOwned>(
+        &mut self,
+        side: Side,
+        peer: &Did,
+        peer_pid: &str,
+    ) -> Result<Option<(T, u64)>, StoreError> {
+        let query = sql("SELECT v, body, revision FROM transfer
+             WHERE peer = $1 AND peer_pid = $2 AND side = $3")
+        .bind(peer.to_string())
+        .bind(peer_pid.to_owned())
+        .bind(side.as_str());
+        self.row(query).await?.map(|row| revised(&row, "transfer")).transpose()
+    }
+
+    /// The transfers of an agreement and their revisions, newest first.
+    pub async fn transfers_of<T: DeserializeOwned>(
+        &mut self,
+        agreement: &AgreementId,
+    ) -> Result<Vec<(T, u64)>, StoreError> {
+        let query = sql("SELECT v, body, revision FROM transfer WHERE agreement = $1 ORDER BY number DESC");
+        self.rows(query.bind(agreement.to_string()))
+            .await?
+            .iter()
+            .map(|row| revised(row, "transfer"))
+            .collect()
+    }
+
+    /// Transfers and their revisions, newest first.
+    pub async fn transfers<T: DeserializeOwned>(&mut self, limit: u32) -> Result<Vec<(T, u64)>, StoreError> {
+        let query = sql("SELECT v, body, revision FROM transfer ORDER BY number DESC LIMIT $1");
+        self.rows(query.bind(i64::from(limit))).await?.iter().map(|row| revised(row, "transfer")).collect()
+    }
+
+    /// Lets a token open a transfer. `token_sha256` is lower-case hex; the token itself is never stored.
+    pub async fn put_transfer_token(
+        &mut self,
+        token_sha256: &str,
+        transfer_pid: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let query =
+            sql("INSERT INTO transfer_token (token_sha256, transfer, created_ms) VALUES ($1, $2, $3)")
+                .bind(token_sha256.to_owned())
+                .bind(transfer_pid.to_owned())
+                .bind(ms(at));
+        self.run(query).await.map(|_| ())
+    }
+
+    /// The pid of the transfer that a token opens.
+    pub async fn transfer_of_token(&mut self, token_sha256: &str) -> Result<Option<String>, StoreError> {
+        let query = sql("SELECT transfer FROM transfer_token WHERE token_sha256 = $1");
+        self.row(query.bind(token_sha256.to_owned())).await?.map(|row| get(&row, "transfer")).transpose()
+    }
+
+    /// Takes every token of a transfer away; how many there were.
+    pub async fn remove_transfer_tokens(&mut self, transfer_pid: &str) -> Result<u64, StoreError> {
+        self.run(sql("DELETE FROM transfer_token WHERE transfer = $1").bind(transfer_pid.to_owned())).await
+    }
+
+    /// Counts one more use of an agreement on the UTC day of `at`; how many there are now.
+    pub async fn count_use(&mut self, agreement: &AgreementId, at: Timestamp) -> Result<u64, StoreError> {
+        let query = sql("INSERT INTO use_count (agreement, day, uses) VALUES ($1, $2, 1)
+             ON CONFLICT (agreement, day) DO UPDATE SET uses = use_count.uses + 1 RETURNING uses")
+        .bind(agreement.to_string())
+        .bind(ms(at).div_euclid(DAY_MS));
+        let row = self.row(query).await?.ok_or_else(|| StoreError::corrupt("use_count"))?;
+        get_u64(&row, "uses")
+    }
+
+    /// How often an agreement was used on the UTC day of `at`.
+    pub async fn uses_on(&mut self, agreement: &AgreementId, at: Timestamp) -> Result<u64, StoreError> {
+        let query = sql("SELECT uses FROM use_count WHERE agreement = $1 AND day = $2")
+            .bind(agreement.to_string())
+            .bind(ms(at).div_euclid(DAY_MS));
+        self.row(query).await?.map_or(Ok(0), |row| get_u64(&row, "uses"))
+    }
+
+    /// Keeps a use. The same use twice on the same side is a [`StoreError::Conflict`].
+    pub async fn put_use(&mut self, stored: &StoredUse) -> Result<(), StoreError> {
+        let number = self.next("data_use").await?;
+        let query =
+            sql("INSERT INTO data_use (use_id, side, agreement, ledger_index, at_ms, number, v, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (use_id, side) DO NOTHING")
+            .bind(stored.receipt.use_id.to_string())
+            .bind(stored.side.as_str())
+            .bind(stored.receipt.agreement.to_string())
+            .bind(int(stored.ledger_index, "ledger index")?)
+            .bind(ms(stored.at))
+            .bind(number)
+            .bind_body(&stored.receipt)?;
+        if self.run(query).await? == 0 {
+            return Err(self.refuse(StoreError::Conflict { what: "the use" }));
+        }
+        Ok(())
+    }
+
+    /// A use as this node's side(s) keep it.
+    pub async fn uses_by_id(&mut self, use_id: &UseId) -> Result<Vec<StoredUse>, StoreError> {
+        let query = sql("SELECT * FROM data_use WHERE use_id = $1 ORDER BY number").bind(use_id.to_string());
+        self.rows(query).await?.iter().map(stored_use).collect()
+    }
+
+    /// Uses, of one agreement or of all, newest first.
+    pub async fn uses(
+        &mut self,
+        agreement: Option<&AgreementId>,
+        limit: u32,
+    ) -> Result<Vec<StoredUse>, StoreError> {
+        let query = match agreement {
+            Some(id) => sql("SELECT * FROM data_use WHERE agreement = $2 ORDER BY number DESC LIMIT $1")
+                .bind(i64::from(limit))
+                .bind(id.to_string()),
+            None => sql("SELECT * FROM data_use ORDER BY number DESC LIMIT $1").bind(i64::from(limit)),
+        };
+        self.rows(query).await?.iter().map(stored_use).collect()
+    }
+}
+
+fn bind_transfer<T: Serialize>(
+    query: Sql,
+    keys: TransferKeys<'_>,
+    transfer: &T,
+    at: Timestamp,
+) -> Result<Sql, StoreError> {
+    query
+        .bind(keys.own_pid.to_owned())
+        .bind(keys.side.as_str())
+        .bind(keys.peer.to_string())
+        .bind(keys.agreement.to_string())
+        .bind(keys.peer_pid.map(str::to_owned))
+        .bind(keys.state.to_owned())
+        .bind(ms(at))
+        .bind_body(transfer)
+}
+
+fn stored_use(row: &AnyRow) -> Result<StoredUse, StoreError> {
+    let side = match get::<&str>(row, "side")? {
+        "provider" => Side::Provider,
+        "consumer" => Side::Consumer,
+        _ => return Err(StoreError::corrupt("data_use.side")),
+    };
+    Ok(StoredUse {
+        side,
+        receipt: get_body(row, "receipt")?,
+        ledger_index: get_u64(row, "ledger_index")?,
+        at: get_time(row, "at_ms")?,
+    })
+}

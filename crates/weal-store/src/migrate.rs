@@ -1,0 +1,39 @@
+//! The schema's versions, embedded and numbered, each applied in a transaction of its own.
+
+use crate::open::Place;
+use crate::tx::{get, sql};
+use crate::{Store, StoreError};
+
+/// Every migration ever released, oldest first; number N stands at N - 1. Never edited, only added to.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_rooms.sql")];
+
+/// The schema this program knows.
+pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Applies what is missing. Two nodes that start at once on one PostgreSQL take turns.
+pub(crate) async fn bring_up(store: &Store) -> Result<(), StoreError> {
+    let bytes = match store.place {
+        Place::Sqlite => "BLOB",
+        Place::Postgres => "BYTEA",
+    };
+    let mut tx = store.write("store.migrate").await?;
+    tx.run(sql("CREATE TABLE IF NOT EXISTS schema_version (
+             one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL)"))
+        .await?;
+    let row = tx.row(sql("SELECT version FROM schema_version WHERE one = 1")).await?;
+    let found: i64 = row.map(|row| get(&row, "version")).transpose()?.unwrap_or(0);
+    if found > SCHEMA_VERSION {
+        return Err(StoreError::Newer { what: "its schema", found, known: SCHEMA_VERSION });
+    }
+    let known = usize::try_from(found).map_err(|_| StoreError::corrupt("schema_version"))?;
+    if known == MIGRATIONS.len() {
+        return Ok(());
+    }
+    for migration in &MIGRATIONS[known..] {
+        tx.script(migration.replace("{BYTES}", bytes)).await?;
+    }
+    let note = sql("INSERT INTO schema_version (one, version) VALUES (1, $1)
+         ON CONFLICT (one) DO UPDATE SET version = excluded.version");
+    tx.run(note.bind(SCHEMA_VERSION)).await?;
+    tx.commit().await
+}

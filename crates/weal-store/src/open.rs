@@ -1,0 +1,209 @@
+//! The store: where it is, how it is opened, how a transaction begins.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyConnection, AnyPool, Connection, Executor};
+
+use crate::{StoreError, Tx, migrate, tx};
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Connections for readers; on PostgreSQL for everything.
+    pub connections_max: u32,
+    /// How long a writer waits for its turn, or anyone for a connection, before [`StoreError::Busy`].
+    pub wait_ms_max: u64,
+    /// SQLite only: the largest size of the file in pages of 4096 bytes; beyond it [`StoreError::Full`].
+    pub pages_max: Option<u32>,
+    /// Whether a SQLite file that is not there is made.
+    pub create: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { connections_max: 8, wait_ms_max: 10_000, pages_max: None, create: true }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Sqlite,
+    Postgres,
+}
+
+/// An open database. Cheap to clone; all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) readers: AnyPool,
+    /// SQLite: the one connection that writes, so that writers queue here in order of arrival instead of
+    /// failing on the file's lock. PostgreSQL: the same pool as `readers`.
+    pub(crate) writer: AnyPool,
+    pub(crate) place: Place,
+}
+
+impl Store {
+    /// Opens the database at `url` and brings its schema up to this program's version.
+    ///
+    /// `url` is `sqlite:///folder/node.db` (see [`sqlite_url`]) or `postgres://user@host/database`.
+    pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let store = match url.split_once("://").map(|(scheme, _)| scheme) {
+            Some("sqlite") => open_sqlite(url, &options).await?,
+            Some("postgres" | "postgresql") => open_postgres(url, &options).await?,
+            _ => {
+                let reason = "the database URL must begin with `sqlite:///` or `postgres://`";
+                return Err(StoreError::Setting { reason: reason.into() });
+            }
+        };
+        migrate::bring_up(&store).await?;
+        Ok(store)
+    }
+
+    /// A transaction that only reads, and sees the database as it was when it began to read.
+    ///
+    /// `label` names the act in logs, for example `http.catalogue`.
+    pub async fn read(&self, label: &'static str) -> Result<Tx, StoreError> {
+        let statement = match self.place {
+            Place::Sqlite => "BEGIN",
+            Place::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        Tx::begin(&self.readers, label, statement).await
+    }
+
+    /// A transaction that may write. It waits until no other is writing, in this process or another.
+    pub async fn write(&self, label: &'static str) -> Result<Tx, StoreError> {
+        match self.place {
+            Place::Sqlite => Tx::begin(&self.writer, label, "BEGIN IMMEDIATE").await,
+            Place::Postgres => {
+                let mut tx = Tx::begin(&self.writer, label, "BEGIN").await?;
+                // Each statement of a READ COMMITTED transaction sees what was committed before it, so
+                // everything after this line sees the last writer's work. One lock per schema.
+                let lock = "SELECT pg_advisory_xact_lock(2003133804, hashtext(current_schema()))";
+                tx.run(tx::sql(lock)).await?;
+                Ok(tx)
+            }
+        }
+    }
+
+    /// `SQLite` or `PostgreSQL`, for people.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.place {
+            Place::Sqlite => "SQLite",
+            Place::Postgres => "PostgreSQL",
+        }
+    }
+
+    /// Waits for the running transactions and closes every connection.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        // Last, so that SQLite can fold its write-ahead log into the file.
+        self.writer.close().await;
+    }
+}
+
+/// The URL of a SQLite file, with the characters escaped that mean something in a URL.
+#[must_use]
+pub fn sqlite_url(path: &Path) -> String {
+    let mut url = String::from("sqlite://");
+    for character in path.to_string_lossy().chars() {
+        match character {
+            '%' | '?' | '#' | ' ' => url.push_str(&format!("%{:02X}", character as u32)),
+            plain => url.push(plain),
+        }
+    }
+    url
+}
+
+async fn open_sqlite(url: &str, options: &OpenOptions) -> Result<Store, StoreError> {
+    let path = sqlite_path(url)?;
+    if options.create {
+        make_private_file(&path)?;
+    } else if !path.is_file() {
+        let reason = format!("there is no database at `{}`", path.display());
+        return Err(StoreError::Setting { reason });
+    }
+    let file = format!("{}?mode=rw", sqlite_url(&path));
+    let wait_ms = options.wait_ms_max;
+    let setup = format!(
+        "PRAGMA busy_timeout = {wait_ms}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+         PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+    );
+    let page_limit = options.pages_max.map_or(String::new(), |max| format!("PRAGMA max_page_count = {max};"));
+    let writer = pool(options, format!("{setup} {page_limit}")).max_connections(1).connect(&file).await?;
+    let readers = pool(options, format!("{setup} PRAGMA query_only = ON;"))
+        .max_connections(options.connections_max)
+        .connect(&file)
+        .await?;
+    Ok(Store { readers, writer, place: Place::Sqlite })
+}
+
+async fn open_postgres(url: &str, options: &OpenOptions) -> Result<Store, StoreError> {
+    let wait_ms = options.wait_ms_max;
+    // A node that hangs inside a transaction must not keep all others from writing.
+    let setup = format!("SET lock_timeout = {wait_ms}; SET idle_in_transaction_session_timeout = 60000;");
+    let readers = pool(options, setup).max_connections(options.connections_max).connect(url).await?;
+    Ok(Store { writer: readers.clone(), readers, place: Place::Postgres })
+}
+
+fn pool(options: &OpenOptions, setup: String) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .acquire_timeout(Duration::from_millis(options.wait_ms_max))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // SQLite rolls back by itself on some errors (a full disk is one). The driver, which counts
+        // transactions, then believes in one that is gone and would refuse every later one.
+        .before_acquire(|connection: &mut AnyConnection, _| {
+            let usable = !connection.is_in_transaction();
+            Box::pin(async move { Ok(usable) })
+        })
+        .after_connect(move |connection: &mut AnyConnection, _| {
+            let setup = setup.clone();
+            Box::pin(async move {
+                connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(setup))).await.map(|_| ())
+            })
+        })
+}
+
+fn sqlite_path(url: &str) -> Result<PathBuf, StoreError> {
+    let unusable = |reason: &str| StoreError::Setting { reason: reason.into() };
+    let rest = url.strip_prefix("sqlite://").unwrap_or_default();
+    if rest.is_empty() || rest.contains(":memory:") {
+        return Err(unusable("a SQLite URL names a file: `sqlite:///folder/node.db`"));
+    }
+    if rest.contains(['?', '#']) {
+        return Err(unusable("a SQLite URL has no parameters: write `sqlite:///folder/node.db`"));
+    }
+    let mut bytes = Vec::with_capacity(rest.len());
+    let mut left = rest.bytes();
+    while let Some(byte) = left.next() {
+        if byte == b'%' {
+            let digits = [left.next().unwrap_or(b'?'), left.next().unwrap_or(b'?')];
+            let text = std::str::from_utf8(&digits).unwrap_or("?");
+            bytes.push(
+                u8::from_str_radix(text, 16).map_err(|_| unusable("the SQLite URL has a bad % escape"))?,
+            );
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).map(PathBuf::from).map_err(|_| unusable("the SQLite URL is not UTF-8"))
+}
+
+/// SQLite would make the file readable for everyone on the machine; it holds people's roles and digests
+/// of credentials. The log beside it inherits the file's mode.
+fn make_private_file(path: &Path) -> Result<(), StoreError> {
+    let mut open = std::fs::OpenOptions::new();
+    open.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    match open.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(StoreError::Full),
+        Err(error) => {
+            Err(StoreError::Setting { reason: format!("cannot make `{}`: {error}", path.display()) })
+        }
+    }
+}
