@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod governance;
 pub mod identity;
 pub mod ledger;
+pub mod words;
 
 mod names;
 mod refusal;

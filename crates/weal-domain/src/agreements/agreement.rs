@@ -2,11 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
 use crate::agreements::Policy;
-use crate::catalogue::{Mode, ProductName, Terms};
+use crate::catalogue::{Mode, ProductName, Terms, parse_dataset};
 use crate::identity::Did;
+use crate::ledger::Fact;
 use crate::names::{check_id, text_type};
+use crate::words::moment;
+use crate::{Refusal, Timestamp};
+
+/// The longest reason for a revocation, in bytes; it is shown to both sides and kept.
+const REASON_BYTES_MAX: usize = 1000;
 
 text_type!(
     /// An agreement's identifier, an IRI, the same on both sides.
@@ -82,4 +87,143 @@ pub struct Agreement {
     pub policy: Policy,
     pub agreed_at: Timestamp,
     pub status: AgreementStatus,
+}
+
+/// What an agreement is concluded from, on either side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conclusion {
+    pub id: AgreementId,
+    pub side: Side,
+    pub provider: Did,
+    pub consumer: Did,
+    pub dataset: String,
+    pub mode: Mode,
+    pub terms: Terms,
+    pub policy: Policy,
+    pub agreed_at: Timestamp,
+}
+
+impl Agreement {
+    /// The agreement that these make, not yet in force. Its terms must name one purpose and one legal
+    /// basis, and its dataset must be the provider's.
+    pub fn conclude(from: Conclusion) -> Result<Agreement, Refusal> {
+        let ([purpose], [legal_basis]) = (from.terms.purposes.as_slice(), from.terms.legal_bases.as_slice())
+        else {
+            return Err(Refusal::invalid(
+                "purpose-needed",
+                "An agreement is for exactly one purpose on exactly one legal basis.",
+            ));
+        };
+        let (owner, product) = parse_dataset(&from.dataset)?;
+        if owner != from.provider {
+            return Err(Refusal::invalid(
+                "dataset-not-the-providers",
+                "The dataset belongs to another member than the agreement's provider.",
+            ));
+        }
+        Ok(Agreement {
+            purpose: purpose.clone(),
+            legal_basis: legal_basis.clone(),
+            id: from.id,
+            side: from.side,
+            provider: from.provider,
+            consumer: from.consumer,
+            dataset: from.dataset,
+            product,
+            mode: from.mode,
+            terms: from.terms,
+            policy: from.policy,
+            agreed_at: from.agreed_at,
+            status: AgreementStatus::Pending,
+        })
+    }
+
+    /// The other party, seen from this node.
+    #[must_use]
+    pub fn peer(&self) -> &Did {
+        match self.side {
+            Side::Provider => &self.consumer,
+            Side::Consumer => &self.provider,
+        }
+    }
+
+    /// Whether it can be used at `now`; the refusal names when and by whom it ended.
+    pub fn in_force(&self, now: Timestamp) -> Result<(), Refusal> {
+        match &self.status {
+            AgreementStatus::Pending => Err(Refusal::forbidden(
+                "agreement-pending",
+                "The agreement is signed, but the owner has not put it into force yet.",
+            )
+            .remedy("Wait until the negotiation reaches FINALIZED; it usually takes a moment.")
+            .changed_by("the owner's node")),
+            AgreementStatus::Revoked { at, by, role, reason } => Err(Refusal::forbidden(
+                "agreement-revoked",
+                format!("{by} ({role}) revoked this agreement on {}: {reason}", moment(*at)),
+            )
+            .remedy("Read the reason, and request a new agreement if it can be met.")
+            .changed_by(format!("{by}"))),
+            AgreementStatus::InForce => match self.terms.valid_until {
+                Some(until) if until <= now => Err(Refusal::forbidden(
+                    "agreement-expired",
+                    format!("The agreement ended on {}.", moment(until)),
+                )
+                .remedy("Request a new agreement.")
+                .changed_by("the owner's steward")),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Ends it for good (`GT-3`). `by` must be one of its parties; `role` is the person's role there.
+    pub fn revoke(
+        &self,
+        by: &Did,
+        role: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(Agreement, Vec<Fact>), Refusal> {
+        if *by != self.provider && *by != self.consumer {
+            return Err(Refusal::not_found(
+                "agreement-unknown",
+                "There is no agreement of yours with this name.",
+            ));
+        }
+        if let AgreementStatus::Revoked { at, by, .. } = &self.status {
+            return Err(Refusal::conflict(
+                "agreement-revoked",
+                format!("{by} revoked this agreement before, on {}.", moment(*at)),
+            ));
+        }
+        let reason = reason.trim();
+        if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
+            return Err(Refusal::invalid(
+                "reason-needed",
+                format!("A revocation needs a reason of 1 to {REASON_BYTES_MAX} bytes, on one line."),
+            )
+            .remedy("Say in one sentence why; the other side will read it."));
+        }
+        let mut ended = self.clone();
+        ended.status = AgreementStatus::Revoked {
+            at: now,
+            by: by.clone(),
+            role: role.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let fact = Fact::AgreementRevoked {
+            agreement: self.id.clone(),
+            side: self.side,
+            by: by.clone(),
+            reason: reason.to_owned(),
+        };
+        Ok((ended, vec![fact]))
+    }
+
+    /// The same agreement after the protocol has reached FINALIZED; a revoked one stays revoked.
+    #[must_use]
+    pub fn finalized(mut self) -> Agreement {
+        if self.status == AgreementStatus::Pending {
+            self.status = AgreementStatus::InForce;
+        }
+        self
+    }
 }

@@ -6,8 +6,12 @@
 
 mod agreement;
 pub mod negotiation;
-mod policy;
+pub mod policy;
+pub mod sentence;
+mod terms;
 
-pub use agreement::{Agreement, AgreementId, AgreementStatus, LegalBasis, Purpose, Side};
+pub use agreement::{Agreement, AgreementId, AgreementStatus, Conclusion, LegalBasis, Purpose, Side};
 pub use negotiation::{Negotiation, NegotiationState, Proposal};
-pub use policy::{Constraint, Logic, Operator, Policy, RightOperand, Rule};
+pub use policy::{Constraint, Logic, Operator, Policy, RightOperand, Rule, World, evaluate};
+pub use sentence::{Titles, sentence, terms_in_words};
+pub use terms::{Request, accepts, mode_not_offered, narrow, policy_of, policy_of_terms, still_open, within};

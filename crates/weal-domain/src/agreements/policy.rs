@@ -1,7 +1,39 @@
 //! ODRL 2.2 policies, the subset that the Dataspace Protocol 2025-1 models
 //! (`negotiation/contract-schema.json`).
 
+mod evaluate;
+
+pub use evaluate::{Violated, World, evaluate};
+
 use serde::{Deserialize, Serialize};
+
+/// Operands and actions as absolute IRIs; the wire expands every short form before it comes here.
+pub mod iri {
+    pub const USE: &str = "http://www.w3.org/ns/odrl/2/use";
+    pub const READ: &str = "http://www.w3.org/ns/odrl/2/read";
+    pub const EXTRACT: &str = "http://www.w3.org/ns/odrl/2/extract";
+    pub const AGGREGATE: &str = "http://www.w3.org/ns/odrl/2/aggregate";
+
+    pub const PURPOSE: &str = "http://www.w3.org/ns/odrl/2/purpose";
+    pub const RECIPIENT: &str = "http://www.w3.org/ns/odrl/2/recipient";
+    /// The moment of the use.
+    pub const DATE_TIME: &str = "http://www.w3.org/ns/odrl/2/dateTime";
+    pub const SPATIAL: &str = "http://www.w3.org/ns/odrl/2/spatial";
+    /// Uses of the agreement so far, this one included.
+    pub const COUNT: &str = "http://www.w3.org/ns/odrl/2/count";
+
+    pub const MODE: &str = "urn:weal:mode";
+    pub const LEGAL_BASIS: &str = "urn:weal:legalBasis";
+    pub const ROLE: &str = "urn:weal:role";
+    /// Uses of the agreement on this day (UTC), this one included.
+    pub const USES_PER_DAY: &str = "urn:weal:usesPerDay";
+    /// The columns that the use touches.
+    pub const COLUMNS: &str = "urn:weal:columns";
+    /// The SQL condition that the node puts on every row.
+    pub const ROW_FILTER: &str = "urn:weal:rowFilter";
+    /// What the agreement's questions cost together, this one included, in 10⁻⁹ rho.
+    pub const BUDGET_RHO_NANO: &str = "urn:weal:budgetRhoNano";
+}
 
 /// The rules of an offer or an agreement. At least one permission or prohibition.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

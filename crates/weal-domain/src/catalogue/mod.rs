@@ -5,15 +5,21 @@
 //! **What it never allows:** `CA-1` a catalogue entry for a personal product carries no value of any person.
 //! **Its other floors:** see the rooms-by-floors table in ARCHITECTURE.md.
 
+mod check;
+mod ladder;
 mod mode;
 mod offer;
 mod product;
+mod search;
 
+pub use check::{check_offer, dataset_id, parse_dataset};
+pub use ladder::{RungStanding, RungView, ladder, suggest_instead};
 pub use mode::Mode;
 pub use offer::{Approval, Offer, OfferId, Terms};
 pub use product::{
     Bounds, Classification, Column, ColumnKind, ColumnProfile, Identifying, PrivacyPolicy, Product,
     ProductName,
 };
+pub use search::{CatalogueEntry, Facet, Facets, Found, Hits, Holder, Query, search};
 
 pub use crate::names::ProductRef;

@@ -59,6 +59,18 @@ pub struct Terms {
     pub approval: Approval,
 }
 
+impl Terms {
+    /// The roles whose persons may exercise these terms; where none is named, analysts.
+    #[must_use]
+    pub fn roles_allowed(&self) -> &[Role] {
+        if self.roles.is_empty() { &[Role::Analyst] } else { &self.roles }
+    }
+    #[must_use]
+    pub fn allows_role(&self, role: Role) -> bool {
+        self.roles_allowed().contains(&role)
+    }
+}
+
 /// A product x mode x terms. Its ODRL policy is a function of it (`agreements::policy_of`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Offer {

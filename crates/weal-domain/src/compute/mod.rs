@@ -6,16 +6,9 @@
 //! durable before noise is drawn and is never given back by a crash.
 
 mod answer;
+mod budget;
+mod loss;
 
 pub use answer::{Answer, AnswerColumn, Cell, ColumnRole, Preview};
-
-use serde::{Deserialize, Serialize};
-
-/// Privacy loss in zero-concentrated terms (Bun and Steinke 2016), exact: rho in units of 10⁻⁹ and
-/// delta (of thresholds) in units of 10⁻¹⁵. Losses add; conversions into these units round up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct Loss {
-    pub rho_nano: u64,
-    #[serde(default)]
-    pub delta_femto: u64,
-}
+pub use budget::Budget;
+pub use loss::Loss;

@@ -4,11 +4,16 @@
 //! **Words:** ecosystem, charter, governing body, member.
 //! **What it never allows:** `GO-1` no agreement with a party that is not a member in good standing.
 
+mod admission;
+
+pub use admission::{Application, good_standing};
+
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
 use crate::agreements::Purpose;
+use crate::agreements::sentence::{purpose_label, purposes_in_words};
 use crate::identity::{Did, MemberName};
+use crate::{Refusal, Timestamp};
 
 /// What the members of an ecosystem have agreed to, signed by its governing body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +25,21 @@ pub struct Charter {
     pub purposes: Vec<Purpose>,
     pub text: String,
     pub adopted_at: Timestamp,
+}
+
+impl Charter {
+    /// Whether data may be shared for this purpose at all.
+    pub fn allows(&self, purpose: &Purpose) -> Result<(), Refusal> {
+        if self.purposes.contains(purpose) {
+            return Ok(());
+        }
+        Err(Refusal::forbidden(
+            "purpose-not-in-charter",
+            format!("The charter of {} does not provide for {}.", self.name, purpose_label(purpose)),
+        )
+        .remedy(format!("Choose a purpose of the charter: {}.", purposes_in_words(&self.purposes)))
+        .changed_by(format!("the governing body, {}", self.governing_body)))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,6 +4,10 @@
 //! **Words:** member, node, person, role.
 //! **What it never allows:** `ID-1` nobody acts in a role that was not given to them.
 
+mod may;
+
+pub use may::{Act, may, one_may};
+
 use serde::{Deserialize, Serialize};
 
 use crate::names::{check_id, check_short, text_type};
@@ -46,6 +50,29 @@ impl Role {
         Role::Operator,
         Role::Auditor,
     ];
+    /// Several persons in this role, in plain words.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        match self {
+            Role::Owner => "owners",
+            Role::Steward => "stewards",
+            Role::Analyst => "analysts",
+            Role::DataProtectionOfficer => "data protection officers",
+            Role::ChiefDataOfficer => "chief data officers",
+            Role::Ombudsman => "ombudsmen",
+            Role::Operator => "operators",
+            Role::Auditor => "auditors",
+        }
+    }
+    /// The role in plain words: `data protection officer`.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Role::DataProtectionOfficer => "data protection officer",
+            Role::ChiefDataOfficer => "chief data officer",
+            _ => self.as_str(),
+        }
+    }
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

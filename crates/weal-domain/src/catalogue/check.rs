@@ -1,0 +1,87 @@
+//! What an offer must satisfy before it is made, and how a product is named between nodes.
+
+use super::{Classification, Mode, Product, ProductName, Terms};
+use crate::Refusal;
+use crate::agreements::LegalBasis;
+use crate::identity::Did;
+use crate::words::list;
+
+/// The dataset's identifier in the Dataspace Protocol: `<provider DID>#<product>`.
+#[must_use]
+pub fn dataset_id(provider: &Did, product: &ProductName) -> String {
+    format!("{provider}#{product}")
+}
+
+/// The two halves of a dataset's identifier.
+pub fn parse_dataset(dataset: &str) -> Result<(Did, ProductName), Refusal> {
+    let unknown = || Refusal::not_found("dataset-unknown", "There is no such dataset here.");
+    let (did, product) = dataset.rsplit_once('#').ok_or_else(unknown)?;
+    Ok((Did::new(did).map_err(|_| unknown())?, ProductName::new(product).map_err(|_| unknown())?))
+}
+
+/// Whether `product` may be offered for `mode` under `terms`. The classification sets the ceiling.
+pub fn check_offer(product: &Product, mode: Mode, terms: &Terms) -> Result<(), Refusal> {
+    if terms.purposes.is_empty() || terms.legal_bases.is_empty() {
+        return Err(Refusal::invalid(
+            "offer-without-purpose",
+            "An offer names at least one purpose and one legal basis.",
+        )
+        .remedy("Add the purposes that you would say yes to."));
+    }
+    let unknown = unknown_columns(product, terms);
+    if !unknown.is_empty() {
+        return Err(Refusal::invalid(
+            "column-unknown",
+            format!("{} has no column {}.", product.title, list(&unknown, "or")),
+        )
+        .remedy("Name columns as they stand in the product's schema."));
+    }
+    let private = matches!(mode, Mode::Synthetic | Mode::Statistics | Mode::Training);
+    if private && product.privacy.is_none() {
+        return Err(Refusal::invalid(
+            "privacy-policy-missing",
+            format!("{} has no privacy policy, so it cannot be offered for {mode}.", product.title),
+        )
+        .remedy("Name the subject column and the bounds of its numbers, then offer it again."));
+    }
+    if matches!(mode, Mode::Lookup | Mode::Extract) {
+        check_rows(product, mode, terms)?;
+    }
+    Ok(())
+}
+
+/// Rows about persons leave only where somebody has thought about which, and on what ground.
+fn check_rows(product: &Product, mode: Mode, terms: &Terms) -> Result<(), Refusal> {
+    if product.classification.is_personal() && terms.columns.is_none() {
+        return Err(Refusal::invalid(
+            "columns-needed",
+            format!(
+                "{} is about persons, so an offer for {mode} names the columns that leave.",
+                product.title
+            ),
+        )
+        .remedy("List the columns that the purpose needs, and no others."));
+    }
+    if product.classification == Classification::Sensitive && !terms.legal_bases.iter().all(is_special) {
+        return Err(Refusal::invalid(
+            "special-category",
+            format!(
+                "{} is sensitive; records of it leave only on a ground of GDPR article 9.",
+                product.title
+            ),
+        )
+        .remedy("Offer it for statistics, or name only legal bases of article 9.")
+        .changed_by("the owner's data protection officer"));
+    }
+    Ok(())
+}
+
+fn is_special(basis: &LegalBasis) -> bool {
+    basis.as_str().starts_with("https://w3id.org/dpv/legal/eu/gdpr#A9-2-")
+}
+
+fn unknown_columns<'a>(product: &Product, terms: &'a Terms) -> Vec<&'a str> {
+    let known = |name: &str| product.columns.iter().any(|column| column.name == name);
+    let named = terms.columns.iter().flatten();
+    named.map(String::as_str).filter(|name| !known(name)).collect()
+}

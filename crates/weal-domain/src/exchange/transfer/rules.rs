@@ -1,0 +1,230 @@
+//! How a transfer answers each event.
+
+use super::{Move, MoveKind, Notice, Step, TURNS_COUNT_MAX, Transfer, TransferState, Turn};
+use crate::agreements::Side;
+use crate::ledger::Fact;
+use crate::{Refusal, Timestamp};
+
+impl Transfer {
+    pub(super) fn hear(
+        &self,
+        message: Move,
+        peer_pid: &str,
+        turn: Option<u32>,
+        now: Timestamp,
+    ) -> Result<Step, Refusal> {
+        if self.peer_pid.as_deref().is_some_and(|known| known != peer_pid) {
+            return Err(Refusal::not_found(
+                "transfer-unknown",
+                "There is no transfer of yours with these process identifiers.",
+            ));
+        }
+        if turn.is_some_and(|turn| turn <= self.turns_heard) || self.repeats_start(&message) {
+            return Ok(self.unchanged());
+        }
+        let (peer, kind) = (self.side.other(), message.kind());
+        let direct = self.state.after(peer, kind);
+        if let Some(own) = &self.awaiting_ack {
+            let implied = self.state_awaited(own).and_then(|state| state.after(peer, kind));
+            if implied.is_some() && (direct.is_none() || own.opening) {
+                let first = self.acked(own.turn, Some(peer_pid), now)?;
+                let second = first.next.hear(message, peer_pid, turn, now)?;
+                return Ok(first.then(second));
+            }
+            // Two messages cross: the peer applies the same rule, so both keep the weightier one.
+            if direct.is_some() && own.message.kind() > kind {
+                return Err(self.not_now(peer, kind));
+            }
+        }
+        if direct.is_some() {
+            self.check(kind)?;
+            let mut next = self.clone();
+            next.peer_pid = Some(peer_pid.to_owned());
+            next.turns_heard = turn.unwrap_or(self.turns_heard);
+            next.awaiting_ack = None;
+            return Ok(next.advance(peer, message, now));
+        }
+        if self.heard_before(kind) || self.crossed(kind) {
+            return Ok(self.unchanged());
+        }
+        Err(self.not_now(peer, kind))
+    }
+
+    pub(super) fn intend(&self, message: Move, now: Timestamp) -> Result<Step, Refusal> {
+        let kind = message.kind();
+        if self.state.after(self.side, kind).is_none() {
+            return Err(self.not_now(self.side, kind));
+        }
+        if let Some(own) = &self.awaiting_ack {
+            if own.opening && kind == MoveKind::Terminate && self.trouble.is_some() {
+                return Ok(self.ended_alone(message, now));
+            }
+            let may_overtake = kind == MoveKind::Terminate
+                && self.peer_pid.is_some()
+                && !matches!(own.message.kind(), MoveKind::Complete | MoveKind::Terminate);
+            if !may_overtake {
+                return Err(Refusal::conflict(
+                    "awaiting-ack",
+                    format!(
+                        "Our {} is still on its way to {}; until it is answered nothing more can be said.",
+                        own.message.kind().message(),
+                        self.peer
+                    ),
+                )
+                .remedy("Wait for the answer, or see the transfer for why it does not arrive."));
+            }
+        }
+        self.check(kind)?;
+        let mut next = self.clone();
+        next.turns_told += 1;
+        let notice = Notice { turn: next.turns_told, opening: false, message };
+        next.awaiting_ack = Some(notice.clone());
+        next.updated_at = now;
+        Ok(Step { next, remember: Vec::new(), tell: vec![notice] })
+    }
+
+    pub(super) fn acked(&self, turn: u32, peer_pid: Option<&str>, now: Timestamp) -> Result<Step, Refusal> {
+        let Some(own) = self.awaiting_ack.as_ref().filter(|own| own.turn == turn) else {
+            return Ok(self.unchanged());
+        };
+        let Some(pid) = peer_pid.or(self.peer_pid.as_deref()) else {
+            return Err(Refusal::invalid(
+                "peer-pid-missing",
+                "The peer's acknowledgement does not name its process.",
+            ));
+        };
+        if self.peer_pid.as_deref().is_some_and(|known| known != pid) {
+            return Err(Refusal::invalid(
+                "peer-pid-changed",
+                "The peer's acknowledgement names another process.",
+            ));
+        }
+        let mut next = self.clone();
+        next.peer_pid = Some(pid.to_owned());
+        next.awaiting_ack = None;
+        Ok(next.advance(self.side, own.message.clone(), now))
+    }
+
+    pub(super) fn rejected(&self, turn: u32, reason: String, now: Timestamp) -> Step {
+        let Some(own) = self.awaiting_ack.as_ref().filter(|own| own.turn == turn) else {
+            return self.unchanged();
+        };
+        if own.opening {
+            return self.ended_alone(Move::Terminate { code: "rejected".to_owned(), reason }, now);
+        }
+        let mut step = self.unchanged();
+        step.next.awaiting_ack = None;
+        step.next.trouble = Some(reason);
+        step.next.updated_at = now;
+        step
+    }
+
+    pub(super) fn undelivered(&self, turn: u32, reason: String, now: Timestamp) -> Step {
+        let mut step = self.unchanged();
+        if self.awaiting_ack.as_ref().is_some_and(|own| own.turn == turn) {
+            step.next.trouble = Some(reason);
+            step.next.updated_at = now;
+        }
+        step
+    }
+
+    pub(super) fn moved(&self) -> Fact {
+        Fact::TransferMoved {
+            transfer: self.own_pid.clone(),
+            side: self.side,
+            agreement: self.agreement.clone(),
+            state: self.state.as_str().to_owned(),
+        }
+    }
+
+    fn unchanged(&self) -> Step {
+        Step { next: self.clone(), remember: Vec::new(), tell: Vec::new() }
+    }
+
+    fn state_awaited(&self, own: &Notice) -> Option<TransferState> {
+        if own.opening { Some(self.state) } else { self.state.after(self.side, own.message.kind()) }
+    }
+
+    /// A start with the address that is open already is the same start; a new one has a new secret.
+    fn repeats_start(&self, message: &Move) -> bool {
+        self.side == Side::Consumer
+            && self.state == TransferState::Started
+            && matches!(message, Move::Start { address } if *address == self.address)
+    }
+
+    fn heard_before(&self, kind: MoveKind) -> bool {
+        self.turns.iter().any(|turn| turn.by == self.side.other() && turn.kind == kind)
+    }
+
+    /// The peer said what we said last, at the same time: nothing is left to do.
+    fn crossed(&self, kind: MoveKind) -> bool {
+        self.turns.last().is_some_and(|turn| turn.by == self.side && turn.kind == kind)
+    }
+
+    fn check(&self, kind: MoveKind) -> Result<(), Refusal> {
+        let ends = matches!(kind, MoveKind::Complete | MoveKind::Terminate);
+        if ends || self.turns.len() < TURNS_COUNT_MAX {
+            return Ok(());
+        }
+        Err(Refusal::conflict(
+            "too-many-turns",
+            format!("A transfer may be suspended and started {} times at most.", TURNS_COUNT_MAX / 2),
+        )
+        .remedy("End this transfer and request another under the same agreement."))
+    }
+
+    fn advance(mut self, by: Side, message: Move, now: Timestamp) -> Step {
+        let kind = message.kind();
+        if let Some(state) = self.state.after(by, kind) {
+            self.state = state;
+        }
+        let reason = message.reason();
+        if let Move::Start { address: Some(address) } = message {
+            self.address = Some(address);
+        }
+        if self.state.is_final() {
+            // An ended transfer opens nothing, so its secret has no reason to be kept.
+            self.address = None;
+        }
+        self.turns.push(Turn { by, at: now, kind, reason });
+        self.trouble = None;
+        self.updated_at = now;
+        let remember = vec![self.moved()];
+        Step { next: self, remember, tell: Vec::new() }
+    }
+
+    fn ended_alone(&self, message: Move, now: Timestamp) -> Step {
+        let mut next = self.clone();
+        next.awaiting_ack = None;
+        let trouble = message.reason();
+        let mut step = next.advance(self.side, message, now);
+        step.next.trouble = trouble;
+        step
+    }
+
+    fn not_now(&self, by: Side, kind: MoveKind) -> Refusal {
+        let remedy = if self.state.is_final() {
+            "It is over. Request a new transfer under the same agreement."
+        } else {
+            "Read the transfer's state and continue from there; either side may terminate it."
+        };
+        Refusal::conflict(
+            "transfer-state",
+            format!(
+                "The transfer stands at {}, where a {} may not send {} now.",
+                self.state,
+                by.as_str(),
+                kind.message()
+            ),
+        )
+        .remedy(remedy)
+    }
+}
+
+impl Step {
+    fn then(mut self, later: Step) -> Step {
+        self.remember.extend(later.remember);
+        self.tell.extend(later.tell);
+        Step { next: later.next, remember: self.remember, tell: self.tell }
+    }
+}
