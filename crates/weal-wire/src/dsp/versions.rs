@@ -129,6 +129,10 @@ impl Message for DidService {
     fn read(node: &Node<'_>) -> Result<Self, WireError> {
         if node.has("@context") {
             super::check_context(node)?;
+            let contexts = node.array_if("@context", 1)?.unwrap_or_default();
+            if !contexts.iter().any(|context| context == DID_CONTEXT) {
+                return Err(node.wrong("@context", format!("an array that contains `{DID_CONTEXT}` too")));
+            }
         }
         Ok(Self {
             id: Field::read(node, "id")?,
