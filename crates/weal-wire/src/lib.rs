@@ -10,16 +10,20 @@
 //! | [`odrl`] | ODRL 2.2, the subset that the Dataspace Protocol models |
 //! | [`problem`] | RFC 9457 problem details, for refusals and faults |
 //! | [`peer`] | what nodes of ours say to each other beyond the protocol |
+//! | [`odcs`] | Open Data Contract Standard 3.1 |
 //! | [`did`] | the did:web method |
 
 mod error;
 mod json;
+mod publisher;
 
 pub mod did;
 pub mod dsp;
+pub mod odcs;
 pub mod odrl;
 pub mod peer;
 pub mod problem;
 
 pub use error::WireError;
 pub use json::{DEPTH_MAX, MESSAGE_BYTES_MAX, Message, Node, VALUES_MAX, parse, print, print_pretty};
+pub use publisher::Publisher;

@@ -9,7 +9,7 @@ mod strict;
 
 pub(crate) use fields::{Field, Object, Words, message_fields, node_fields, words};
 pub use node::Node;
-pub(crate) use strict::check;
+pub(crate) use strict::{check, value as strict_value, yaml_value};
 
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ pub trait Message: Sized {
 
 /// Reads one message. The only door by which JSON from outside enters.
 pub fn parse<M: Message>(bytes: &[u8]) -> Result<M, WireError> {
-    let value = strict::value(bytes, M::BYTES_MAX)?;
+    let value = strict_value(bytes, M::BYTES_MAX)?;
     M::read(&Node::root(&value)?)
 }
 

@@ -17,59 +17,18 @@ const PREFIXES: [(&str, &str); 5] = [
 ];
 
 /// The terms of `context/odrl.jsonld`; each stands for the ODRL namespace followed by itself.
-const TERMS: [&str; 47] = [
-    "Action",
-    "Agreement",
-    "Assertion",
-    "Asset",
-    "Constraint",
-    "Duty",
-    "LeftOperand",
-    "Offer",
-    "Operator",
-    "Permission",
-    "Policy",
-    "Prohibition",
-    "RightOperand",
-    "Rule",
-    "Set",
-    "action",
-    "and",
-    "andSequence",
-    "assignee",
-    "assigner",
-    "constraint",
-    "duty",
-    "eq",
-    "gt",
-    "gteq",
-    "hasPart",
-    "hasPolicy",
-    "isA",
-    "isAllOf",
-    "isAnyOf",
-    "isNoneOf",
-    "isPartOf",
-    "leftOperand",
-    "lt",
-    "lteq",
-    "neq",
-    "obligation",
-    "operator",
-    "or",
-    "permission",
-    "profile",
-    "prohibit",
-    "prohibition",
-    "rightOperand",
-    "target",
-    "use",
-    "xone",
-];
+const TERMS: &str = "Action Agreement Assertion Asset Constraint Duty LeftOperand Offer Operator Permission Policy \
+    Prohibition RightOperand Rule Set action and andSequence assignee assigner constraint duty eq gt \
+    gteq hasPart hasPolicy isA isAllOf isAnyOf isNoneOf isPartOf leftOperand lt lteq neq obligation \
+    operator or permission profile prohibit prohibition rightOperand target use xone";
+
+fn is_term(word: &str) -> bool {
+    TERMS.split(' ').any(|term| term == word)
+}
 
 /// The absolute IRI of a term; what the context does not define stays as it is.
 fn expanded(term: &str) -> String {
-    if TERMS.contains(&term) {
+    if is_term(term) {
         return format!("{ODRL}{term}");
     }
     let prefixed = term.split_once(':').filter(|(_, rest)| !rest.starts_with("//"));
@@ -81,7 +40,7 @@ fn expanded(term: &str) -> String {
 
 /// The context's short term where there is one, else the IRI itself.
 fn compacted(iri: &str) -> &str {
-    iri.strip_prefix(ODRL).filter(|short| TERMS.contains(short)).unwrap_or(iri)
+    iri.strip_prefix(ODRL).filter(|short| is_term(short)).unwrap_or(iri)
 }
 
 /// The IRI under which a duty inside a permission is kept: a condition that nobody here evaluates,
