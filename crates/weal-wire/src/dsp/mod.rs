@@ -4,33 +4,19 @@
 //! writes. `@context` and `@type` are not fields: they are checked on the way in and added on the way
 //! out, on every nested node too, because a reader of JSON-LD drops what has no type. Members and
 //! contexts that the protocol does not define are ignored, as it asks of plain JSON readers.
+//!
+//! Specification: Eclipse Dataspace Protocol 2025-1, its JSON Schemas at
+//! `https://w3id.org/dspace/2025/1/`.
 
-mod catalogue;
-mod negotiation;
-mod transfer;
-mod versions;
-
-pub use catalogue::{
-    AccessService, Catalog, CatalogError, CatalogRequestMessage, DataService, Dataset, DatasetRequestMessage,
-    Distribution, NestedCatalog, PublishedProduct,
-};
-pub use negotiation::{
-    ContractAgreementMessage, ContractAgreementVerificationMessage, ContractNegotiation,
-    ContractNegotiationError, ContractNegotiationEventMessage, ContractNegotiationTerminationMessage,
-    ContractOfferMessage, ContractRequestMessage, NegotiationEvent, NegotiationState, Thread,
-};
-pub use transfer::{
-    DataAddress, EndpointProperty, TransferCompletionMessage, TransferError, TransferProcess,
-    TransferRequestMessage, TransferStartMessage, TransferState, TransferSuspensionMessage,
-    TransferTerminationMessage,
-};
-
-pub use versions::{Auth, DidService, DidServiceType, ProtocolVersion, VersionDocument};
+pub mod catalogue;
+pub mod negotiation;
+pub mod transfer;
+pub mod versions;
 
 use serde_json::{Map, Value, json};
 
 use crate::json::Field;
-use crate::{Node, WireError};
+use crate::{Message, Node, WireError};
 
 /// The JSON-LD context that every message names.
 pub const CONTEXT: &str = "https://w3id.org/dspace/2025/1/context.jsonld";
@@ -52,6 +38,37 @@ pub(crate) fn envelope(type_name: &'static str) -> Map<String, Value> {
     out.insert("@context".into(), json!([CONTEXT]));
     out.insert("@type".into(), type_name.into());
     out
+}
+
+/// The extension member that numbers a sender's messages of one negotiation or transfer.
+const TURN_MEMBER: &str = "urn:weal:turn";
+
+/// A message with its sender's count of messages, so that a repetition can be told from a new message
+/// of the same words. Strangers send no count and ignore ours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turned<M> {
+    pub message: M,
+    /// From 1.
+    pub turn: Option<u32>,
+}
+
+impl<M: Message> Message for Turned<M> {
+    const BYTES_MAX: usize = M::BYTES_MAX;
+
+    fn read(node: &Node<'_>) -> Result<Self, WireError> {
+        let turn = node.value_if(TURN_MEMBER).map(|value| {
+            let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+            count.ok_or_else(|| node.wrong(TURN_MEMBER, "a count of at most 32 bits"))
+        });
+        Ok(Self { message: M::read(node)?, turn: turn.transpose()? })
+    }
+    fn to_value(&self) -> Value {
+        let mut value = self.message.to_value();
+        if let Some(turn) = self.turn {
+            value[TURN_MEMBER] = turn.into();
+        }
+        value
+    }
 }
 
 /// Why something ended or failed, as sentences. None at all is left out of the message.

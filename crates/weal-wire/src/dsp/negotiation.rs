@@ -1,24 +1,12 @@
 //! The messages of contract negotiation (specification: Contract Negotiation Protocol).
 
 use serde_json::{Map, Value};
+use weal_domain::agreements::NegotiationState;
 
 use super::Reasons;
-use crate::json::{Field, message_fields, words};
+use crate::json::{Field, message_fields, standard_words, words};
 use crate::odrl::{Agreement, MessageOffer};
 use crate::{Node, WireError};
-
-words! {
-    /// The states of a contract negotiation.
-    NegotiationState {
-        Requested = "REQUESTED",
-        Offered = "OFFERED",
-        Accepted = "ACCEPTED",
-        Agreed = "AGREED",
-        Verified = "VERIFIED",
-        Finalized = "FINALIZED",
-        Terminated = "TERMINATED",
-    }
-}
 
 words! {
     /// What a ContractNegotiationEventMessage reports: the consumer accepts, the provider finalises.
@@ -27,6 +15,8 @@ words! {
         Finalized = "FINALIZED",
     }
 }
+
+standard_words!(NegotiationState);
 
 /// Whether a request or an offer begins a negotiation or goes on with one. Exactly one of the two
 /// members may stand in the message.

@@ -1,21 +1,13 @@
 //! The messages of transfer processes (specification: Transfer Process Protocol).
 
 use serde_json::{Map, Value};
+use weal_domain::exchange::TransferState;
 
 use super::Reasons;
-use crate::json::{Field, Object, message_fields, node_fields, words};
+use crate::json::{Field, Object, message_fields, node_fields, standard_words};
 use crate::{Node, WireError};
 
-words! {
-    /// The states of a transfer process.
-    TransferState {
-        Requested = "REQUESTED",
-        Started = "STARTED",
-        Terminated = "TERMINATED",
-        Completed = "COMPLETED",
-        Suspended = "SUSPENDED",
-    }
-}
+standard_words!(TransferState);
 
 node_fields! {
     /// Where data is, and what opens it.

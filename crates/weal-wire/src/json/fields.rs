@@ -145,7 +145,7 @@ macro_rules! words {
         pub enum $name { $($(#[$item_doc])* $item),* }
 
         impl $name {
-            pub const ALL: &'static [Self] = &[$(Self::$item),*];
+            pub const ALL: [Self; [$($word),*].len()] = [$(Self::$item),*];
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$item => $word),* }
@@ -156,8 +156,16 @@ macro_rules! words {
                 f.write_str(self.as_str())
             }
         }
+        $crate::json::standard_words!($name);
+    };
+}
+pub(crate) use words;
+
+/// Lets an enum with `ALL` and `as_str` stand in a member of a message.
+macro_rules! standard_words {
+    ($name:ident) => {
         impl $crate::json::Words for $name {
-            const ALL: &'static [Self] = &[$(Self::$item),*];
+            const ALL: &'static [Self] = &$name::ALL;
             fn word(self) -> &'static str {
                 self.as_str()
             }
@@ -174,4 +182,4 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
+pub(crate) use standard_words;

@@ -1,7 +1,10 @@
 //! Every document type by its name, so that tests can run over all of them.
 
 use serde_json::Value;
-use weal_wire::dsp::*;
+use weal_wire::dsp::catalogue::*;
+use weal_wire::dsp::negotiation::*;
+use weal_wire::dsp::transfer::*;
+use weal_wire::dsp::versions::*;
 use weal_wire::{Message, WireError, parse, print};
 
 macro_rules! kinds {
