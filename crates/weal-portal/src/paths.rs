@@ -82,6 +82,12 @@ pub fn ask_under(id: &AgreementId) -> String {
     format!("{ASK}?agreement={}", segment(id.as_str()))
 }
 
+/// The ask page with this agreement chosen and this question in the editor.
+#[must_use]
+pub fn ask_example(id: &AgreementId, sql: &str) -> String {
+    format!("{}&sql={}", ask_under(id), segment(sql))
+}
+
 /// Where an answer that was given can be fetched again, by the person who asked.
 #[must_use]
 pub fn answer_export(use_id: &UseId, format: ExportFormat) -> String {

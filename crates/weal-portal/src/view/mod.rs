@@ -73,7 +73,6 @@ pub enum Section {
     Catalogue,
     Ask,
     Agreements,
-    Negotiations,
     Ledger,
     Members,
 }

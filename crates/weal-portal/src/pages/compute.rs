@@ -1,0 +1,230 @@
+//! Asking: a question in SQL, what it would cost, and the answer.
+
+use maud::{Markup, html};
+use weal_domain::catalogue::Mode;
+
+use crate::messages::{Messages, fill, messages, plain};
+use crate::parts::answer::{answer, rows};
+use crate::parts::form::{Field, csrf, error_of, error_summary, titled};
+use crate::parts::layout::{document, head};
+use crate::parts::refusal::{Level, refusal_box};
+use crate::parts::state::tone_icon;
+use crate::parts::table::Table;
+use crate::parts::{empty, facts_list, link, meter, step_link};
+use crate::paths;
+use crate::view::{AskOutcome, AskView, Chrome, HeldProduct, PreviewView, Tone};
+
+const EXAMPLES_SHOWN_MAX: usize = 4;
+const HELD_SHOWN_MAX: usize = 12;
+const COLUMNS_SHOWN_MAX: usize = 60;
+const SQL_CHARS_MAX: usize = 20_000;
+
+/// `GET /ask`, and what `POST /ask` answers with.
+#[must_use]
+pub fn ask(chrome: &Chrome, view: &AskView) -> String {
+    let m = messages(chrome.language);
+    let words = &m.ask;
+    let title = match view.outcome {
+        AskOutcome::None => words.title,
+        AskOutcome::Preview(_) => words.title_preview,
+        AskOutcome::Answer(_) | AskOutcome::Rows(_) => words.title_answer,
+        AskOutcome::Refused(_) => words.title_refused,
+    };
+    let main = html! {
+        (error_summary(m, &view.errors, str::to_owned))
+        (head(None, words.title, Some(words.lead)))
+        @if view.held.is_empty() {
+            (empty(words.none_held, step_link(paths::CATALOGUE, m.agreements.find)))
+        } @else {
+            div.with-aside.aside-after {
+                (question(chrome, m, view))
+                (held(m, view))
+            }
+        }
+        (outcome(chrome, m, view))
+    };
+    document(chrome, &titled(m, title, &view.errors), &main)
+}
+
+fn chosen(view: &AskView) -> Option<&HeldProduct> {
+    view.chosen
+        .as_ref()
+        .and_then(|id| view.held.iter().find(|held| held.agreement == *id))
+        .or_else(|| view.held.first())
+}
+
+fn question(chrome: &Chrome, m: &Messages, view: &AskView) -> Markup {
+    let words = &m.ask;
+    let chosen = chosen(view);
+    let agreement = Field {
+        id: "agreement",
+        label: words.agreement,
+        hint: Some(words.agreement_hint),
+        error: error_of(&view.errors, "agreement"),
+    };
+    let sql = Field {
+        id: "sql",
+        label: words.sql,
+        hint: Some(words.sql_hint),
+        error: error_of(&view.errors, "sql"),
+    };
+    html! {
+        form.panel.ask method="post" action={ (paths::ASK) "#outcome" } {
+            (csrf(chrome))
+            (agreement.render(|ties| html! {
+                select #agreement name="agreement" required aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] {
+                    @for held in &view.held {
+                        option value=(held.agreement) selected[chosen.is_some_and(|chosen| chosen.agreement == held.agreement)] {
+                            (fill(words.option, &[("product", &held.product.to_string()), ("mode", m.mode(held.mode).name), ("purpose", &m.purpose(&held.purpose))]))
+                        }
+                    }
+                }
+            }))
+            (sql.render(|ties| html! {
+                textarea.sql #sql name="sql" rows="10" required maxlength=(SQL_CHARS_MAX) spellcheck="false" autocapitalize="none"
+                    autocomplete="off" aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] { "\n" (view.sql) }
+            }))
+            p.actions {
+                button.second type="submit" name="act" value="preview" { (words.preview) }
+                button type="submit" name="act" value="ask" { (words.ask) }
+            }
+            p.hint { (words.buttons_hint) }
+        }
+    }
+}
+
+/// What may be asked about, under which purpose, with questions that work.
+fn held(m: &Messages, view: &AskView) -> Markup {
+    let words = &m.ask;
+    let chosen = chosen(view).map(|held| &held.agreement);
+    html! {
+        section.aside aria-labelledby="held" {
+            h2 #held { (words.held) }
+            @for held in view.held.iter().take(HELD_SHOWN_MAX) {
+                details.held open[chosen == Some(&held.agreement)] {
+                    summary {
+                        code { (held.product) } " "
+                        span.sub { (fill(words.held_for, &[("mode", m.mode(held.mode).name), ("purpose", &m.purpose(&held.purpose))])) }
+                    }
+                    (held_product(m, held))
+                }
+            }
+            @if view.held.len() > HELD_SHOWN_MAX { p { (link(paths::AGREEMENTS, words.all_held)) } }
+        }
+    }
+}
+
+fn held_product(m: &Messages, held: &HeldProduct) -> Markup {
+    let words = &m.ask;
+    html! {
+        (facts_list(&[
+            (words.owner, plain(&held.owner.title)),
+            (words.purpose, plain(&m.purpose(&held.purpose))),
+            (words.legal_basis, plain(&m.legal_basis(&held.legal_basis))),
+            (words.until, held.valid_until.map_or_else(|| plain(m.terms.valid_always), |at| m.day(at))),
+        ]))
+        @if let Some(budget) = &held.budget { (meter::short(m, budget)) }
+        @if !held.examples.is_empty() {
+            h3 { (words.examples) }
+            ul.examples {
+                @for example in held.examples.iter().take(EXAMPLES_SHOWN_MAX) {
+                    li {
+                        pre.code { code { (example) } }
+                        p { a href=(paths::ask_example(&held.agreement, example)) { (words.use_example) } }
+                    }
+                }
+            }
+        }
+        h3 { (words.columns) }
+        ul.columns {
+            @for column in held.columns.iter().take(COLUMNS_SHOWN_MAX) {
+                li { code { (column.name) } " " span.sub { (m.column_kind(column.kind)) } }
+            }
+            @if held.columns.len() > COLUMNS_SHOWN_MAX {
+                li { (m.count(&m.terms.more_columns, (held.columns.len() - COLUMNS_SHOWN_MAX) as u64)) }
+            }
+        }
+        p { (link(&paths::agreement(&held.agreement), m.ladder.see_agreement)) }
+    }
+}
+
+fn outcome(chrome: &Chrome, m: &Messages, view: &AskView) -> Markup {
+    html! {
+        @match &view.outcome {
+            AskOutcome::None => {},
+            AskOutcome::Preview(given) => (preview(chrome, m, view, given)),
+            AskOutcome::Answer(given) => section.outcome #outcome tabindex="-1" aria-labelledby="outcome-title" { (answer(chrome, m, given)) },
+            AskOutcome::Rows(given) => section.outcome #outcome tabindex="-1" aria-labelledby="outcome-title" { (rows(chrome, m, given)) },
+            AskOutcome::Refused(refusal) => div.outcome #outcome tabindex="-1" {
+                @let product = chosen(view).map(|held| (&held.title, paths::product(&held.product.member, &held.product.product)));
+                @let what = product.as_ref().map_or_else(
+                    || m.ask.refused_any.to_owned(),
+                    |(title, _)| fill(m.ask.refused_what, &[("product", title)]),
+                );
+                @let href = product.map(|(_, href)| match refusal.instead {
+                    Some(mode) => format!("{href}#rung-{}", mode.rung()),
+                    None => href,
+                });
+                (refusal_box(m, &what, refusal, href.as_deref(), Level::Section))
+                p.measure { (m.ask.refused_free) }
+            },
+        }
+    }
+}
+
+fn preview(chrome: &Chrome, m: &Messages, view: &AskView, given: &PreviewView) -> Markup {
+    let words = &m.ask;
+    let preview = &given.preview;
+    let loss = m.loss(preview.loss);
+    html! {
+        section.outcome #outcome tabindex="-1" aria-labelledby="outcome-title" {
+            h2 #outcome-title { (words.preview_title) }
+            p.flash.waiting { (tone_icon(Tone::Waiting)) span { (words.preview_nothing_asked) } }
+            p.sentence { (fill(words.preview_cost, &[("loss", &loss)])) }
+            @for sentence in &preview.explanation { p.measure { (sentence) } }
+            (expected(m, given))
+            @if let Some(from) = preview.shown_from { p.measure { (m.count(&words.shown_from, from)) } }
+            @if let Some(budget) = &given.budget { h3 { (words.budget) } (meter::change(m, budget)) }
+            @if let Some(held) = chosen(view) {
+                form method="post" action={ (paths::ASK) "#outcome" } {
+                    (csrf(chrome))
+                    (crate::parts::form::hidden("agreement", held.agreement.as_str()))
+                    (crate::parts::form::hidden("sql", &view.sql))
+                    p.actions {
+                        button type="submit" name="act" value="ask" {
+                            @if held.mode == Mode::Statistics { (fill(words.ask_for_cost, &[("loss", &loss)])) } @else { (words.ask) }
+                        }
+                        a href="#sql" { (words.change) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How exact each number would be.
+fn expected(m: &Messages, given: &PreviewView) -> Markup {
+    let words = &m.ask;
+    let mut table = Table::new(words.expected).text(words.expected_column).text(words.expected_width);
+    for (column, half_width) in given.preview.columns.iter().zip(&given.preview.half_widths) {
+        let width = match half_width {
+            Some(width) => {
+                plain(&fill(words.plus_minus, &[("width", &m.decimal(*width, decimals_for(*width)))]))
+            }
+            None => plain(words.depends),
+        };
+        table.row(vec![html! { code { (column.name) } }, width]);
+    }
+    html! { @if !given.preview.half_widths.is_empty() { (table.render()) } }
+}
+
+/// Two figures are enough to say how wide an interval is.
+fn decimals_for(width: f64) -> usize {
+    if width >= 10.0 {
+        0
+    } else if width >= 1.0 {
+        1
+    } else {
+        2
+    }
+}

@@ -1,0 +1,144 @@
+//! The ledger's facts in plain words.
+
+use maud::{Markup, html};
+use weal_domain::agreements::Side;
+use weal_domain::ledger::{Entry, Fact, Receipt};
+
+use super::clip;
+use super::timeline::negotiation_state;
+use crate::messages::{Messages, fill, plain};
+use crate::view::{FactGroup, Names};
+
+/// Reasons are written by people; in a list they are cut.
+const REASON_CHARS_MAX: usize = 200;
+
+pub(crate) fn group(fact: &Fact) -> FactGroup {
+    match fact {
+        Fact::UseGranted { .. }
+        | Fact::UseReceived { .. }
+        | Fact::UseRefused { .. }
+        | Fact::UseEnded { .. }
+        | Fact::BudgetReserved { .. } => FactGroup::Uses,
+        Fact::NegotiationMoved { .. }
+        | Fact::AgreementMade { .. }
+        | Fact::AgreementRevoked { .. }
+        | Fact::TransferMoved { .. } => FactGroup::Agreements,
+        Fact::ProductPublished { .. } | Fact::OfferMade { .. } | Fact::OfferWithdrawn { .. } => {
+            FactGroup::Catalogue
+        }
+        Fact::CharterAdopted { .. } | Fact::MemberAdmitted { .. } | Fact::MemberSuspended { .. } => {
+            FactGroup::Governance
+        }
+        Fact::PersonAdded { .. } | Fact::BackupTaken { .. } => FactGroup::House,
+    }
+}
+
+/// One sentence, escaped as it enters the page.
+pub(crate) fn fact(m: &Messages, entry: &Entry, names: &Names) -> Markup {
+    plain(&sentence(m, entry, names))
+}
+
+fn sentence(m: &Messages, entry: &Entry, names: &Names) -> String {
+    let words = &m.facts;
+    match &entry.fact {
+        Fact::UseGranted { receipt } => used(m, words.use_granted, receipt, names),
+        Fact::UseReceived { receipt, .. } => used(m, words.use_received, receipt, names),
+        Fact::UseRefused { peer, mode, code, .. } => fill(
+            words.use_refused,
+            &[("peer", names.title(peer)), ("mode", m.mode(*mode).name), ("code", code)],
+        ),
+        Fact::UseEnded { rows, size_bytes, complete, .. } => {
+            let text = if *complete { words.use_ended } else { words.use_cut };
+            fill(text, &[("rows", &m.count(&words.rows, *rows)), ("size", &m.size(*size_bytes))])
+        }
+        Fact::BudgetReserved { product, loss, .. } => {
+            fill(words.budget_reserved, &[("product", product.as_str()), ("loss", &m.loss(*loss))])
+        }
+        Fact::NegotiationMoved { peer, state, .. } => fill(
+            words.negotiation_moved,
+            &[("peer", names.title(peer)), ("state", &negotiation_state(m, state))],
+        ),
+        Fact::AgreementMade { side, peer, product, mode, purpose, .. } => fill(
+            match side {
+                Side::Provider => words.agreement_given,
+                Side::Consumer => words.agreement_held,
+            },
+            &[
+                ("peer", names.title(peer)),
+                ("product", product.as_str()),
+                ("about", m.mode(*mode).about),
+                ("purpose", &m.purpose(purpose)),
+            ],
+        ),
+        Fact::AgreementRevoked { by, reason, .. } => fill(
+            words.agreement_revoked,
+            &[("by", names.title(by)), ("reason", &clip(reason, REASON_CHARS_MAX))],
+        ),
+        Fact::TransferMoved { state, .. } => fill(words.transfer_moved, &[("state", state)]),
+        other => house(m, entry, other, names),
+    }
+}
+
+/// Facts about the node's own affairs and its ecosystem.
+fn house(m: &Messages, entry: &Entry, fact: &Fact, names: &Names) -> String {
+    let words = &m.facts;
+    let who = names.title(&entry.by.member);
+    match fact {
+        Fact::ProductPublished { product, version, classification, .. } => fill(
+            words.product_published,
+            &[
+                ("who", who),
+                ("product", product.as_str()),
+                ("version", &version.to_string()),
+                ("class", m.class(*classification)),
+            ],
+        ),
+        Fact::OfferMade { product, mode, .. } => fill(
+            words.offer_made,
+            &[("who", who), ("product", product.as_str()), ("mode", m.mode(*mode).name)],
+        ),
+        Fact::OfferWithdrawn { .. } => fill(words.offer_withdrawn, &[("who", who)]),
+        Fact::CharterAdopted { version, .. } => {
+            fill(words.charter_adopted, &[("version", &version.to_string())])
+        }
+        Fact::MemberAdmitted { member, .. } => {
+            fill(words.member_admitted, &[("member", names.title(member))])
+        }
+        Fact::MemberSuspended { member, reason } => fill(
+            words.member_suspended,
+            &[("member", names.title(member)), ("reason", &clip(reason, REASON_CHARS_MAX))],
+        ),
+        Fact::PersonAdded { roles, .. } => {
+            let roles: Vec<String> = roles.iter().map(|role| m.role(*role).to_owned()).collect();
+            fill(words.person_added, &[("roles", &m.list(&roles))])
+        }
+        Fact::BackupTaken { ledger_size } => {
+            fill(words.backup_taken, &[("entries", &m.count(&words.entries, *ledger_size))])
+        }
+        _ => words.other.to_owned(),
+    }
+}
+
+fn used(m: &Messages, text: &str, receipt: &Receipt, names: &Names) -> String {
+    fill(
+        text,
+        &[
+            ("consumer", names.title(&receipt.consumer)),
+            ("provider", names.title(&receipt.provider)),
+            ("product", receipt.product.as_str()),
+            ("mode", m.mode(receipt.mode).name),
+            ("about", m.mode(receipt.mode).about),
+            ("purpose", &m.purpose(&receipt.purpose)),
+            ("loss", &m.loss(receipt.loss)),
+        ],
+    )
+}
+
+/// Who acted: the organisation, and the role where a person did.
+pub(crate) fn actor(m: &Messages, entry: &Entry, names: &Names) -> Markup {
+    let member = names.title(&entry.by.member);
+    html! {
+        (member)
+        @if let Some(role) = entry.by.role { span.sub { (m.role(role)) } }
+    }
+}

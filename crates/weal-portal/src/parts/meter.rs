@@ -1,0 +1,86 @@
+//! A privacy budget: spent, reserved, left, and what the rest would buy.
+
+use maud::{Markup, html};
+
+use super::state::tag;
+use crate::messages::{Messages, fill};
+use crate::view::{BudgetChange, Meter, Tone};
+
+/// What is left of the granted loss, in nano-rho.
+fn left_nano(meter: &Meter) -> u64 {
+    meter.granted.rho_nano.saturating_sub(meter.spent.rho_nano).saturating_sub(meter.reserved.rho_nano)
+}
+
+/// How many questions like the one at hand the rest would buy; `None` where a question has no known cost.
+fn questions_left(meter: &Meter) -> Option<u64> {
+    left_nano(meter).checked_div(meter.question.rho_nano)
+}
+
+/// Whether less than a tenth is left.
+fn is_low(meter: &Meter) -> bool {
+    left_nano(meter) < meter.granted.rho_nano / 10
+}
+
+pub(crate) fn meter(m: &Messages, meter: &Meter) -> Markup {
+    let rho = |rho_nano| m.loss(weal_domain::compute::Loss { rho_nano, delta_femto: 0 });
+    let (spent, reserved, left) = (meter.spent.rho_nano, meter.reserved.rho_nano, left_nano(meter));
+    html! {
+        div.meter {
+            (bar(meter.granted.rho_nano, spent, reserved))
+            dl.meter-figures {
+                div.spent { dt { (m.meter.spent) } dd { (rho(spent)) } }
+                @if reserved > 0 { div.reserved { dt { (m.meter.reserved) } dd { (rho(reserved)) } } }
+                div.left { dt { (m.meter.left) } dd { (fill(m.meter.left_of, &[("left", &rho(left)), ("granted", &rho(meter.granted.rho_nano))])) } }
+            }
+            @if is_low(meter) { p { (tag(Tone::Attention, m.meter.low)) } }
+            p.hint { (rest(m, meter)) }
+        }
+    }
+}
+
+/// In one line, for lists: "0.65 of 1.00 left".
+pub(crate) fn short(m: &Messages, meter: &Meter) -> Markup {
+    let rho = |rho_nano| m.loss(weal_domain::compute::Loss { rho_nano, delta_femto: 0 });
+    html! {
+        div.meter.short {
+            (bar(meter.granted.rho_nano, meter.spent.rho_nano, meter.reserved.rho_nano))
+            p { (fill(m.meter.short, &[("left", &rho(left_nano(meter))), ("granted", &rho(meter.granted.rho_nano))])) }
+        }
+    }
+}
+
+/// Before and after one question.
+pub(crate) fn change(m: &Messages, change: &BudgetChange) -> Markup {
+    html! {
+        div.two {
+            div { h3 { (m.meter.before) } (meter(m, &change.before)) }
+            div { h3 { (m.meter.after) } (meter(m, &change.after)) }
+        }
+    }
+}
+
+fn rest(m: &Messages, meter: &Meter) -> String {
+    match questions_left(meter) {
+        None => m.meter.unit.to_owned(),
+        Some(0) => m.meter.none_left.to_owned(),
+        Some(n) => m.count(&m.meter.would_buy, n),
+    }
+}
+
+/// The bar itself says nothing that the figures beside it do not say.
+fn bar(granted: u64, spent: u64, reserved: u64) -> Markup {
+    let share = |part: u64| {
+        let parts = u128::from(part) * 10_000;
+        let ten_thousandths = parts.checked_div(u128::from(granted)).unwrap_or(10_000).min(10_000);
+        ten_thousandths as f64 / 100.0
+    };
+    let spent_at = share(spent);
+    let reserved_at = share(spent.saturating_add(reserved)) - spent_at;
+    html! {
+        svg.meter-bar width="100%" height="16" aria-hidden="true" focusable="false" {
+            rect.whole width="100%" height="16" {}
+            rect.part-reserved x={ (spent_at) "%" } width={ (reserved_at) "%" } height="16" {}
+            rect.part-spent width={ (spent_at) "%" } height="16" {}
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Terms in plain words.
+
+use maud::{Markup, html};
+use weal_domain::catalogue::{Approval, Mode, Terms};
+use weal_domain::identity::Did;
+
+use super::facts_list;
+use crate::messages::{Messages, fill, plain};
+use crate::view::Party;
+
+/// More columns than this are counted.
+const COLUMNS_NAMED_MAX: usize = 40;
+
+/// `known` are the organisations whose full names the page has.
+pub(crate) fn terms(m: &Messages, mode: Mode, terms: &Terms, known: &[&Party]) -> Markup {
+    let words = &m.terms;
+    let purposes: Vec<String> = terms.purposes.iter().map(|purpose| m.purpose(purpose)).collect();
+    let bases: Vec<String> = terms.legal_bases.iter().map(|basis| m.legal_basis(basis)).collect();
+    let mut items = vec![
+        (words.leaves, plain(m.mode(mode).leaves)),
+        (words.purpose, either(m, &purposes)),
+        (words.legal_basis, either(m, &bases)),
+        (words.recipients, recipients(m, &terms.recipients, known)),
+        (words.roles, roles(m, terms)),
+        (words.columns, columns(m, terms.columns.as_deref())),
+    ];
+    if let Some(filter) = &terms.row_filter {
+        items.push((words.row_filter, html! { (words.row_filter_text) " " code { (filter) } }));
+    }
+    items.push((
+        words.valid_until,
+        terms.valid_until.map_or_else(|| plain(words.valid_always), |at| m.time(at)),
+    ));
+    if let Some(n) = terms.uses_per_day_max {
+        items.push((words.uses, plain(&m.count(&words.uses_per_day, u64::from(n)))));
+    }
+    if let Some(budget) = terms.budget {
+        items.push((words.budget, plain(&fill(words.budget_text, &[("loss", &m.loss(budget))]))));
+    }
+    items.extend([
+        (words.retention, plain(&m.count(&words.retention_days, u64::from(terms.retention_days)))),
+        (words.disposal, plain(&terms.disposal)),
+        (words.service_level, plain(&terms.service_level)),
+        (words.liability, plain(&terms.liability)),
+        (words.licence, plain(&terms.licence)),
+        (
+            words.approval,
+            plain(match terms.approval {
+                Approval::Automatic => words.approval_automatic,
+                Approval::Steward => words.approval_steward,
+            }),
+        ),
+    ]);
+    items.retain(|(_, what)| !what.0.is_empty());
+    facts_list(&items)
+}
+
+/// One, or a list of which one is to be chosen.
+fn either(m: &Messages, names: &[String]) -> Markup {
+    match names {
+        [only] => plain(only),
+        several => html! {
+            (m.terms.any_of)
+            ul { @for name in several { li { (name) } } }
+        },
+    }
+}
+
+fn recipients(m: &Messages, recipients: &[Did], known: &[&Party]) -> Markup {
+    if recipients.is_empty() {
+        return plain(m.terms.every_member);
+    }
+    let names: Vec<String> = recipients
+        .iter()
+        .map(|did| {
+            let party = known.iter().find(|party| party.did == *did);
+            party.map_or_else(|| did.to_string(), |party| party.title.clone())
+        })
+        .collect();
+    plain(&m.list(&names))
+}
+
+fn roles(m: &Messages, terms: &Terms) -> Markup {
+    if terms.roles.is_empty() {
+        return plain(m.terms.analysts_only);
+    }
+    let names: Vec<String> = terms.roles.iter().map(|role| m.role(*role).to_owned()).collect();
+    plain(&m.list(&names))
+}
+
+fn columns(m: &Messages, columns: Option<&[String]>) -> Markup {
+    match columns {
+        None => plain(m.terms.all_columns),
+        Some(columns) => html! {
+            @for (at, column) in columns.iter().take(COLUMNS_NAMED_MAX).enumerate() {
+                @if at > 0 { (m.common.list_comma) }
+                code { (column) }
+            }
+            @if columns.len() > COLUMNS_NAMED_MAX {
+                " " (m.count(&m.terms.more_columns, (columns.len() - COLUMNS_NAMED_MAX) as u64))
+            }
+        },
+    }
+}
