@@ -10,6 +10,8 @@
 //! | [`odrl`] | ODRL 2.2, the subset that the Dataspace Protocol models |
 //! | [`problem`] | RFC 9457 problem details, for refusals and faults |
 //! | [`peer`] | what nodes of ours say to each other beyond the protocol |
+//! | [`catalogue`] | our catalogue as the protocol's, and back |
+//! | [`dcat`] | DCAT-AP 3 in Turtle and JSON-LD |
 //! | [`odcs`] | Open Data Contract Standard 3.1 |
 //! | [`did`] | the did:web method |
 
@@ -17,6 +19,8 @@ mod error;
 mod json;
 mod publisher;
 
+pub mod catalogue;
+pub mod dcat;
 pub mod did;
 pub mod dsp;
 pub mod odcs;

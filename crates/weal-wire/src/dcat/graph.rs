@@ -1,0 +1,150 @@
+//! A small RDF graph and its two printed forms.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+/// The prefixes of the terms that are used here.
+const PREFIXES: [(&str, &str); 3] = [
+    ("dcat", "http://www.w3.org/ns/dcat#"),
+    ("dct", "http://purl.org/dc/terms/"),
+    ("foaf", "http://xmlns.com/foaf/0.1/"),
+];
+
+/// What is said, by subject; what is said twice stands once.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Graph {
+    resources: BTreeMap<String, BTreeMap<&'static str, BTreeSet<Object>>>,
+}
+
+/// Everything that is said of one subject. Classes and predicates are prefixed terms.
+#[derive(Debug)]
+pub(super) struct Resource {
+    iri: String,
+    statements: Vec<(&'static str, Object)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Object {
+    Term(&'static str),
+    Iri(String),
+    Text(String),
+}
+
+impl Resource {
+    pub(super) fn new(iri: &str, class: &'static str) -> Self {
+        Self { iri: safe_iri(iri), statements: vec![("a", Object::Term(class))] }
+    }
+    pub(super) fn text(mut self, predicate: &'static str, text: &str) -> Self {
+        self.statements.push((predicate, Object::Text(text.to_owned())));
+        self
+    }
+    pub(super) fn link(mut self, predicate: &'static str, iri: &str) -> Self {
+        self.statements.push((predicate, Object::Iri(safe_iri(iri))));
+        self
+    }
+}
+
+impl Graph {
+    pub(super) fn add(&mut self, resource: Resource) {
+        let subject = self.resources.entry(resource.iri).or_default();
+        for (predicate, object) in resource.statements {
+            subject.entry(predicate).or_default().insert(object);
+        }
+    }
+
+    pub(super) fn to_turtle(&self) -> String {
+        let mut out = String::new();
+        for (prefix, iri) in PREFIXES {
+            line(&mut out, format_args!("@prefix {prefix}: <{iri}> ."));
+        }
+        for (subject, statements) in &self.resources {
+            line(&mut out, format_args!("\n<{subject}>"));
+            for (index, (predicate, objects)) in statements.iter().enumerate() {
+                let printed: Vec<String> = objects.iter().map(Object::to_turtle).collect();
+                let end = if index + 1 == statements.len() { '.' } else { ';' };
+                line(&mut out, format_args!("  {predicate} {} {end}", printed.join(", ")));
+            }
+        }
+        out
+    }
+
+    pub(super) fn to_json_ld(&self) -> Value {
+        let context: Map<String, Value> =
+            PREFIXES.iter().map(|(prefix, iri)| ((*prefix).to_owned(), json!(iri))).collect();
+        let node = |(subject, statements): (&String, &BTreeMap<&'static str, BTreeSet<Object>>)| {
+            let mut out = Map::new();
+            out.insert("@id".into(), subject.clone().into());
+            for (predicate, objects) in statements {
+                let printed: Value = objects.iter().map(Object::to_json_ld).collect();
+                out.insert(if *predicate == "a" { "@type" } else { predicate }.into(), printed);
+            }
+            Value::Object(out)
+        };
+        json!({ "@context": context, "@graph": self.resources.iter().map(node).collect::<Vec<_>>() })
+    }
+}
+
+impl Object {
+    fn to_turtle(&self) -> String {
+        match self {
+            Object::Term(term) => (*term).to_owned(),
+            Object::Iri(iri) => format!("<{iri}>"),
+            Object::Text(text) => quoted(text),
+        }
+    }
+    fn to_json_ld(&self) -> Value {
+        match self {
+            Object::Term(term) => json!(term),
+            Object::Iri(iri) => json!({ "@id": iri }),
+            Object::Text(text) => json!({ "@value": text }),
+        }
+    }
+}
+
+/// A Turtle string. Quotes, backslashes and every control character are escaped (Turtle 1.1, 6.4).
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            // Not every reader takes a NUL, not even an escaped one.
+            '\0' => out.push(char::REPLACEMENT_CHARACTER),
+            c if c.is_control() => _ = write!(out, "\\u{:04X}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// The identifier with every character percent-encoded that may not stand between `<` and `>`. What
+/// has no scheme, as a stranger's identifier may, becomes a URN: there is no base to resolve it by.
+fn safe_iri(given: &str) -> String {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let absolute = given.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(letter)
+    });
+    let mut out = String::from(if absolute { "" } else { "urn:weal:id:" });
+    for c in given.chars() {
+        if c.is_control() || c.is_whitespace() || "<>\"{}|^`\\".contains(c) {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                _ = write!(out, "%{byte:02X}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    writeln!(out, "{text}").expect("writing to a string does not fail");
+}
