@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::did::DidKey;
 use super::jws::{JwsError, Purpose, Unverified, jws_sign};
 use super::keys::NodeKey;
+use crate::encoding::canonical_json;
 
 /// The largest credential, in bytes of its compact form. It must fit into a token beside other claims.
 pub const CREDENTIAL_BYTES_MAX: usize = 8 * 1024;
@@ -91,7 +92,7 @@ impl From<JwsError> for CredentialError {
 pub fn issue(membership: &Membership, kid: &str, key: &NodeKey) -> Result<String, CredentialError> {
     check_shape(membership, kid)?;
     let payload = to_json(membership)?;
-    let credential = jws_sign(payload.to_string().as_bytes(), "vc+jwt", kid, key);
+    let credential = jws_sign(canonical_json(&payload).as_bytes(), "vc+jwt", kid, key);
     if credential.len() > CREDENTIAL_BYTES_MAX { Err(CredentialError::TooLong) } else { Ok(credential) }
 }
 

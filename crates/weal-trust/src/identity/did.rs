@@ -27,8 +27,6 @@ pub enum DidError {
     Missing(&'static str),
     #[error("the DID document is that of another member than asked for")]
     WrongId,
-    #[error("not a did:web identifier")]
-    NotDidWeb,
 }
 
 /// What a key may be used for.
@@ -220,45 +218,4 @@ fn absolute(id: &str, did: &str) -> String {
 
 fn is_id(id: &str) -> bool {
     id.len() <= ID_BYTES_MAX && id.bytes().all(|b| b.is_ascii_graphic())
-}
-
-/// The `did:web` of a node at `host` or `host:port`; the port's colon is percent-encoded.
-#[must_use]
-pub fn did_web(host_and_port: &str) -> String {
-    format!("did:web:{}", host_and_port.replace(':', "%3A"))
-}
-
-/// `host` or `host:port`, then `/path` if any, of a `did:web`: `did:web:a.example:x:y` is `a.example/x/y`.
-pub fn web_place(did: &str) -> Result<String, DidError> {
-    let name = did.strip_prefix("did:web:").ok_or(DidError::NotDidWeb)?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    let mut segments = Vec::new();
-    for (nth, segment) in name.split(':').enumerate() {
-        let (host, port) = match segment.split_once("%3A").or_else(|| segment.split_once("%3a")) {
-            Some((host, port)) if nth == 0 => (host, Some(port)),
-            _ => (segment, None),
-        };
-        let port_ok = port.is_none_or(|p| p.parse::<u16>().is_ok() && p.bytes().all(|b| b.is_ascii_digit()));
-        let dots_only = host.bytes().all(|b| b == b'.');
-        if dots_only || !host.bytes().all(plain) || !port_ok {
-            return Err(DidError::NotDidWeb);
-        }
-        segments.push(port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")));
-    }
-    if did.len() > ID_BYTES_MAX {
-        return Err(DidError::NotDidWeb);
-    }
-    Ok(segments.join("/"))
-}
-
-/// Where the document of a `did:web` is published. Plain http only on loopback, and only where the
-/// configuration allows it.
-pub fn document_url(did: &str, loopback_http: bool) -> Result<String, DidError> {
-    let place = web_place(did)?;
-    let host = place.split(['/', ':']).next().unwrap_or_default();
-    let loopback =
-        host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback());
-    let scheme = if loopback && loopback_http { "http" } else { "https" };
-    let path = if place.contains('/') { "did.json" } else { ".well-known/did.json" };
-    Ok(format!("{scheme}://{place}/{path}"))
 }

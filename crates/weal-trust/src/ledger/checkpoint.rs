@@ -2,7 +2,6 @@
 
 use super::merkle::Hash;
 use super::note::{Note, NoteError, SignatureType, VerifierKey};
-use crate::did::{DidError, web_place};
 use crate::encoding::{base64, decimal, from_base64};
 use crate::keys::{NodeKey, PublicKey};
 
@@ -25,10 +24,15 @@ pub struct Checkpoint {
     pub root: Hash,
 }
 
-/// The name of the ledger that the node of a `did:web` keeps: `did:web:a.example%3A7001` keeps
-/// `a.example:7001/ledger`.
-pub fn origin_of(did: &str) -> Result<String, DidError> {
-    Ok(format!("{}/ledger", web_place(did)?))
+/// The name of the ledger that the node of a `did:web` keeps: `did:web:a.example%3A7001:x` keeps
+/// `a.example:7001/x/ledger`. `None` for DIDs of other methods.
+#[must_use]
+pub fn origin_of(did: &str) -> Option<String> {
+    let (host, path) = did.strip_prefix("did:web:").map(|name| name.split_once(':').unwrap_or((name, "")))?;
+    let host = host.replacen("%3A", ":", 1);
+    let path: String =
+        path.split(':').filter(|part| !part.is_empty()).map(|part| format!("/{part}")).collect();
+    (!host.is_empty()).then(|| format!("{host}{path}/ledger"))
 }
 
 impl Checkpoint {

@@ -7,19 +7,20 @@
 //!
 //! Every file has exactly one spelling, so that any changed byte is found. The commitment beside an entry
 //! only helps to name the altered one: what counts is the signed root. Nothing signs the services and
-//! unused keys of a DID document; export one with the signing key alone.
+//! unused keys of a DID document, nor cosignatures by witnesses unknown to the reader; export a document
+//! with the signing key alone.
 
 use std::io::BufRead;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::checkpoint::{Checkpoint, CheckpointError};
+use super::checkpoint::{Checkpoint, CheckpointError, origin_of};
 use super::findings::{Finding, FindingKind, Findings};
 use super::merkle::{Frontier, Hash};
 use super::note::NoteError;
 use super::seal::{Commitment, Nonce};
-use crate::did::{DidDocument, web_place};
+use crate::did::DidDocument;
 use crate::encoding::{bytes32_from_hex, canonical_json, hex};
 use crate::keys::PublicKey;
 
@@ -30,7 +31,10 @@ pub const ENTRIES_FILE: &str = "entries.ndjson";
 /// The longest line of `entries.ndjson`, in bytes with its newline.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 
-/// A ledger whose every entry was checked against the signed root.
+/// A ledger whose every entry was checked against the root that `key` signed.
+///
+/// An export brings its own key along. That the key is the member's, a reader knows from elsewhere: from
+/// the document that the member publishes, or from an export taken before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// The member who keeps the ledger.
@@ -139,9 +143,8 @@ fn open_head(checkpoint: &[u8], did_json: &[u8], findings: &mut Findings) -> Opt
         return None;
     };
     let origin = note.lines().next().unwrap_or_default();
-    let place = web_place(&document.id).unwrap_or_default();
-    if place.is_empty() || !origin.strip_prefix(&place).is_some_and(|rest| rest.starts_with('/')) {
-        let says = "the checkpoint is of a ledger that does not belong to the member in did.json";
+    if origin_of(&document.id).as_deref() != Some(origin) {
+        let says = "the checkpoint is of another ledger than that of the member in did.json";
         wrong(FindingKind::WrongOrigin, says.into());
         return None;
     }

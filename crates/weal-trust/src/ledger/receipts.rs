@@ -6,11 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::findings::{Finding, FindingKind, Findings};
+use super::findings::{Finding, FindingKind, Findings, Severity};
 use crate::encoding::canonical_json;
 
 /// How far back an entry's time may lie behind the one before it without a warning, in seconds.
@@ -23,7 +23,6 @@ const ENTRY_VERSION: u64 = 1;
 pub struct CrossCheck {
     /// Uses of which both ledgers keep the same receipt in the right place.
     pub matched: u64,
-    /// Of either ledger alone, then of both together.
     pub findings: Vec<Finding>,
 }
 
@@ -31,19 +30,30 @@ impl CrossCheck {
     /// Whether nothing is wrong; warnings may stand.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.findings.iter().all(|finding| finding.severity < super::findings::Severity::Wrong)
+        self.findings.iter().all(|finding| finding.severity < Severity::Wrong)
     }
 }
 
-/// Reads two ledgers and matches them. Each is the DID of the member who keeps it, and its entries: index
-/// and body.
+/// Reads two ledgers and matches them; the findings are those of either alone, then those of both
+/// together. Each ledger is the DID of the member who keeps it, and its entries: index and body.
 pub fn cross_check(
     provider: (&str, impl IntoIterator<Item = (u64, Value)>),
     consumer: (&str, impl IntoIterator<Item = (u64, Value)>),
 ) -> CrossCheck {
     let provider = Story::read(provider.0, provider.1);
     let consumer = Story::read(consumer.0, consumer.1);
-    provider.compare(consumer)
+    let CrossCheck { matched, findings } = compare(&provider, &consumer);
+    let findings = [provider.findings(), consumer.findings(), findings].concat();
+    CrossCheck { matched, findings }
+}
+
+/// Matches two ledgers that were read, in both directions: each may own and ask.
+#[must_use]
+pub fn compare(one: &Story, other: &Story) -> CrossCheck {
+    let (mut of_one, mut of_other) = (Findings::of(&one.member), Findings::of(&other.member));
+    let matched = match_uses(one, other, &mut of_one, &mut of_other)
+        + match_uses(other, one, &mut of_other, &mut of_one);
+    CrossCheck { matched, findings: [of_one.into_list(), of_other.into_list()].concat() }
 }
 
 type Digest = [u8; 32];
@@ -104,19 +114,10 @@ impl Story {
         }
     }
 
-    /// What this ledger alone shows: order, reservations, clock.
+    /// What this ledger shows without any other: reservations, ends, clock.
     #[must_use]
-    pub fn into_findings(self) -> Vec<Finding> {
-        self.findings.into_list()
-    }
-
-    /// Matches this ledger with another, in both directions: each may own and ask.
-    #[must_use]
-    pub fn compare(mut self, mut other: Self) -> CrossCheck {
-        let matched = match_uses(&mut self, &mut other) + match_uses(&mut other, &mut self);
-        let mut findings = self.findings.into_list();
-        findings.extend(other.findings.into_list());
-        CrossCheck { matched, findings }
+    pub fn findings(&self) -> Vec<Finding> {
+        self.findings.clone().into_list()
     }
 
     fn read_entry(&mut self, index: u64, body: &Value) -> Option<()> {
@@ -126,7 +127,7 @@ impl Story {
         let at: Timestamp = body.get("at")?.as_str()?.parse().ok()?;
         if let Some(last) = self.last_at {
             let back_s = last.as_second().saturating_sub(at.as_second());
-            if last.duration_since(at).as_secs_f64() > CLOCK_STEP_S_MAX as f64 {
+            if last.duration_since(at) > SignedDuration::from_secs(CLOCK_STEP_S_MAX) {
                 let says = format!("its time lies {back_s} s before that of the entry before it");
                 self.findings.add(FindingKind::ClockRanBack, Some(index), says);
             }
@@ -193,46 +194,49 @@ impl Story {
 }
 
 /// Matches what `consumer` received of `provider` with what `provider` granted to `consumer`.
-fn match_uses(consumer: &mut Story, provider: &mut Story) -> u64 {
+fn match_uses(
+    consumer: &Story,
+    provider: &Story,
+    of_consumer: &mut Findings,
+    of_provider: &mut Findings,
+) -> u64 {
     let mut matched = 0;
-    let received = of_peer(&consumer.received, &provider.member);
-    let granted = of_peer(&provider.granted, &consumer.member);
-    let (owner, asker) = (provider.member.clone(), consumer.member.clone());
-    for (use_id, taken) in received {
-        let named = taken.provider_index.unwrap_or_default();
-        let (kind, says) = match provider.granted.get(use_id) {
-            Some(given) if given.receipt != taken.receipt => {
-                let there = given.index;
-                (
-                    FindingKind::ReceiptDiffers,
-                    format!("{owner} keeps another receipt of this use (entry {there})"),
-                )
-            }
-            Some(given) if given.index != named => {
-                let there = given.index;
-                let says = format!("{owner} said to keep this use as entry {named}, and keeps it as {there}");
-                (FindingKind::GrantMoved, says)
-            }
-            Some(_) => {
-                matched += 1;
-                continue;
-            }
-            None if named >= provider.size => {
-                let says =
-                    format!("it names entry {named} of {owner}, whose export ends before; take a newer one");
-                (FindingKind::ExportTooShort, says)
-            }
-            None => (FindingKind::GrantMissing, format!("{owner} keeps no such use")),
-        };
-        consumer.findings.add(kind, Some(taken.index), says);
+    for (use_id, taken) in of_peer(&consumer.received, &provider.member) {
+        match match_one(taken, provider.granted.get(use_id), provider) {
+            Ok(()) => matched += 1,
+            Err((kind, says)) => of_consumer.add(kind, Some(taken.index), says),
+        }
     }
-    for (use_id, given) in granted {
+    for (use_id, given) in of_peer(&provider.granted, &consumer.member) {
         if !consumer.received.contains_key(use_id) {
-            let says = format!("{asker} keeps no receipt of this use");
-            provider.findings.add(FindingKind::ReceiptMissing, Some(given.index), says);
+            let says = format!("{} keeps no receipt of this use", consumer.member);
+            of_provider.add(FindingKind::ReceiptMissing, Some(given.index), says);
         }
     }
     matched
+}
+
+/// Whether the use that the asker keeps is the one that the owner keeps.
+fn match_one(taken: &Use, given: Option<&Use>, provider: &Story) -> Result<(), (FindingKind, String)> {
+    let owner = &provider.member;
+    let named = taken.provider_index.unwrap_or_default();
+    match given {
+        Some(Use { index, receipt, .. }) if *receipt != taken.receipt => {
+            let says = format!("{owner} keeps another receipt of this use, as entry {index}");
+            Err((FindingKind::ReceiptDiffers, says))
+        }
+        Some(Use { index, .. }) if *index != named => {
+            let says = format!("{owner} said to keep this use as entry {named}, and keeps it as {index}");
+            Err((FindingKind::GrantMoved, says))
+        }
+        Some(_) => Ok(()),
+        None if named >= provider.size => {
+            let says =
+                format!("it names entry {named} of {owner}, whose export ends before; get a newer one");
+            Err((FindingKind::ExportTooShort, says))
+        }
+        None => Err((FindingKind::GrantMissing, format!("{owner} keeps no such use"))),
+    }
 }
 
 /// The uses with one peer, in the order of the ledger.

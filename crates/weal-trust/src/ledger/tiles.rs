@@ -66,8 +66,7 @@ impl Tile {
             None => (rest, TILE_WIDTH),
         };
         let tile = Self { content, index: parse_number(number)?, width };
-        let level_ok = tile.level() <= TILE_LEVEL_MAX;
-        (level_ok && (1..=TILE_WIDTH).contains(&width) && tile.end_index().is_some()).then_some(tile)
+        ((1..=TILE_WIDTH).contains(&width) && tile.end_index().is_some()).then_some(tile)
     }
 
     fn level(&self) -> u8 {
@@ -79,6 +78,9 @@ impl Tile {
 
     /// The leaves that must exist for this tile to exist; `None` beyond what a tree can have.
     fn end_index(&self) -> Option<u64> {
+        if self.level() > TILE_LEVEL_MAX {
+            return None;
+        }
         let slots = self.index.checked_mul(u64::from(TILE_WIDTH))?.checked_add(u64::from(self.width))?;
         let leaves = u128::from(slots) << (TILE_HEIGHT * self.level());
         u64::try_from(leaves).ok().filter(|leaves| *leaves <= LEAVES_MAX)
@@ -90,11 +92,12 @@ impl Tile {
         self.end_index().is_some_and(|end| end <= size)
     }
 
-    /// The tree nodes whose hashes make up this tile, in order. For a bundle: the leaves.
+    /// The tree nodes whose hashes make up this tile, in order; for a bundle, the leaves. Ask
+    /// [`Tile::exists_in`] first.
     pub fn coords(&self) -> impl Iterator<Item = Coord> + use<> {
-        let level = TILE_HEIGHT * self.level();
-        let first = self.index * u64::from(TILE_WIDTH);
-        (first..first + u64::from(self.width)).map(move |index| Coord { level, index })
+        let level = TILE_HEIGHT.saturating_mul(self.level());
+        let first = self.index.saturating_mul(u64::from(TILE_WIDTH));
+        (first..first.saturating_add(u64::from(self.width))).map(move |index| Coord { level, index })
     }
 
     /// All tiles of a tree of `size` leaves at tile level `level`: how many are full, and how many hashes

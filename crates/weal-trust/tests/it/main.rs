@@ -1,3 +1,17 @@
 //! The tests of `weal-trust`: published vectors, properties, hostile input, and other people's code.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
 
+mod credential;
+mod did;
+mod export;
+mod go;
+mod golden;
+mod jws;
 mod keys;
+mod merkle;
+mod notes;
+mod receipts;
+mod seal;
+mod tiles;
+mod token;
+mod tree;
