@@ -1,1 +1,12 @@
+//! The gate's far side: rows on their way out.
 //!
+//! Every function that lets bytes leave takes a [`Permit`](weal_domain::exchange::Permit) (`GT-1`), and
+//! keeps it for as long as bytes flow. Memory is bounded by a few batches, whatever the result.
+
+mod encode;
+mod received;
+mod release;
+
+pub use encode::{EncodeError, RowFormat};
+pub use received::{JSON_ROWS_MAX, JsonTable, batch_of_answer, print_rows, table_of_rows};
+pub use release::{Released, StreamEnd, Tally, release};

@@ -1,1 +1,23 @@
+//! The house: configuration, acts, doors, drivers and peers of one Commonweal node.
 //!
+//! An act loads, decides (in `weal-domain`), saves; drivers carry what was decided to others. Read
+//! [`House`] first, then `acts`.
+
+pub mod acts;
+pub mod api;
+pub mod config;
+mod doors;
+pub mod drivers;
+pub mod fault;
+mod house;
+pub mod http;
+mod init;
+pub mod observe;
+pub mod peers;
+pub mod seams;
+mod serve;
+
+pub use doors::Doors;
+pub use house::House;
+pub use init::{InitError, InitOptions, Initialised, init};
+pub use serve::{Running, ServeError, serve, start};

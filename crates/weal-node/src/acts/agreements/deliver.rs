@@ -1,0 +1,187 @@
+//! Sending what was decided, and taking in the peer's acknowledgement.
+
+use weal_domain::Refusal;
+use weal_domain::agreements::negotiation::{Event, Move, Notice};
+use weal_domain::agreements::{Negotiation, Side};
+use weal_wire::dsp::Reasons;
+use weal_wire::dsp::negotiation::{
+    ContractAgreementMessage, ContractAgreementVerificationMessage, ContractNegotiation,
+    ContractNegotiationError, ContractNegotiationEventMessage, ContractNegotiationTerminationMessage,
+    ContractOfferMessage, ContractRequestMessage, NegotiationEvent, Thread,
+};
+use weal_wire::odrl::{Agreement as WireAgreement, DateTime, MessageOffer};
+
+use super::{missing, negotiation_unknown};
+use crate::fault::Result;
+use crate::house::House;
+use crate::peers::{Reply, segment};
+
+/// One message as it goes out.
+struct Outgoing {
+    path: String,
+    body: String,
+}
+
+impl House {
+    /// Carries the message that `key` (`<own pid>#<turn>`) names, if it is still awaited.
+    pub(crate) async fn send_negotiation_message(&self, key: &str) -> Result<()> {
+        let (own_pid, turn) = key.rsplit_once('#').ok_or_else(|| missing("turn of a job"))?;
+        let loaded = self.store.read("agreements.send").await?.negotiation(own_pid).await?;
+        let (negotiation, _) = loaded.ok_or_else(negotiation_unknown)?;
+        let Some(notice) = negotiation.awaiting_ack.clone().filter(|notice| notice.turn.to_string() == turn)
+        else {
+            return Ok(());
+        };
+        let outgoing = self.outgoing(&negotiation, &notice)?;
+        let url = format!("{}{}", negotiation.peer_address.trim_end_matches('/'), outgoing.path);
+        let token = self.token_for(&negotiation.peer)?;
+        let sent = self.peers.post_text(&negotiation.peer, &url, Some(&token), outgoing.body).await;
+        let (event, failure) = judge(negotiation.side, notice.turn, sent);
+        self.heard_back(own_pid, event).await?;
+        match failure {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn heard_back(&self, own_pid: &str, event: Event) -> Result<()> {
+        let mut tx = self.store.write("agreements.acked").await?;
+        let (negotiation, revision) = tx.negotiation(own_pid).await?.ok_or_else(negotiation_unknown)?;
+        let step = negotiation.on(event, self.clock.now())?;
+        if step.next == negotiation {
+            return Ok(());
+        }
+        self.keep_and_go_on(&mut tx, step, revision).await?;
+        tx.commit().await?;
+        self.wakers.outbox.notify_one();
+        self.wakers.moved.notify_waiters();
+        Ok(())
+    }
+
+    fn outgoing(&self, negotiation: &Negotiation, notice: &Notice) -> Result<Outgoing> {
+        let own_pid = negotiation.own_pid.clone();
+        let peer_pid = negotiation.peer_pid.clone().unwrap_or_default();
+        let (provider_pid, consumer_pid) = match negotiation.side {
+            Side::Provider => (own_pid, peer_pid.clone()),
+            Side::Consumer => (peer_pid.clone(), own_pid),
+        };
+        let thread = if notice.opening {
+            Thread::Opens { callback_address: self.callback_address() }
+        } else {
+            Thread::Continues { receiver_pid: peer_pid.clone() }
+        };
+        let at = |path: &str| format!("/negotiations/{}/{path}", segment(&peer_pid));
+        Ok(match &notice.message {
+            Move::Request { proposal } => Outgoing {
+                path: if notice.opening { "/negotiations/request".into() } else { at("request") },
+                body: weal_wire::print(&ContractRequestMessage {
+                    consumer_pid,
+                    thread,
+                    offer: message_offer(proposal),
+                }),
+            },
+            Move::Offer { proposal } => Outgoing {
+                path: if notice.opening { "/negotiations/offers".into() } else { at("offers") },
+                body: weal_wire::print(&ContractOfferMessage {
+                    provider_pid,
+                    thread,
+                    offer: message_offer(proposal),
+                }),
+            },
+            Move::Accept => Outgoing {
+                path: at("events"),
+                body: event_message(provider_pid, consumer_pid, NegotiationEvent::Accepted),
+            },
+            Move::Finalize => Outgoing {
+                path: at("events"),
+                body: event_message(provider_pid, consumer_pid, NegotiationEvent::Finalized),
+            },
+            Move::Agree { agreement } => Outgoing {
+                path: at("agreement"),
+                body: weal_wire::print(&ContractAgreementMessage {
+                    provider_pid,
+                    consumer_pid,
+                    agreement: wire_agreement(agreement)?,
+                }),
+            },
+            Move::Verify => Outgoing {
+                path: at("agreement/verification"),
+                body: weal_wire::print(&ContractAgreementVerificationMessage { provider_pid, consumer_pid }),
+            },
+            Move::Terminate { code, reason } => Outgoing {
+                path: at("termination"),
+                body: weal_wire::print(&ContractNegotiationTerminationMessage {
+                    provider_pid,
+                    consumer_pid,
+                    code: Some(code.clone()),
+                    reason: Reasons(reason.lines().map(str::to_owned).collect()),
+                }),
+            },
+        })
+    }
+
+    /// Where peers answer a process that we begin.
+    #[must_use]
+    pub fn callback_address(&self) -> String {
+        format!("{}{}", self.config.node.origin, crate::http::catalogue::CALLBACK_PATH)
+    }
+}
+
+fn event_message(provider_pid: String, consumer_pid: String, event: NegotiationEvent) -> String {
+    weal_wire::print(&ContractNegotiationEventMessage { provider_pid, consumer_pid, event })
+}
+
+fn message_offer(proposal: &weal_domain::agreements::Proposal) -> MessageOffer {
+    MessageOffer {
+        id: proposal.offer.to_string(),
+        target: proposal.dataset.clone(),
+        profiles: Vec::new(),
+        policy: proposal.policy.clone(),
+        terms: proposal.terms.clone(),
+    }
+}
+
+fn wire_agreement(agreement: &weal_domain::agreements::Agreement) -> Result<WireAgreement> {
+    Ok(WireAgreement {
+        id: agreement.id.to_string(),
+        target: agreement.dataset.clone(),
+        assigner: agreement.provider.to_string(),
+        assignee: agreement.consumer.to_string(),
+        timestamp: DateTime::new(&agreement.agreed_at.to_string()),
+        profiles: Vec::new(),
+        policy: agreement.policy.clone(),
+        terms: Some(agreement.terms.clone()),
+    })
+}
+
+/// What the peer's reply means for the message it answers; a failure is sent again later.
+fn judge(side: Side, turn: u32, sent: Result<Reply, Refusal>) -> (Event, Option<Refusal>) {
+    let undelivered = |refusal: Refusal| {
+        let event = Event::Undelivered { turn, reason: refusal.reason.clone() };
+        (event, Some(refusal))
+    };
+    let reply = match sent {
+        Ok(reply) => reply,
+        // What our own rules forbid to send will be forbidden the next time too.
+        Err(refusal) if refusal.kind == weal_domain::RefusalKind::Forbidden => {
+            return (Event::Rejected { turn, reason: refusal.reason }, None);
+        }
+        Err(refusal) => return undelivered(refusal),
+    };
+    if reply.is_success() {
+        // A peer that acknowledges without a readable body is believed; only its pid stays unknown.
+        let peer_pid = weal_wire::parse::<ContractNegotiation>(&reply.body).ok().map(|ack| match side {
+            Side::Consumer => ack.provider_pid,
+            Side::Provider => ack.consumer_pid,
+        });
+        return (Event::Acked { turn, peer_pid }, None);
+    }
+    let reason = match weal_wire::parse::<ContractNegotiationError>(&reply.body) {
+        Ok(error) => error.reason.0.join(" "),
+        Err(_) => format!("The other side answered with status {}.", reply.status),
+    };
+    if reply.is_temporary() {
+        return undelivered(Refusal::new(weal_domain::RefusalKind::Unavailable, "peer-unavailable", reason));
+    }
+    (Event::Rejected { turn, reason }, None)
+}

@@ -1,0 +1,230 @@
+//! Messages of a negotiation that arrive: a state is committed before the answer that acknowledges it.
+
+use weal_domain::Refusal;
+use weal_domain::agreements::negotiation::{Event, Move, Opening};
+use weal_domain::agreements::{Agreement, Conclusion, Negotiation, Proposal, Side};
+use weal_domain::catalogue::dataset_id;
+use weal_store::Tx;
+use weal_wire::dsp::negotiation::{
+    ContractAgreementMessage, ContractOfferMessage, ContractRequestMessage, Thread,
+};
+use weal_wire::odrl::MessageOffer;
+
+use super::{answer::offer_unknown, negotiation_unknown};
+use crate::fault::Result;
+use crate::house::House;
+use crate::peers::Caller;
+
+impl House {
+    /// A consumer's request: the first message, or a counter-offer.
+    pub async fn receive_request(
+        &self,
+        from: &Caller,
+        pid: Option<&str>,
+        message: ContractRequestMessage,
+    ) -> Result<Negotiation> {
+        let mut tx = self.store.write("agreements.request").await?;
+        let proposal = self.proposal_of_ours(&mut tx, message.offer).await?;
+        match (message.thread, pid) {
+            (Thread::Opens { callback_address }, None) => {
+                let opening = self.opening(from, &callback_address, proposal)?;
+                self.open_or_repeat(tx, Side::Provider, opening, message.consumer_pid).await
+            }
+            (Thread::Continues { receiver_pid }, Some(pid)) if receiver_pid == pid => {
+                let own = Move::Request { proposal: Box::new(proposal) };
+                self.hear(tx, from, Side::Provider, pid, &message.consumer_pid, own).await
+            }
+            _ => Err(thread_wrong().into()),
+        }
+    }
+
+    /// A provider's offer: the first message of a negotiation it begins, or an answer to our request.
+    pub async fn receive_offer(
+        &self,
+        from: &Caller,
+        pid: Option<&str>,
+        message: ContractOfferMessage,
+    ) -> Result<Negotiation> {
+        let tx = self.store.write("agreements.offer").await?;
+        let proposal = proposal_of(message.offer)?;
+        match (message.thread, pid) {
+            (Thread::Opens { callback_address }, None) => {
+                let opening = self.opening(from, &callback_address, proposal)?;
+                self.open_or_repeat(tx, Side::Consumer, opening, message.provider_pid).await
+            }
+            (Thread::Continues { receiver_pid }, Some(pid)) if receiver_pid == pid => {
+                let own = Move::Offer { proposal: Box::new(proposal) };
+                self.hear(tx, from, Side::Consumer, pid, &message.provider_pid, own).await
+            }
+            _ => Err(thread_wrong().into()),
+        }
+    }
+
+    /// The provider's agreement. It must be what was on the table, between us two.
+    pub async fn receive_agreement(
+        &self,
+        from: &Caller,
+        pid: &str,
+        message: ContractAgreementMessage,
+    ) -> Result<Negotiation> {
+        let mut tx = self.store.write("agreements.agreement").await?;
+        let (negotiation, _) = self.negotiation_with(&mut tx, from, Side::Consumer, pid).await?;
+        let wire = message.agreement;
+        if wire.assigner != from.did.as_str() || wire.assignee != self.did.as_str() {
+            return Err(Refusal::invalid(
+                "agreement-not-ours",
+                "The agreement names other parties than the two of us.",
+            )
+            .into());
+        }
+        let terms = wire.terms.or_else(|| negotiation.proposal.terms.clone()).ok_or_else(no_terms)?;
+        let agreement = Agreement::conclude(Conclusion {
+            id: wire.id.parse().map_err(|cause| Refusal::invalid("agreement-id", format!("{cause}")))?,
+            side: Side::Consumer,
+            provider: from.did.clone(),
+            consumer: self.did.clone(),
+            dataset: wire.target,
+            mode: negotiation.proposal.mode.ok_or_else(no_terms)?,
+            terms,
+            policy: wire.policy,
+            agreed_at: wire.timestamp.and_then(|time| time.timestamp()).unwrap_or_else(|| self.clock.now()),
+        })?;
+        let own = Move::Agree { agreement: Box::new(agreement) };
+        self.hear(tx, from, Side::Consumer, pid, &message.provider_pid, own).await
+    }
+
+    /// Any message without content of its own: accepted, verified, finalised, terminated.
+    pub async fn receive_move(
+        &self,
+        from: &Caller,
+        side: Side,
+        pid: &str,
+        peer_pid: &str,
+        own: Move,
+    ) -> Result<Negotiation> {
+        let tx = self.store.write("agreements.move").await?;
+        self.hear(tx, from, side, pid, peer_pid, own).await
+    }
+
+    /// A negotiation by our pid, for the peer it is with.
+    pub async fn negotiation_for(&self, from: &Caller, side: Side, pid: &str) -> Result<Negotiation> {
+        let mut tx = self.store.read("agreements.get").await?;
+        Ok(self.negotiation_with(&mut tx, from, side, pid).await?.0)
+    }
+
+    async fn negotiation_with(
+        &self,
+        tx: &mut Tx,
+        from: &Caller,
+        side: Side,
+        pid: &str,
+    ) -> Result<(Negotiation, u64)> {
+        let found = tx.negotiation(pid).await?;
+        let found = found.filter(|(negotiation, _)| negotiation.peer == from.did && negotiation.side == side);
+        Ok(found.ok_or_else(negotiation_unknown)?)
+    }
+
+    async fn hear(
+        &self,
+        mut tx: Tx,
+        from: &Caller,
+        side: Side,
+        pid: &str,
+        peer_pid: &str,
+        message: Move,
+    ) -> Result<Negotiation> {
+        let (negotiation, revision) = self.negotiation_with(&mut tx, from, side, pid).await?;
+        let event = Event::Received { message, peer_pid: peer_pid.to_owned(), turn: None };
+        let step = negotiation.on(event, self.clock.now())?;
+        let acknowledged = step.next.clone();
+        if acknowledged == negotiation {
+            // A repetition: the same answer again, and nothing to save.
+            return Ok(negotiation);
+        }
+        self.keep_and_go_on(&mut tx, step, revision).await?;
+        tx.commit().await?;
+        self.wakers.outbox.notify_one();
+        self.wakers.moved.notify_waiters();
+        Ok(acknowledged)
+    }
+
+    /// A first message that came before gets the first answer again.
+    async fn open_or_repeat(
+        &self,
+        mut tx: Tx,
+        side: Side,
+        opening: Opening,
+        peer_pid: String,
+    ) -> Result<Negotiation> {
+        if let Some((known, _)) = tx.negotiation_of_peer(side, &opening.peer, &peer_pid).await? {
+            known.reopened(&opening.proposal)?;
+            return Ok(known);
+        }
+        let step = Negotiation::received(side, opening, peer_pid, None, self.clock.now());
+        let acknowledged = step.next.clone();
+        self.keep_and_go_on(&mut tx, step, 0).await?;
+        tx.commit().await?;
+        self.wakers.outbox.notify_one();
+        self.wakers.moved.notify_waiters();
+        Ok(acknowledged)
+    }
+
+    /// `PE-1`: answers go to the peer's own published origin, wherever it asks for them.
+    fn opening(&self, from: &Caller, callback: &str, proposal: Proposal) -> Result<Opening> {
+        let peer_address = self.peers.callback(&from.did, callback)?;
+        Ok(Opening {
+            us: self.did.clone(),
+            peer: from.did.clone(),
+            own_pid: self.entropy.urn()?,
+            peer_address,
+            proposal,
+        })
+    }
+
+    /// A proposal about one of our offers, with the mode that offer has.
+    async fn proposal_of_ours(&self, tx: &mut Tx, offer: MessageOffer) -> Result<Proposal> {
+        let mut proposal = proposal_of(offer)?;
+        let known = tx.offer(&proposal.offer).await?.ok_or_else(|| offer_unknown(&proposal.offer))?;
+        if proposal.dataset != dataset_id(&self.did, &known.product) {
+            return Err(Refusal::invalid(
+                "target-differs",
+                "The offer is for another dataset than its target names.",
+            )
+            .into());
+        }
+        proposal.mode = Some(known.mode);
+        Ok(proposal)
+    }
+}
+
+fn proposal_of(offer: MessageOffer) -> Result<Proposal, Refusal> {
+    let id = offer.id.parse().map_err(|cause| Refusal::invalid("offer-id", format!("{cause}")))?;
+    let purpose = offer.terms.as_ref().and_then(|terms| only(&terms.purposes));
+    let legal_basis = offer.terms.as_ref().and_then(|terms| only(&terms.legal_bases));
+    Ok(Proposal {
+        offer: id,
+        dataset: offer.target,
+        policy: offer.policy,
+        mode: None,
+        terms: offer.terms,
+        purpose,
+        legal_basis,
+    })
+}
+
+fn only<T: Clone>(list: &[T]) -> Option<T> {
+    match list {
+        [one] => Some(one.clone()),
+        _ => None,
+    }
+}
+
+fn thread_wrong() -> Refusal {
+    Refusal::invalid("thread-wrong", "The message does not belong at this address.")
+        .remedy("A first message carries callbackAddress and no pid of ours; a later one carries the pid of its address.")
+}
+
+fn no_terms() -> Refusal {
+    Refusal::invalid("terms-missing", "The agreement says too little for this node to keep to it.")
+        .remedy("Send the policy of the offer with its purpose and legal basis.")
+}

@@ -1,0 +1,178 @@
+//! An inspected upload becomes a version of a product.
+
+use std::path::Path;
+
+use weal_domain::Refusal;
+use weal_domain::catalogue::{Column, Identifying, PrivacyPolicy, Product};
+use weal_domain::identity::{Act, Person};
+use weal_domain::ledger::Fact;
+use weal_engine::Ingested;
+use weal_store::StoredProduct;
+
+use super::uploads::{remove, upload_unknown};
+use crate::acts::exchange::product_account;
+use crate::api::{Publish, Published};
+use crate::fault::{Fault, Result};
+use crate::house::House;
+
+/// The longest title and description, in characters.
+const TITLE_CHARS_MAX: usize = 200;
+const DESCRIPTION_CHARS_MAX: usize = 4_000;
+
+impl House {
+    /// Publishes an inspected upload with what its owner decided about it.
+    pub async fn publish(&self, by: &Person, publish: Publish) -> Result<Published> {
+        self.require_act(by, Act::Publish)?;
+        check_words(&publish)?;
+        let upload = self.doors.uploads.take(&publish.upload).ok_or_else(upload_unknown)?;
+        let outcome = match &upload.ingested {
+            Some(ingested) => self.publish_ingested(by, &publish, ingested).await,
+            None => {
+                Err(Refusal::conflict("upload-not-inspected", "The upload has not been inspected yet.")
+                    .into())
+            }
+        };
+        match outcome {
+            Ok(published) => {
+                remove(upload.folder()).await;
+                Ok(published)
+            }
+            Err(cause) => {
+                // The owner may correct what was refused without sending the file again.
+                self.doors.uploads.put_back(&publish.upload, upload);
+                Err(cause)
+            }
+        }
+    }
+
+    async fn publish_ingested(
+        &self,
+        by: &Person,
+        publish: &Publish,
+        ingested: &Ingested,
+    ) -> Result<Published> {
+        let now = self.clock.now();
+        let mut tx = self.store.write("catalogue.publish").await?;
+        let before = tx.product(&publish.name).await?.map(|stored| stored.product);
+        let product = Product {
+            name: publish.name.clone(),
+            version: before.as_ref().map_or(1, |before| before.version + 1),
+            title: publish.title.clone(),
+            description: publish.description.clone(),
+            keywords: publish.keywords.clone(),
+            classification: publish.classification,
+            columns: ingested.columns.clone(),
+            privacy: publish.privacy.clone(),
+            rows: ingested.rows,
+            size_bytes: ingested.size_bytes,
+            profile: ingested.profile.clone(),
+            published_at: before.as_ref().map_or(now, |before| before.published_at),
+            updated_at: now,
+        };
+        if let Some(policy) = &product.privacy {
+            check_policy(policy, &product.columns)?;
+        }
+        // The file is in its place before the record that names it; a crash in between leaves a file that
+        // the next publication of this version replaces.
+        let file = format!("products/{}/{}.parquet", product.name, product.version);
+        self.place(&ingested.file, &file)?;
+        let stored = StoredProduct {
+            product: product.clone(),
+            path: file,
+            content_sha256: ingested.content_sha256.clone(),
+        };
+        tx.put_product(&stored).await?;
+        let mut facts = vec![Fact::ProductPublished {
+            product: product.name.clone(),
+            version: product.version,
+            classification: product.classification,
+            content_sha256: ingested.content_sha256.clone(),
+        }];
+        if let Some(policy) = &product.privacy {
+            tx.grant(&product_account(&product.name), policy.budget, now).await?;
+        }
+        let mut offers = Vec::new();
+        for make in &publish.offers {
+            let (offer, fact) = self.offer_in(&mut tx, &product, make).await?;
+            offers.push(offer);
+            facts.push(fact);
+        }
+        let indices = self.remember(&mut tx, &self.actor(Some(by)), facts).await?;
+        tx.commit().await?;
+        let ledger_index = indices.first().copied().unwrap_or_default();
+        Ok(Published { product, offers, ledger_index })
+    }
+
+    fn place(&self, from: &Path, file: &str) -> Result<()> {
+        let to = self.folder.path().join(file);
+        let folder = to.parent().unwrap_or(self.folder.path());
+        let placed = std::fs::create_dir_all(folder)
+            .and_then(|()| match std::fs::hard_link(from, &to) {
+                Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+                    std::fs::remove_file(&to).and_then(|()| std::fs::hard_link(from, &to))
+                }
+                other => other,
+            })
+            .and_then(|()| std::fs::File::open(&to)?.sync_all())
+            .and_then(|()| std::fs::File::open(folder)?.sync_all());
+        Ok(placed.map_err(|cause| Fault::new("placing a product's file", cause))?)
+    }
+}
+
+fn check_words(publish: &Publish) -> Result<(), Refusal> {
+    let title = publish.title.trim();
+    if title.is_empty() || title.chars().count() > TITLE_CHARS_MAX || title.chars().any(char::is_control) {
+        return Err(Refusal::invalid(
+            "title",
+            format!("A title has 1 to {TITLE_CHARS_MAX} characters on one line."),
+        ));
+    }
+    if publish.description.chars().count() > DESCRIPTION_CHARS_MAX {
+        return Err(Refusal::invalid(
+            "description",
+            format!("A description has at most {DESCRIPTION_CHARS_MAX} characters."),
+        ));
+    }
+    if publish.classification.is_personal() && publish.privacy.is_none() {
+        return Err(Refusal::invalid(
+            "subject-needed",
+            "Data about persons needs a subject column and a privacy policy.",
+        )
+        .remedy("Name the column that tells the persons apart with --subject."));
+    }
+    Ok(())
+}
+
+fn check_policy(policy: &PrivacyPolicy, columns: &[Column]) -> Result<(), Refusal> {
+    let named = |name: &str| columns.iter().find(|column| column.name == name);
+    let unknown = |name: &str| {
+        Refusal::invalid(
+            "column-unknown",
+            format!("The privacy policy names a column `{name}` that the product does not have."),
+        )
+    };
+    named(&policy.subject).ok_or_else(|| unknown(&policy.subject))?;
+    for name in policy.bounds.keys().chain(policy.public_keys.keys()) {
+        let column = named(name).ok_or_else(|| unknown(name))?;
+        if policy.public_keys.contains_key(name) && column.identifying == Identifying::Direct {
+            return Err(Refusal::invalid(
+                "key-identifies",
+                format!("`{name}` names persons, so its values cannot be public keys."),
+            ));
+        }
+    }
+    if policy
+        .bounds
+        .values()
+        .any(|bounds| !(bounds.low.is_finite() && bounds.high.is_finite() && bounds.low <= bounds.high))
+    {
+        return Err(Refusal::invalid("bounds", "Bounds are two finite numbers, the lower one first."));
+    }
+    if policy.groups_per_subject_max == 0 || policy.rows_per_group_max == 0 {
+        return Err(Refusal::invalid(
+            "contribution",
+            "A subject must be allowed at least one group and one row.",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The owner's side of a private question: preview, reserve, compute, seal, release.
+
+use weal_domain::agreements::Side;
+use weal_domain::compute::{Answer, Budget, Loss, Preview};
+use weal_domain::exchange::{Permit, Statistics};
+use weal_domain::ledger::Fact;
+use weal_wire::peer::{AnswerMessage, BudgetLeft, Exact, LedgerProof, PreviewMessage, QuestionMessage};
+
+use crate::acts::agreements::agreement_account;
+use crate::acts::exchange::{Using, product_account};
+use crate::acts::sha256_hex;
+use crate::fault::Result;
+use crate::house::House;
+
+impl House {
+    /// What a question would cost. Reads no data, costs nothing.
+    pub async fn preview_question(&self, using: &Using, message: &QuestionMessage) -> Result<PreviewMessage> {
+        let preview = self.plan(using, message)?;
+        let mut tx = self.store.read("compute.preview").await?;
+        let left = self.left_for(&mut tx, using).await?;
+        let after = left.saturating_sub(preview.loss);
+        Ok(PreviewMessage { preview, budget: BudgetLeft { before: left, after } })
+    }
+
+    fn plan(&self, using: &Using, message: &QuestionMessage) -> Result<Preview> {
+        let columns = using.agreement.terms.columns.as_deref();
+        let member = &self.config.node.name;
+        Ok(self.engine.preview(&message.sql, &using.product, member, columns, message.loss)?)
+    }
+
+    /// Answers a private question. The budget is durably reserved before any noise is drawn (`BU-2`), and
+    /// the use sealed before the answer leaves (`GT-2`).
+    pub async fn answer_question(&self, using: &Using, message: &QuestionMessage) -> Result<AnswerMessage> {
+        let loss = self.plan(using, message)?.loss;
+        let (permit, before) = self.refused(using, self.reserve(using, loss).await).await?;
+        let member = &self.config.node.name;
+        let answer =
+            self.engine.answer(&permit, &message.sql, &using.product, member, &using.source, loss).await?;
+        self.release_answer(using, &permit, answer, loss, before).await
+    }
+
+    async fn reserve(&self, using: &Using, loss: Loss) -> Result<(Permit<Statistics>, Loss)> {
+        let mut tx = self.store.write("compute.reserve").await?;
+        let permit = self.open_gate::<Statistics>(&mut tx, using, loss).await?;
+        let before = self.left_for(&mut tx, using).await?;
+        let use_id = &permit.grant().use_id;
+        let accounts = [product_account(&using.product.name), agreement_account(&using.agreement.id)];
+        let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
+        if let Err(overdrawn) = tx.reserve(use_id, &names, loss, self.clock.now()).await? {
+            // The gate has just found room, so only a broken invariant leads here.
+            self.metrics.invariant_broken();
+            let left = Budget { granted: overdrawn.left, ..Budget::default() };
+            return Err(left.exhausted(loss).into());
+        }
+        let fact = Fact::BudgetReserved { use_id: use_id.clone(), product: using.product.name.clone(), loss };
+        self.remember(&mut tx, &self.actor(None), vec![fact]).await?;
+        tx.commit().await?;
+        Ok((permit, before))
+    }
+
+    async fn release_answer(
+        &self,
+        using: &Using,
+        permit: &Permit<Statistics>,
+        answer: Answer,
+        loss: Loss,
+        before: Loss,
+    ) -> Result<AnswerMessage> {
+        let answer = Exact::new(answer);
+        let receipt = self.receipt(permit.grant(), using, Some(sha256_hex(answer.text())), loss);
+        let mut tx = self.store.write("compute.release").await?;
+        // Noise has been drawn, so it is paid whatever follows.
+        tx.settle(&permit.grant().use_id, self.clock.now()).await?;
+        // `GT-3`: an agreement revoked while the answer was computed releases nothing.
+        let agreement = tx.agreement(&using.agreement.id).await?;
+        let still = agreement.map_or(Ok(()), |agreement| agreement.in_force(self.clock.now()));
+        if let Err(refusal) = still {
+            tx.commit().await?;
+            self.remember_refusal(using, &refusal).await?;
+            return Err(refusal.into());
+        }
+        let index = self.seal_use(&mut tx, Side::Provider, receipt.value(), None).await?;
+        let after = self.left_for(&mut tx, using).await?;
+        let proof = self.proof_in(&mut tx, index).await?;
+        tx.commit().await?;
+        Ok(AnswerMessage {
+            answer,
+            receipt,
+            ledger: LedgerProof { index, proof },
+            budget: BudgetLeft { before, after },
+        })
+    }
+
+    /// What is left for a question under this agreement: the smaller of both accounts.
+    async fn left_for(&self, tx: &mut weal_store::Tx, using: &Using) -> Result<Loss> {
+        let product = self.budget_in(tx, &product_account(&using.product.name)).await?.left();
+        let agreement = self.budget_in(tx, &agreement_account(&using.agreement.id)).await?.left();
+        Ok(product.min(agreement))
+    }
+}

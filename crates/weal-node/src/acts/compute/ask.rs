@@ -1,0 +1,285 @@
+//! The asker's side: from SQL to the agreement that answers it with the least disclosure.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use weal_domain::agreements::{Agreement, AgreementId, Side};
+use weal_domain::catalogue::{Mode, ProductRef};
+use weal_domain::compute::{Budget, Loss};
+use weal_domain::identity::{Act, Person};
+use weal_domain::ledger::Receipt;
+use weal_domain::{Refusal, RefusalKind};
+use weal_engine::{Question, RowStream, read_question};
+use weal_wire::peer::{AnswerMessage, BudgetLeft, PreviewMessage, QuestionMessage};
+
+use super::budgets::show;
+use crate::acts::exchange::acting_role;
+use crate::acts::sha256_hex;
+use crate::api::{Answered, Ask, BudgetShown};
+use crate::fault::Result;
+use crate::house::House;
+use crate::peers::unavailable;
+
+/// Products that one question may join.
+const TABLES_MAX: usize = 16;
+
+/// What a question came to: a finished answer, or rows to stream.
+#[derive(Debug)]
+pub enum Asked {
+    Done(Box<Answered>),
+    Rows { rows: RowStream, agreements: Vec<String>, receipts: Vec<Receipt>, files: ReceivedFiles },
+}
+
+/// Files that live as long as the stream that reads them.
+#[derive(Debug, Default)]
+pub struct ReceivedFiles(Vec<PathBuf>);
+
+impl Drop for ReceivedFiles {
+    fn drop(&mut self) {
+        for file in &self.0 {
+            if let Err(cause) = std::fs::remove_file(file) {
+                tracing::warn!(%cause, "a received file could not be removed");
+            }
+        }
+    }
+}
+
+/// The agreements under which each table of a question can be used.
+enum Plan {
+    /// One product, asked privately.
+    Private(Box<Agreement>),
+    /// Rows of every product, joined here. Own products need no agreement.
+    Rows(Vec<(ProductRef, Option<Agreement>)>),
+}
+
+impl House {
+    /// Asks a question in SQL.
+    pub async fn ask(self: &Arc<Self>, by: &Person, ask: &Ask) -> Result<Asked> {
+        self.require_act(by, Act::Ask)?;
+        let question = read_question(&ask.sql)?;
+        match self.choose(&question, ask.agreement.as_deref()).await? {
+            Plan::Private(agreement) => {
+                Ok(Asked::Done(Box::new(self.ask_privately(by, ask, &agreement).await?)))
+            }
+            Plan::Rows(tables) if ask.preview => Ok(Asked::Done(Box::new(preview_of_rows(&tables)?))),
+            Plan::Rows(tables) => self.ask_for_rows(by, ask, tables).await,
+        }
+    }
+
+    /// Picks the lowest rung that answers the question.
+    async fn choose(&self, question: &Question, wanted: Option<&str>) -> Result<Plan> {
+        if question.tables.len() > TABLES_MAX {
+            return Err(Refusal::invalid(
+                "too-many-tables",
+                format!("A question may name up to {TABLES_MAX} products."),
+            )
+            .into());
+        }
+        let wanted: Option<AgreementId> = wanted
+            .map(str::parse)
+            .transpose()
+            .map_err(|cause| Refusal::invalid("agreement-id", format!("{cause}")))?;
+        let mut tables = Vec::new();
+        for table in &question.tables {
+            if table.member == self.config.node.name {
+                tables.push((table.clone(), None));
+                continue;
+            }
+            let held = self.held(table, wanted.as_ref()).await?;
+            let private = held.iter().find(|agreement| agreement.mode == Mode::Statistics);
+            if question.aggregates
+                && question.tables.len() == 1
+                && let Some(agreement) = private
+            {
+                return Ok(Plan::Private(Box::new(agreement.clone())));
+            }
+            let rows = held.iter().find(|agreement| agreement.mode == Mode::Extract).cloned();
+            match rows {
+                Some(agreement) => tables.push((table.clone(), Some(agreement))),
+                None => return Err(rows_not_held(table, private, question).into()),
+            }
+        }
+        Ok(Plan::Rows(tables))
+    }
+
+    /// The agreements in force with a product's owner about it, lowest rung first.
+    async fn held(&self, table: &ProductRef, wanted: Option<&AgreementId>) -> Result<Vec<Agreement>> {
+        let now = self.clock.now();
+        let mut tx = self.store.read("compute.held").await?;
+        let owner = tx.member_by_name(&table.member).await?.ok_or_else(|| {
+            Refusal::not_found(
+                "member-unknown",
+                format!("No member of this ecosystem is called {}.", table.member),
+            )
+            .remedy("See the members with `weal members`, and products with `weal search WORDS`.")
+        })?;
+        let all = tx.agreements().await?;
+        let about: Vec<Agreement> = all
+            .into_iter()
+            .filter(|agreement| {
+                agreement.side == Side::Consumer
+                    && agreement.provider == owner.did
+                    && agreement.product == table.product
+                    && wanted.is_none_or(|id| *id == agreement.id)
+            })
+            .collect();
+        let (mut held, ended): (Vec<Agreement>, Vec<Agreement>) =
+            about.into_iter().partition(|agreement| agreement.in_force(now).is_ok());
+        if held.is_empty() {
+            // The newest ended one says best why there is none now.
+            if let Some(refusal) = ended.first().and_then(|agreement| agreement.in_force(now).err()) {
+                return Err(refusal.into());
+            }
+            return Err(Refusal::forbidden(
+                "agreement-missing",
+                format!("You hold no agreement about {table}."),
+            )
+            .remedy(format!("Request one: `weal request {table} --mode statistics --purpose PURPOSE`."))
+            .changed_by(format!("the steward of {}", owner.title))
+            .into());
+        }
+        held.sort_by_key(|agreement| agreement.mode);
+        Ok(held)
+    }
+
+    async fn ask_privately(&self, by: &Person, ask: &Ask, agreement: &Agreement) -> Result<Answered> {
+        let address = self.open_line(agreement).await?;
+        let provider = &agreement.provider;
+        let role = acting_role(agreement, by);
+        let message = QuestionMessage {
+            sql: ask.sql.clone(),
+            person: self.pseudonym(by),
+            role,
+            loss: ask.loss,
+            preview: ask.preview,
+        };
+        let token = self.token_for(provider)?;
+        let url = format!("{}/question", address.endpoint);
+        let request = self.peers.request(reqwest::Method::POST, provider, &url, Some(&token))?;
+        let request = self.over(request, &address, by, role).json(&message);
+        let reply = self.peers.exchange(request, provider, weal_wire::peer::ANSWER_BYTES_MAX).await?;
+        reply.check(provider)?;
+        if ask.preview {
+            let preview: PreviewMessage = reply.accept(provider)?;
+            let budget = Some(left_shown(agreement, preview.budget.before, preview.preview.loss));
+            return Ok(Answered::Preview {
+                agreement: agreement.id.to_string(),
+                preview: preview.preview,
+                budget,
+            });
+        }
+        let answer = AnswerMessage::parse(&reply.body)
+            .map_err(|_| unavailable(provider, "sent an answer this node cannot read"))?;
+        self.take_in(agreement, by, ask, answer).await
+    }
+
+    /// Believes an answer only with a receipt that fits and a proof that verifies; then remembers the use.
+    async fn take_in(
+        &self,
+        agreement: &Agreement,
+        by: &Person,
+        ask: &Ask,
+        message: AnswerMessage,
+    ) -> Result<Answered> {
+        let question = sha256_hex(&ask.sql);
+        let answered = sha256_hex(message.answer.text());
+        self.check_receipt(agreement, message.receipt.value(), by, Some(&question), Some(&answered))?;
+        self.check_proof(&agreement.provider, &message.ledger.proof, message.ledger.index).await?;
+        self.keep_receipt(message.receipt.value(), message.ledger.index).await?;
+        let BudgetLeft { before, after } = message.budget;
+        let answer = message.answer.into_value();
+        Ok(Answered::Statistics {
+            agreement: agreement.id.to_string(),
+            purpose: agreement.purpose.clone(),
+            budget_before: left_shown(agreement, before, answer.loss),
+            budget_after: left_shown(agreement, after, answer.loss),
+            answer,
+            receipt: message.receipt.into_value(),
+            provider_index: message.ledger.index,
+        })
+    }
+
+    async fn ask_for_rows(
+        self: &Arc<Self>,
+        by: &Person,
+        ask: &Ask,
+        tables: Vec<(ProductRef, Option<Agreement>)>,
+    ) -> Result<Asked> {
+        let mut files = ReceivedFiles::default();
+        let (mut sources, mut receipts, mut agreements) = (Vec::new(), Vec::new(), Vec::new());
+        for (table, agreement) in tables {
+            match agreement {
+                Some(agreement) => {
+                    let (file, receipt) = self.fetch_rows(&agreement, by).await?;
+                    files.0.push(file.clone());
+                    sources.push((table, file));
+                    receipts.push(receipt);
+                    agreements.push(agreement.id.to_string());
+                }
+                None => sources.push((table.clone(), self.own_file(&table).await?)),
+            }
+        }
+        let rows = self.engine.query(&ask.sql, &sources).await?;
+        Ok(Asked::Rows { rows, agreements, receipts, files })
+    }
+
+    async fn own_file(&self, table: &ProductRef) -> Result<PathBuf> {
+        let stored = self.store.read("compute.own").await?.product(&table.product).await?;
+        let stored = stored.ok_or_else(|| {
+            Refusal::not_found(
+                "product-unknown",
+                format!("You have not published a product {}.", table.product),
+            )
+            .remedy("List your own with `weal products`.")
+        })?;
+        Ok(self.folder.path().join(stored.path))
+    }
+}
+
+/// What an account has left, for people; the owner's totals are the owner's own.
+fn left_shown(agreement: &Agreement, left: Loss, price: Loss) -> BudgetShown {
+    let granted = agreement.terms.budget.unwrap_or(left);
+    let budget = Budget { granted, reserved: Loss::default(), spent: granted.saturating_sub(left) };
+    show(format!("agreement:{}", agreement.id), budget, Some(price))
+}
+
+fn preview_of_rows(tables: &[(ProductRef, Option<Agreement>)]) -> Result<Answered> {
+    let names: Vec<String> = tables.iter().map(|(table, _)| table.to_string()).collect();
+    let preview = weal_domain::compute::Preview {
+        loss: Loss::default(),
+        columns: Vec::new(),
+        half_widths: Vec::new(),
+        shown_from: None,
+        explanation: vec![
+            format!(
+                "The rows of {} are fetched as the agreement permits, and the question is answered here.",
+                names.join(" and ")
+            ),
+            "It costs no privacy budget. Each fetch is recorded in both ledgers.".into(),
+        ],
+    };
+    let agreement = tables.iter().find_map(|(_, agreement)| agreement.as_ref());
+    let agreement = agreement.map(|agreement| agreement.id.to_string()).unwrap_or_default();
+    Ok(Answered::Preview { agreement, preview, budget: None })
+}
+
+/// Rows were asked for and are not held: name the rung that would answer.
+fn rows_not_held(table: &ProductRef, private: Option<&Agreement>, question: &Question) -> Refusal {
+    let refusal = Refusal::new(
+        RefusalKind::Forbidden,
+        "rows-not-agreed",
+        format!("Your agreement about {table} does not let its rows leave the owner's node."),
+    )
+    .changed_by("the owner's steward");
+    match private {
+        Some(_) if question.tables.len() > 1 => refusal
+            .instead(Mode::Statistics)
+            .remedy("Ask about one product at a time, with COUNT, SUM or AVG and GROUP BY."),
+        Some(_) => refusal.instead(Mode::Statistics).remedy(
+            "Ask with COUNT, SUM or AVG and GROUP BY: your agreement answers that as a private statistic.",
+        ),
+        None => {
+            refusal.remedy(format!("Request rows: `weal request {table} --mode extract --purpose PURPOSE`."))
+        }
+    }
+}

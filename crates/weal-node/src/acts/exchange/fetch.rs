@@ -1,0 +1,227 @@
+//! The asker's side: opening a transfer under an agreement we hold, and fetching over it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use weal_domain::agreements::{Agreement, Side};
+use weal_domain::exchange::transfer::{Opening, TransferState};
+use weal_domain::exchange::{DataAddress, Transfer};
+use weal_domain::identity::{Did, Person, Role};
+use weal_domain::ledger::Receipt;
+use weal_domain::{Refusal, RefusalKind};
+use weal_trust::proof::TlogProof;
+use weal_wire::peer::{LEDGER_INDEX_HEADER, PERSON_HEADER, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER};
+
+use super::{ROWS_QUESTION, format_of, transfer_unknown};
+use crate::fault::{Fault, Result};
+use crate::house::House;
+use crate::http::catalogue::DSP_PATH;
+use crate::peers::{ANSWER_BYTES_MAX, read_reply, unavailable};
+
+/// How long the owner's node is given to start a transfer.
+const START_WAIT: Duration = Duration::from_secs(15);
+
+impl House {
+    /// The open line under an agreement: the one that stands, or a new one.
+    pub async fn open_line(&self, agreement: &Agreement) -> Result<DataAddress> {
+        let standing: Vec<(Transfer, u64)> =
+            self.store.read("exchange.line").await?.transfers_of(&agreement.id).await?;
+        if let Some(address) = standing.into_iter().find_map(|(transfer, _)| open_address(&transfer)) {
+            return Ok(address);
+        }
+        let opening = Opening {
+            peer: agreement.provider.clone(),
+            own_pid: self.entropy.urn()?,
+            peer_address: format!("{}{DSP_PATH}", self.peers.origin(&agreement.provider)?),
+            agreement: agreement.id.clone(),
+            format: format_of(agreement.mode),
+        };
+        let step = Transfer::request(opening, self.clock.now());
+        let pid = step.next.own_pid.clone();
+        let mut tx = self.store.write("exchange.open").await?;
+        self.keep_transfer(&mut tx, step, 0).await?;
+        tx.commit().await?;
+        self.wakers.outbox.notify_one();
+        self.wait_for_start(&pid, &agreement.provider).await
+    }
+
+    async fn wait_for_start(&self, pid: &str, provider: &Did) -> Result<DataAddress> {
+        let deadline = tokio::time::Instant::now() + START_WAIT;
+        loop {
+            let moved = self.wakers.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            let found: Option<(Transfer, u64)> =
+                self.store.read("exchange.wait").await?.transfer(pid).await?;
+            let (transfer, _) = found.ok_or_else(transfer_unknown)?;
+            if let Some(address) = open_address(&transfer) {
+                return Ok(address);
+            }
+            if transfer.state == TransferState::Terminated {
+                let reason = transfer.turns.last().and_then(|turn| turn.reason.clone());
+                let reason = reason.unwrap_or_else(|| "The owner's node ended the transfer.".into());
+                return Err(Refusal::forbidden("transfer-refused", reason).into());
+            }
+            if transfer.trouble.is_some() || tokio::time::timeout_at(deadline, moved).await.is_err() {
+                return Err(unavailable(provider, "did not start the transfer in time").into());
+            }
+        }
+    }
+
+    /// The headers with which a person of ours asks over a line.
+    pub(crate) fn over(
+        &self,
+        request: reqwest::RequestBuilder,
+        address: &DataAddress,
+        person: &Person,
+        role: Role,
+    ) -> reqwest::RequestBuilder {
+        request
+            .header(TRANSFER_HEADER, address.property("authorization").unwrap_or_default())
+            .header(PERSON_HEADER, self.pseudonym(person))
+            .header(ROLE_HEADER, role.as_str())
+    }
+
+    /// Fetches the rows of an agreement into a file of ours, and remembers the use.
+    pub async fn fetch_rows(&self, agreement: &Agreement, person: &Person) -> Result<(PathBuf, Receipt)> {
+        let address = self.open_line(agreement).await?;
+        let provider = &agreement.provider;
+        let url = format!("{}/rows?format=parquet", address.endpoint);
+        let token = self.token_for(provider)?;
+        let role = acting_role(agreement, person);
+        let request = self.peers.request(reqwest::Method::GET, provider, &url, Some(&token))?;
+        let request = self.over(request, &address, person, role);
+        let mut response = request.send().await.map_err(|_| unavailable(provider, "cannot be reached"))?;
+        if !response.status().is_success() {
+            let reply = read_reply(response, provider, ANSWER_BYTES_MAX).await?;
+            reply.check(provider)?;
+            return Err(unavailable(provider, "answered without rows").into());
+        }
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let (receipt, index) = header(RECEIPT_HEADER)
+            .zip(header(LEDGER_INDEX_HEADER).and_then(|index| index.parse::<u64>().ok()))
+            .ok_or_else(|| unavailable(provider, "sent rows without a receipt"))?;
+        let receipt = weal_wire::peer::receipt_of_header(&receipt)
+            .map_err(|_| unavailable(provider, "sent a receipt this node cannot read"))?;
+        self.check_receipt(
+            agreement,
+            receipt.value(),
+            person,
+            Some(&crate::acts::sha256_hex(ROWS_QUESTION)),
+            None,
+        )?;
+        self.keep_receipt(receipt.value(), index).await?;
+        let file = self
+            .folder
+            .received()
+            .join(format!("{}.parquet", crate::acts::sha256_hex(receipt.value().use_id.as_str())));
+        let size_max = self.config.limits.publish_bytes_max;
+        match download(&mut response, &file, size_max, provider).await {
+            Ok(()) => Ok((file, receipt.into_value())),
+            Err(cause) => {
+                // Half a file is worth nothing; that it cannot be removed either is not the asker's matter.
+                let _ = tokio::fs::remove_file(&file).await;
+                Err(cause)
+            }
+        }
+    }
+
+    /// A receipt must be the one for what we asked; a peer's slip or lie is not written into our ledger.
+    pub(crate) fn check_receipt(
+        &self,
+        agreement: &Agreement,
+        receipt: &Receipt,
+        person: &Person,
+        question_sha256: Option<&str>,
+        answer_sha256: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let fits = receipt.agreement == agreement.id
+            && receipt.provider == agreement.provider
+            && receipt.consumer == self.did
+            && receipt.product == agreement.product
+            && receipt.mode == agreement.mode
+            && receipt.purpose == agreement.purpose
+            && receipt.person == self.pseudonym(person)
+            && question_sha256.is_none_or(|digest| receipt.question_sha256 == digest)
+            && answer_sha256.is_none_or(|digest| receipt.answer_sha256.as_deref() == Some(digest));
+        if fits {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            RefusalKind::Unavailable,
+            "receipt-wrong",
+            format!(
+                "{} sent a receipt that is not for what was asked, so its answer was not accepted.",
+                agreement.provider
+            ),
+        )
+        .remedy("Report this to the governing body: the owner's ledger and yours would not match."))
+    }
+
+    /// Checks that the owner's signed ledger really holds the receipt's entry where it says.
+    pub(crate) async fn check_proof(&self, provider: &Did, text: &str, index: u64) -> Result<TlogProof> {
+        let wrong = || unavailable(provider, "sent a ledger proof that does not verify");
+        let proof = TlogProof::parse(text).map_err(|_| wrong())?;
+        let document = self.peers.document(provider, self.clock.now()).await?;
+        let origin = weal_trust::checkpoint::origin_of(provider.as_str()).ok_or_else(wrong)?;
+        let signed = document.keys.iter().any(|key| {
+            weal_trust::checkpoint::Checkpoint::open_note(&proof.checkpoint, &origin, &key.key)
+                .is_ok_and(|checkpoint| index < checkpoint.size)
+        });
+        if signed && proof.index == index { Ok(proof) } else { Err(wrong().into()) }
+    }
+
+    /// Our half of the use, in our ledger.
+    pub(crate) async fn keep_receipt(&self, receipt: &Receipt, provider_index: u64) -> Result<u64> {
+        let mut tx = self.store.write("exchange.receipt").await?;
+        let index = self.seal_use(&mut tx, Side::Consumer, receipt, Some(provider_index)).await?;
+        tx.commit().await?;
+        Ok(index)
+    }
+}
+
+fn open_address(transfer: &Transfer) -> Option<DataAddress> {
+    let usable = transfer.side == Side::Consumer && transfer.is_open();
+    transfer.address.clone().filter(|_| usable)
+}
+
+/// The role in which a person uses an agreement: one that both have.
+pub(crate) fn acting_role(agreement: &Agreement, person: &Person) -> Role {
+    let fitting = person.roles.iter().copied().find(|role| agreement.terms.allows_role(*role));
+    fitting.or(person.roles.first().copied()).unwrap_or(Role::Analyst)
+}
+
+async fn download(
+    response: &mut reqwest::Response,
+    file: &Path,
+    size_max: u64,
+    provider: &Did,
+) -> Result<()> {
+    let disk = |cause: std::io::Error| -> crate::fault::Error {
+        if cause.kind() == std::io::ErrorKind::StorageFull {
+            return Refusal::new(RefusalKind::Unavailable, "disk-full", "This node's disk is full.")
+                .remedy("Its operator must free some space; then ask again.")
+                .into();
+        }
+        Fault::new("writing received rows", cause).into()
+    };
+    let mut out = tokio::fs::File::create(file).await.map_err(disk)?;
+    let mut size = 0_u64;
+    while let Some(chunk) = response.chunk().await.map_err(|_| cut(provider))? {
+        size += chunk.len() as u64;
+        if size > size_max {
+            return Err(unavailable(provider, "sent more rows than this node takes in").into());
+        }
+        out.write_all(&chunk).await.map_err(disk)?;
+    }
+    out.flush().await.map_err(disk)?;
+    Ok(())
+}
+
+fn cut(provider: &Did) -> Refusal {
+    unavailable(provider, "broke off the stream of rows before its end")
+        .remedy("The agreement may have been revoked: see `weal agreements`. Otherwise ask again.")
+}

@@ -1,0 +1,88 @@
+//! Transfers: the open line under an agreement, over which questions are asked and rows are fetched.
+
+mod deliver;
+mod fetch;
+mod receive;
+mod rows;
+mod uses;
+
+use weal_domain::Refusal;
+use weal_domain::agreements::{Agreement, Side};
+use weal_domain::exchange::Transfer;
+use weal_domain::exchange::transfer::{Event, Move, Step};
+use weal_store::{NewJob, TransferKeys, Tx};
+
+pub(crate) use fetch::acting_role;
+pub use rows::ReleasedRows;
+pub use uses::{Using, product_account};
+
+use crate::drivers::JOB_TRANSFER;
+use crate::fault::Result;
+use crate::house::House;
+
+/// What a receipt of rows says was asked: the rows, whatever the asker does with them at home.
+pub const ROWS_QUESTION: &str = "rows";
+
+/// What a distribution of one mode is called in transfers.
+#[must_use]
+pub fn format_of(mode: weal_domain::catalogue::Mode) -> String {
+    format!("weal:{mode}")
+}
+
+impl House {
+    /// Saves a transfer's step, in the caller's transaction.
+    async fn keep_transfer(&self, tx: &mut Tx, step: Step, revision: u64) -> Result<u64> {
+        let next = &step.next;
+        let keys = TransferKeys {
+            own_pid: &next.own_pid,
+            peer_pid: next.peer_pid.as_deref(),
+            side: next.side,
+            peer: &next.peer,
+            agreement: &next.agreement,
+            state: next.state.as_str(),
+        };
+        let revision = tx.put_transfer(keys, next, revision, self.clock.now()).await?;
+        if next.state.is_final() && next.side == Side::Provider {
+            tx.remove_transfer_tokens(&next.own_pid).await?;
+        }
+        self.remember(tx, &self.actor(None), step.remember).await?;
+        for notice in &step.tell {
+            let key = format!("{}#{}", next.own_pid, notice.turn);
+            let job = NewJob {
+                kind: JOB_TRANSFER,
+                key: &key,
+                peer: next.peer.as_str(),
+                body: &(),
+                due_at: self.clock.now(),
+            };
+            tx.enqueue(job).await?;
+        }
+        Ok(revision)
+    }
+
+    /// Ends every transfer of a revoked agreement, here at once and there by message.
+    pub(crate) async fn terminate_transfers(
+        &self,
+        tx: &mut Tx,
+        agreement: &Agreement,
+        reason: &str,
+    ) -> Result<()> {
+        let transfers: Vec<(Transfer, u64)> = tx.transfers_of(&agreement.id).await?;
+        for (transfer, revision) in transfers {
+            if transfer.state.is_final() {
+                continue;
+            }
+            tx.remove_transfer_tokens(&transfer.own_pid).await?;
+            let own = Move::Terminate { code: "agreement-revoked".into(), reason: reason.to_owned() };
+            // A message of ours still on its way makes way for the end.
+            if let Ok(step) = transfer.on(Event::Intend(own), self.clock.now()) {
+                self.keep_transfer(tx, step, revision).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn transfer_unknown() -> Refusal {
+    Refusal::not_found("transfer-unknown", "There is no transfer of yours with this identifier.")
+}

@@ -1,0 +1,154 @@
+//! Messages of a transfer that arrive. A request under an agreement in force is started at once.
+
+use weal_domain::Refusal;
+use weal_domain::agreements::{AgreementId, Side};
+use weal_domain::exchange::transfer::{Event, Move, Opening};
+use weal_domain::exchange::{DataAddress, Transfer};
+use weal_store::Tx;
+use weal_wire::dsp::transfer::{DataAddress as WireAddress, TransferRequestMessage};
+
+use super::{format_of, transfer_unknown};
+use crate::acts::agreements::agreement_unknown;
+use crate::acts::sha256_hex;
+use crate::fault::Result;
+use crate::house::House;
+use crate::peers::Caller;
+
+impl House {
+    /// A consumer asks for a transfer under one of our agreements.
+    pub async fn receive_transfer_request(
+        &self,
+        from: &Caller,
+        message: TransferRequestMessage,
+    ) -> Result<Transfer> {
+        let mut tx = self.store.write("exchange.request").await?;
+        let id: AgreementId = message.agreement_id.parse().map_err(|_| agreement_unknown())?;
+        let agreement = tx.agreement(&id).await?;
+        let agreement = agreement
+            .filter(|agreement| agreement.side == Side::Provider && agreement.consumer == from.did)
+            .ok_or_else(agreement_unknown)?;
+        if message.data_address.is_some() {
+            return Err(Refusal::invalid(
+                "push-not-offered",
+                "This node lets data be fetched; it does not push it.",
+            )
+            .remedy("Leave dataAddress out, and fetch from the address in the TransferStartMessage.")
+            .into());
+        }
+        if message.format != format_of(agreement.mode) {
+            return Err(Refusal::invalid("format-not-offered", "The agreement is for another format.")
+                .remedy(format!("Ask for {}.", format_of(agreement.mode)))
+                .into());
+        }
+        if let Some((known, _)) =
+            tx.transfer_of_peer::<Transfer>(Side::Provider, &from.did, &message.consumer_pid).await?
+        {
+            known.reopened(&id, &message.format)?;
+            return Ok(known);
+        }
+        agreement.in_force(self.clock.now())?;
+        let opening = Opening {
+            peer: from.did.clone(),
+            own_pid: self.entropy.urn()?,
+            peer_address: self.peers.callback(&from.did, &message.callback_address)?,
+            agreement: id,
+            format: message.format,
+        };
+        let step = Transfer::received(opening, message.consumer_pid, None, self.clock.now());
+        let acknowledged = step.next.clone();
+        let revision = self.keep_transfer(&mut tx, step, 0).await?;
+        let address = self.data_address(&mut tx, &acknowledged).await?;
+        let started =
+            acknowledged.on(Event::Intend(Move::Start { address: Some(address) }), self.clock.now())?;
+        self.keep_transfer(&mut tx, started, revision).await?;
+        tx.commit().await?;
+        self.wakers.outbox.notify_one();
+        Ok(acknowledged)
+    }
+
+    /// A fresh address and secret for one transfer. Only the secret's digest is kept here.
+    async fn data_address(&self, tx: &mut Tx, transfer: &Transfer) -> Result<DataAddress> {
+        let secret = self.entropy.token()?;
+        tx.put_transfer_token(&sha256_hex(&secret), &transfer.own_pid, self.clock.now()).await?;
+        let origin = &self.config.node.origin;
+        let wire = WireAddress::bearer(
+            format!(
+                "{origin}{}/{}",
+                crate::http::exchange::DATA_PATH,
+                crate::peers::segment(&transfer.own_pid)
+            ),
+            secret,
+        );
+        Ok(DataAddress {
+            endpoint_type: wire.endpoint_type,
+            endpoint: wire.endpoint.unwrap_or_default(),
+            properties: wire.properties.into_iter().map(|property| (property.name, property.value)).collect(),
+        })
+    }
+
+    /// Any later message of a transfer, on either side.
+    pub async fn receive_transfer_move(
+        &self,
+        from: &Caller,
+        side: Side,
+        pid: &str,
+        peer_pid: &str,
+        message: Move,
+    ) -> Result<Transfer> {
+        let mut tx = self.store.write("exchange.move").await?;
+        let (transfer, revision) = self.transfer_with(&mut tx, from, side, pid).await?;
+        if side == Side::Consumer
+            && let Move::Start { address: Some(address) } = &message
+        {
+            // `PE-1`: data is fetched from the provider's own origin only.
+            self.peers.callback(&from.did, &address.endpoint)?;
+        }
+        let ended = match &message {
+            Move::Terminate { code, reason } if code == "agreement-revoked" => Some(reason.clone()),
+            _ => None,
+        };
+        let event = Event::Received { message, peer_pid: peer_pid.to_owned(), turn: None };
+        let step = transfer.on(event, self.clock.now())?;
+        let acknowledged = step.next.clone();
+        if acknowledged == transfer {
+            return Ok(transfer);
+        }
+        self.keep_transfer(&mut tx, step, revision).await?;
+        if let Some(reason) = ended {
+            self.revoked_by_peer(&mut tx, &acknowledged.agreement, "by message", &reason).await?;
+        }
+        tx.commit().await?;
+        self.wakers.outbox.notify_one();
+        self.wakers.moved.notify_waiters();
+        Ok(acknowledged)
+    }
+
+    pub async fn transfer_for(&self, from: &Caller, side: Side, pid: &str) -> Result<Transfer> {
+        let mut tx = self.store.read("exchange.get").await?;
+        Ok(self.transfer_with(&mut tx, from, side, pid).await?.0)
+    }
+
+    async fn transfer_with(
+        &self,
+        tx: &mut Tx,
+        from: &Caller,
+        side: Side,
+        pid: &str,
+    ) -> Result<(Transfer, u64)> {
+        let found: Option<(Transfer, u64)> = tx.transfer(pid).await?;
+        let found = found.filter(|(transfer, _)| transfer.peer == from.did && transfer.side == side);
+        Ok(found.ok_or_else(transfer_unknown)?)
+    }
+
+    /// The open transfer that a token at the data plane stands for, if it is this caller's.
+    pub async fn transfer_of_token(&self, from: &Caller, pid: &str, token: &str) -> Result<Transfer> {
+        let mut tx = self.store.read("exchange.token").await?;
+        let named = tx.transfer_of_token(&sha256_hex(token)).await?;
+        let found = match named {
+            Some(own_pid) if own_pid == pid => tx.transfer::<Transfer>(&own_pid).await?,
+            _ => None,
+        };
+        let transfer = found.map(|(transfer, _)| transfer).filter(|transfer| transfer.peer == from.did);
+        Ok(transfer.ok_or_else(transfer_unknown)?)
+    }
+}

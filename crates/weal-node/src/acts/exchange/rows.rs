@@ -1,0 +1,104 @@
+//! Releasing rows: sealed first, streamed after, cut at any moment.
+
+use std::sync::Arc;
+
+use weal_domain::agreements::Side;
+use weal_domain::compute::Loss;
+use weal_domain::exchange::Extract;
+use weal_domain::ledger::{Fact, Receipt};
+use weal_domain::{Refusal, RefusalKind};
+use weal_exchange::{Released, RowFormat, StreamEnd, Tally, release};
+use weal_wire::peer::Exact;
+
+use super::Using;
+use crate::fault::{Fault, Result};
+use crate::house::House;
+
+/// Rows on their way, and what both ledgers keep of it.
+#[derive(Debug)]
+pub struct ReleasedRows {
+    pub stream: Released,
+    pub receipt: Exact<Receipt>,
+    pub ledger_index: u64,
+}
+
+impl House {
+    /// Releases the rows an agreement permits. The use is in the ledger when this returns.
+    pub async fn release_rows(self: &Arc<Self>, using: Using, format: RowFormat) -> Result<ReleasedRows> {
+        let place = self.doors.streams.try_acquire().map_err(|_| {
+            Refusal::new(
+                RefusalKind::Unavailable,
+                "streams-busy",
+                "This node streams to as many readers as it can.",
+            )
+            .remedy("Try again in a minute.")
+            .changed_by("the operator of this node")
+        })?;
+        place.forget();
+        let freed = FreePlace(Arc::clone(self));
+        let mut tx = self.store.write("exchange.rows").await?;
+        let permit = match self.open_gate::<Extract>(&mut tx, &using, Loss::default()).await {
+            Ok(permit) => permit,
+            Err(cause) => {
+                drop(tx);
+                return self.refused(&using, Err(cause)).await;
+            }
+        };
+        // Prepared before it is sealed, so that a use in the ledger is one that could be had.
+        let rows = self.engine.rows(&permit, &using.product, &using.source).await?;
+        let receipt = self.receipt(permit.grant(), &using, None, Loss::default());
+        let ledger_index = self.seal_use(&mut tx, Side::Provider, receipt.value(), None).await?;
+        tx.commit().await?;
+        let cut = self.doors.stream_of(&using.agreement.id);
+        let ends_at = permit.grant().ends_at;
+        let (clock, house, open) = (Arc::clone(&self.clock), Arc::clone(self), self.metrics.stream());
+        let stop = async move {
+            let until_end = async {
+                match ends_at {
+                    Some(end) => {
+                        let ms = end.as_millisecond().saturating_sub(clock.now().as_millisecond());
+                        tokio::time::sleep(std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+                            .await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! { () = cut.cancelled() => {}, () = until_end => {} }
+        };
+        let ended =
+            move |permit: weal_domain::exchange::Permit<Extract>, tally: Arc<Tally>, end: StreamEnd| {
+                drop((open, freed));
+                let use_id = permit.grant().use_id.clone();
+                tokio::spawn(async move {
+                    let fact = Fact::UseEnded {
+                        use_id,
+                        rows: tally.rows(),
+                        size_bytes: tally.size_bytes(),
+                        complete: end == StreamEnd::Complete,
+                    };
+                    if let Err(cause) = house.remember_alone(fact).await {
+                        tracing::error!(%cause, "the end of a stream could not be recorded");
+                    }
+                });
+            };
+        let stream = release(permit, &rows.schema, rows.batches, format, stop, ended)
+            .map_err(|cause| Fault::new("writing rows", cause))?;
+        Ok(ReleasedRows { stream, receipt, ledger_index })
+    }
+
+    async fn remember_alone(&self, fact: Fact) -> Result<()> {
+        let mut tx = self.store.write("exchange.ended").await?;
+        self.remember(&mut tx, &self.actor(None), vec![fact]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Gives a stream's place back, whichever way it ends.
+struct FreePlace(Arc<House>);
+
+impl Drop for FreePlace {
+    fn drop(&mut self) {
+        self.0.doors.streams.add_permits(1);
+    }
+}

@@ -1,0 +1,197 @@
+//! One use of an agreement, on the owner's side: the gate asked, the answer recorded, then released.
+
+use weal_domain::Refusal;
+use weal_domain::agreements::{Agreement, AgreementId, Side};
+use weal_domain::catalogue::{Offer, Product};
+use weal_domain::citizens::ConsentCover;
+use weal_domain::compute::{Budget, Loss};
+use weal_domain::exchange::{Asking, Budgets, GateQuestion, Grant, Permit, Rung, Transfer, UseId, decide};
+use weal_domain::governance::Member;
+use weal_domain::ledger::{Fact, Receipt};
+use weal_engine::Source;
+use weal_store::{StoredUse, Tx};
+use weal_wire::peer::Exact;
+
+use crate::acts::agreements::{agreement_account, agreement_unknown};
+use crate::acts::sha256_hex;
+use crate::api::UseShown;
+use crate::fault::{Error, Fault, Result};
+use crate::house::House;
+use crate::observe::Outcome;
+
+/// Receipts are versioned like entries.
+const RECEIPT_VERSION: u8 = 1;
+
+/// The account from which every question about a product is paid.
+#[must_use]
+pub fn product_account(product: &weal_domain::catalogue::ProductName) -> String {
+    format!("product:{product}")
+}
+
+/// What the owner's node knows when a use is asked for.
+#[derive(Debug, Clone)]
+pub struct Using {
+    pub asking: Asking,
+    pub agreement: Agreement,
+    pub product: Product,
+    pub source: Source,
+    pub question_sha256: String,
+    offers: Vec<Offer>,
+}
+
+impl House {
+    /// Gathers what a use needs, for the holder of an open transfer.
+    pub async fn using(&self, transfer: &Transfer, asking: Asking, question: &str) -> Result<Using> {
+        let mut tx = self.store.read("exchange.using").await?;
+        let agreement = tx.agreement(&transfer.agreement).await?.ok_or_else(agreement_unknown)?;
+        agreement.in_force(self.clock.now())?;
+        if !transfer.is_open() && transfer.awaiting_ack.is_none() {
+            return Err(Refusal::conflict("transfer-not-open", "This transfer is not open.")
+                .remedy("Request a new transfer under the agreement.")
+                .into());
+        }
+        let stored = tx.product(&agreement.product).await?.ok_or_else(|| {
+            Refusal::not_found("product-gone", "The product is no longer published.")
+                .changed_by("the owner's steward")
+        })?;
+        let offers = tx.offers_of(&agreement.product).await?;
+        Ok(Using {
+            asking,
+            agreement,
+            product: stored.product,
+            source: Source { file: self.folder.path().join(stored.path) },
+            question_sha256: sha256_hex(question),
+            offers,
+        })
+    }
+
+    /// Asks the gate, in the transaction that will record its answer, and counts the use.
+    pub async fn open_gate<M: Rung>(&self, tx: &mut Tx, using: &Using, loss: Loss) -> Result<Permit<M>> {
+        let now = self.clock.now();
+        // Read again inside the writer's turn: a revocation that came first is seen.
+        let agreement = tx.agreement(&using.agreement.id).await?;
+        let member: Option<Member> = tx.member(&using.asking.consumer).await?;
+        let id = &using.agreement.id;
+        let today = tx.uses_on(id, now).await?;
+        let budgets = Budgets {
+            product: Some(self.budget_in(tx, &product_account(&using.product.name)).await?),
+            agreement: Some(self.budget_in(tx, &agreement_account(id)).await?),
+        };
+        let use_id: UseId =
+            self.entropy.urn()?.parse().map_err(|cause| Fault::new("making a use id", cause))?;
+        let question = GateQuestion {
+            use_id,
+            now,
+            asking: &using.asking,
+            member: member.as_ref(),
+            agreement: agreement.as_ref(),
+            offers: &using.offers,
+            columns: None,
+            place: None,
+            uses_today: u32::try_from(today).unwrap_or(u32::MAX),
+            uses_ever: today,
+            consent: ConsentCover::NoRegister,
+            loss,
+            budgets: if loss.is_zero() { Budgets::default() } else { budgets },
+        };
+        let permit = decide::<M>(&question)?;
+        tx.count_use(id, now).await?;
+        Ok(permit)
+    }
+
+    pub(crate) async fn budget_in(&self, tx: &mut Tx, account: &str) -> Result<Budget> {
+        let stored = tx.budget(account).await?;
+        Ok(Budget { granted: stored.granted, reserved: stored.reserved, spent: stored.spent })
+    }
+
+    /// A refused use is remembered too, without what was asked.
+    pub async fn remember_refusal(&self, using: &Using, refusal: &Refusal) -> Result<()> {
+        self.metrics.used(Outcome::Refused);
+        let mut tx = self.store.write("exchange.refused").await?;
+        let fact = Fact::UseRefused {
+            agreement: Some(using.agreement.id.clone()),
+            peer: using.asking.consumer.clone(),
+            mode: using.agreement.mode,
+            code: refusal.code.clone(),
+        };
+        self.remember(&mut tx, &self.actor(None), vec![fact]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Remembers a refusal of the gate on its way to the asker.
+    pub async fn refused<T>(&self, using: &Using, outcome: Result<T>) -> Result<T> {
+        if let Err(Error::Refused(refusal)) = &outcome {
+            self.remember_refusal(using, refusal).await?;
+        }
+        outcome
+    }
+
+    /// What both ledgers will keep of a use.
+    #[must_use]
+    pub fn receipt(
+        &self,
+        grant: &Grant,
+        using: &Using,
+        answer_sha256: Option<String>,
+        loss: Loss,
+    ) -> Exact<Receipt> {
+        Exact::new(Receipt {
+            v: RECEIPT_VERSION,
+            use_id: grant.use_id.clone(),
+            agreement: grant.agreement.clone(),
+            provider: grant.provider.clone(),
+            consumer: grant.consumer.clone(),
+            product: grant.product.clone(),
+            mode: grant.mode,
+            purpose: grant.purpose.clone(),
+            legal_basis: grant.legal_basis.clone(),
+            person: grant.person.clone(),
+            question_sha256: using.question_sha256.clone(),
+            answer_sha256,
+            loss,
+            at: grant.decided_at,
+        })
+    }
+
+    /// `GT-2`: seals the use before its first byte leaves. Answers its place in the ledger.
+    pub async fn seal_use(
+        &self,
+        tx: &mut Tx,
+        side: Side,
+        receipt: &Receipt,
+        provider_index: Option<u64>,
+    ) -> Result<u64> {
+        let fact = match provider_index {
+            None => Fact::UseGranted { receipt: receipt.clone() },
+            Some(provider_index) => Fact::UseReceived { receipt: receipt.clone(), provider_index },
+        };
+        let indices = self.remember(tx, &self.actor(None), vec![fact]).await?;
+        let index =
+            indices.first().copied().ok_or_else(|| Fault::new("sealing a use", "no entry was made"))?;
+        let stored = StoredUse { side, receipt: receipt.clone(), ledger_index: index, at: self.clock.now() };
+        tx.put_use(&stored).await?;
+        self.metrics.used(Outcome::Granted);
+        Ok(index)
+    }
+
+    /// Uses, newest first, of one agreement or of all.
+    pub async fn uses(&self, agreement: Option<&AgreementId>, limit: u32) -> Result<Vec<UseShown>> {
+        let found = self.store.read("exchange.uses").await?.uses(agreement, limit).await?;
+        let ecosystem = self.ecosystem();
+        let shown = |stored: StoredUse| {
+            let peer = match stored.side {
+                Side::Provider => &stored.receipt.consumer,
+                Side::Consumer => &stored.receipt.provider,
+            };
+            let peer_title = Some(ecosystem.title_of(peer));
+            UseShown {
+                side: stored.side,
+                ledger_index: stored.ledger_index,
+                peer_title,
+                receipt: stored.receipt,
+            }
+        };
+        Ok(found.into_iter().map(shown).collect())
+    }
+}

@@ -1,0 +1,265 @@
+//! Persons of this member: who they are, how they sign in, what they may do.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use argon2::password_hash::PasswordHasher as _;
+use argon2::{Argon2, PasswordVerifier as _};
+use tokio::sync::Semaphore;
+use weal_domain::identity::{AccountName, Act, Person, one_may};
+use weal_domain::ledger::Fact;
+use weal_domain::{Refusal, RefusalKind, Timestamp};
+use weal_store::{ApiToken, SignInKey, SignInKind};
+
+use super::sha256_hex;
+use crate::fault::{Fault, Result};
+use crate::house::House;
+use crate::http::Session;
+
+/// How long a session lasts without being renewed by signing in.
+const SESSION_HOURS: i64 = 12;
+/// After so many failures in a row an account or address waits.
+const FAILURES_MAX: u64 = 8;
+const FAILURE_WAIT_S: i64 = 60;
+/// The shortest and longest password, in characters.
+pub const PASSWORD_CHARS_MIN: usize = 10;
+const PASSWORD_CHARS_MAX: usize = 256;
+
+/// Password hashes take memory on purpose, so only a few are computed at once.
+static HASHING: Semaphore = Semaphore::const_new(2);
+
+/// What an unknown account's password is compared with, so that it takes as long as a known one's.
+static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash("nobody has this password").ok());
+
+fn hash(password: &str) -> Result<String, Fault> {
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|cause| Fault::new("hashing a password", cause))
+}
+
+fn matches(password: &str, stored: &str) -> bool {
+    argon2::PasswordHash::new(stored)
+        .is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
+}
+
+fn check_password(password: &str) -> Result<(), Refusal> {
+    let count = password.chars().count();
+    if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&count) {
+        return Ok(());
+    }
+    Err(Refusal::invalid("password-length", "A password has between 10 and 256 characters.")
+        .remedy("Three or four unrelated words are easy to remember and hard to guess."))
+}
+
+impl House {
+    /// The person `init` was run for, and the token the command line uses.
+    pub async fn add_first_person(&self, person: Person, password: &str, token: &str) -> Result<()> {
+        check_password(password)?;
+        let secret = self.hash_password(password.to_owned()).await?;
+        let now = self.clock.now();
+        let api_token = ApiToken {
+            token_sha256: sha256_hex(token),
+            account: person.account.clone(),
+            label: "command line".into(),
+            roles: person.roles.clone(),
+            created_at: now,
+            last_used_at: None,
+        };
+        let mut tx = self.store.write("identity.first").await?;
+        self.save_person(&mut tx, &person, secret, now).await?;
+        tx.put_api_token(&api_token).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    pub async fn add_person(&self, by: &Person, person: Person, password: &str) -> Result<Person> {
+        self.require_act(by, Act::AddPersons)?;
+        check_password(password)?;
+        let secret = self.hash_password(password.to_owned()).await?;
+        let mut tx = self.store.write("identity.add").await?;
+        if tx.person(&person.account).await?.is_some() {
+            return Err(Refusal::conflict(
+                "account-taken",
+                format!("There is an account `{}` already.", person.account),
+            )
+            .remedy("Choose another account name.")
+            .into());
+        }
+        self.save_person(&mut tx, &person, secret, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(person)
+    }
+
+    async fn save_person(
+        &self,
+        tx: &mut weal_store::Tx,
+        person: &Person,
+        secret: String,
+        now: Timestamp,
+    ) -> Result<()> {
+        tx.put_person(person).await?;
+        let key = SignInKey {
+            account: person.account.clone(),
+            kind: SignInKind::Password,
+            id: "password".into(),
+            secret,
+            created_at: now,
+        };
+        tx.put_sign_in_key(&key).await?;
+        let fact = Fact::PersonAdded { person: self.pseudonym(person), roles: person.roles.clone() };
+        self.remember(tx, &self.actor(None), vec![fact]).await?;
+        Ok(())
+    }
+
+    pub async fn persons(&self) -> Result<Vec<Person>> {
+        Ok(self.store.read("identity.persons").await?.persons().await?)
+    }
+
+    /// Refuses unless one of the person's roles may do the act (`ID-1`).
+    pub fn require_act(&self, person: &Person, act: Act) -> Result<(), Refusal> {
+        if one_may(&person.roles, act) {
+            return Ok(());
+        }
+        Err(Refusal::forbidden(
+            "role-missing",
+            format!("{} has no role that may {}.", person.display_name, act.in_words()),
+        )
+        .remedy("Ask a colleague who may, or your operator to give you the role.")
+        .changed_by("the operator of this node"))
+    }
+
+    async fn hash_password(&self, password: String) -> Result<String> {
+        let _turn = HASHING.acquire().await.map_err(|cause| Fault::new("hashing a password", cause))?;
+        let hashed = tokio::task::spawn_blocking(move || hash(&password)).await;
+        Ok(hashed.map_err(|cause| Fault::new("hashing a password", cause))??)
+    }
+
+    /// The person behind an API token; the token's roles are never more than the person's own.
+    pub async fn person_of_token(&self, token: &str) -> Result<Person> {
+        let mut tx = self.store.read("identity.token").await?;
+        let unknown = || {
+            Refusal::new(RefusalKind::Unauthenticated, "token-unknown", "This token is not one of this node's.")
+                .remedy("The command line reads it from operator.token in the node's folder: name the folder with --node.")
+        };
+        let token = tx.api_token(&sha256_hex(token)).await?.ok_or_else(unknown)?;
+        let mut person = tx.person(&token.account).await?.ok_or_else(unknown)?;
+        person.roles.retain(|role| token.roles.contains(role));
+        Ok(person)
+    }
+
+    /// Signs a person in; answers the session's token for the cookie.
+    pub async fn sign_in(&self, account: &str, password: &str, address: &str) -> Result<String> {
+        let now = self.clock.now();
+        let keys = [
+            format!("account:{}", account.chars().take(64).collect::<String>()),
+            format!("address:{address}"),
+        ];
+        let wrong = || {
+            Refusal::new(
+                RefusalKind::Unauthenticated,
+                "sign-in-wrong",
+                "The account and password do not go together.",
+            )
+            .remedy("Check both and try again.")
+        };
+        let stored = self.sign_in_secret(account, &keys, now).await?;
+        let known = stored.is_some();
+        let secret = stored.or_else(|| NOBODY.clone()).unwrap_or_default();
+        let password = password.to_owned();
+        let _turn = HASHING.acquire().await.map_err(|cause| Fault::new("checking a password", cause))?;
+        let right = tokio::task::spawn_blocking(move || matches(&password, &secret))
+            .await
+            .map_err(|cause| Fault::new("checking a password", cause))?;
+        let mut tx = self.store.write("identity.sign-in").await?;
+        if !(known && right) {
+            for key in &keys {
+                tx.count_sign_in_failure(key, now).await?;
+            }
+            tx.commit().await?;
+            return Err(wrong().into());
+        }
+        let account = AccountName::new(account).map_err(|_| wrong())?;
+        for key in &keys {
+            tx.clear_sign_in_failures(key).await?;
+        }
+        let token = self.entropy.token()?;
+        let session = weal_store::Session {
+            token_sha256: sha256_hex(&token),
+            account,
+            csrf: self.entropy.token()?,
+            created_at: now,
+            expires_at: now + Duration::from_secs(u64::try_from(SESSION_HOURS * 3600).unwrap_or(0)),
+        };
+        tx.put_session(&session).await?;
+        tx.purge_identity(now).await?;
+        tx.commit().await?;
+        Ok(token)
+    }
+
+    async fn sign_in_secret(&self, account: &str, keys: &[String], now: Timestamp) -> Result<Option<String>> {
+        let mut tx = self.store.read("identity.secret").await?;
+        for key in keys {
+            if let Some(failed) = tx.sign_in_failures(key).await?
+                && failed.failures >= FAILURES_MAX
+                && now.as_second() - failed.last_at.as_second() < FAILURE_WAIT_S
+            {
+                return Err(Refusal::new(
+                    RefusalKind::Exhausted,
+                    "sign-in-wait",
+                    "Too many wrong passwords in a row.",
+                )
+                .remedy("Wait a minute and try again.")
+                .into());
+            }
+        }
+        let Ok(account) = AccountName::new(account) else { return Ok(None) };
+        let keys = tx.sign_in_keys(&account, SignInKind::Password).await?;
+        Ok(keys.into_iter().next().map(|key| key.secret))
+    }
+
+    /// The session a cookie stands for, if it still does.
+    pub async fn session(&self, token: &str) -> Result<Option<Session>> {
+        if token.is_empty() {
+            return Ok(None);
+        }
+        let mut tx = self.store.read("identity.session").await?;
+        let Some(session) = tx.session(&sha256_hex(token), self.clock.now()).await? else { return Ok(None) };
+        let person = tx.person(&session.account).await?;
+        Ok(person.map(|person| Session { person, csrf: session.csrf }))
+    }
+
+    pub async fn sign_out(&self, token: &str) -> Result<()> {
+        let mut tx = self.store.write("identity.sign-out").await?;
+        tx.remove_session(&sha256_hex(token)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+impl House {
+    /// The node as its own people and programs see it.
+    pub async fn info(&self) -> Result<crate::api::NodeInfo> {
+        let ecosystem = self.ecosystem();
+        Ok(crate::api::NodeInfo {
+            version: env!("CARGO_PKG_VERSION").into(),
+            did: self.did.clone(),
+            name: self.config.node.name.clone(),
+            title: self.config.node.title.clone(),
+            origin: self.config.node.origin.clone(),
+            ecosystem: ecosystem.charter.as_ref().map(|charter| charter.name.clone()),
+            governs: self.config.ecosystem.governs,
+            admitted: ecosystem.credential.is_some(),
+            ledger_size: self.store.read("identity.info").await?.ledger_size().await?,
+            resident_bytes: resident_bytes(),
+            started_in_ms: self.doors.start_took_ms(),
+        })
+    }
+}
+
+/// Memory in use, where the system tells it (Linux).
+fn resident_bytes() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * 4096)
+}

@@ -1,0 +1,333 @@
+//! What the command line and a member's own programs say to their node, and what it answers.
+//!
+//! All under `/api/v1`, JSON, with `Authorization: Bearer <operator token>`; a refusal is problem+json.
+//!
+//! | method and path | takes | answers |
+//! |---|---|---|
+//! | `GET /node` | | [`NodeInfo`] |
+//! | `POST /uploads` | | [`UploadMade`] |
+//! | `PUT /uploads/{id}/{file name}` | bytes | 204 |
+//! | `POST /uploads/{id}/inspect` | [`Inspect`] | [`Inspected`] |
+//! | `POST /products` | [`Publish`] | [`Published`] |
+//! | `GET /products`, `GET /products/{name}` | | `[Product]`, [`ProductShown`] |
+//! | `GET /products/{name}/contract` | | ODCS 3.1 YAML |
+//! | `POST /offers` | [`MakeOffer`] | `Offer` |
+//! | `POST /offers/withdraw` | [`WithdrawOffer`] | 204 |
+//! | `GET /catalogue?q=&member=&mode=&class=` | | [`Found`] |
+//! | `POST /catalogue/refresh` | | [`Refreshed`] |
+//! | `POST /requests` | [`RequestAgreement`] | [`Requested`] |
+//! | `GET /negotiations`, `GET /negotiations/{id}` | | `[NegotiationShown]`, one |
+//! | `POST /negotiations/{id}/decision` | [`Decision`] | [`NegotiationShown`] |
+//! | `GET /agreements`, `GET /agreements/{id}` | | `[Agreement]`, [`AgreementShown`] |
+//! | `POST /agreements/{id}/revoke` | [`Revoke`] | [`AgreementShown`] |
+//! | `POST /questions` | [`Ask`] | [`Answered`] for statistics; for rows, or any format but `json`, the bytes |
+//! | `GET /uses?agreement=&limit=` | | `[UseShown]` |
+//! | `GET /budgets` | | `[BudgetShown]` |
+//! | `POST /ecosystem/join` | [`Join`] | [`Joined`] |
+//! | `GET /members` | | `[Member]` |
+//! | `POST /members/{did}/standing` | [`SetStanding`] | `Member` |
+//! | `GET /charter`, `PUT /charter` | [`AdoptCharter`] | `Charter` |
+//! | `GET /persons`, `POST /persons` | [`AddPerson`] | `[Person]`, `Person` |
+//!
+//! `{id}` and `{did}` are percent-encoded.
+
+use serde::{Deserialize, Serialize};
+use weal_domain::agreements::{Agreement, LegalBasis, Purpose, Side};
+use weal_domain::catalogue::{
+    CatalogueEntry, Classification, Column, ColumnProfile, Mode, Offer, PrivacyPolicy, Product, ProductName,
+    ProductRef, Terms,
+};
+use weal_domain::compute::{Answer, Loss, Preview};
+use weal_domain::identity::{AccountName, Did, MemberName, Role};
+use weal_domain::ledger::Receipt;
+use weal_domain::{Refusal, Timestamp};
+
+/// The path before every address of the local API.
+pub const PREFIX: &str = "/api/v1";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    pub version: String,
+    pub did: Did,
+    pub name: MemberName,
+    pub title: String,
+    pub origin: String,
+    pub ecosystem: Option<String>,
+    pub governs: bool,
+    /// Whether the governing body has admitted this node.
+    pub admitted: bool,
+    pub ledger_size: u64,
+    pub resident_bytes: Option<u64>,
+    pub started_in_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadMade {
+    pub upload: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspect {
+    /// `csv`, `csv.gz`, `parquet`, `ndjson`, `ndjson.gz`; by the file name where none is given.
+    pub format: Option<String>,
+}
+
+/// What the node found in an upload and what it proposes; nothing is published yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inspected {
+    pub upload: String,
+    pub rows: u64,
+    pub size_bytes: u64,
+    pub columns: Vec<Column>,
+    pub profile: Vec<ColumnProfile>,
+    pub subject: Option<String>,
+    pub classification: Classification,
+    pub privacy: Option<PrivacyPolicy>,
+    /// Columns with few values; public only if the owner says that the list itself is public knowledge.
+    #[serde(default)]
+    pub public_keys: std::collections::BTreeMap<String, Vec<String>>,
+    pub reasons: Vec<String>,
+}
+
+/// Makes an inspected upload a product, with the proposals as accepted or changed by its owner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Publish {
+    pub upload: String,
+    pub name: ProductName,
+    pub title: String,
+    pub description: String,
+    #[serde(default)]
+    pub keywords: Vec<String>,
+    pub classification: Classification,
+    pub privacy: Option<PrivacyPolicy>,
+    /// One offer per rung; empty publishes the catalogue entry alone.
+    pub offers: Vec<MakeOffer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MakeOffer {
+    pub product: ProductName,
+    pub mode: Mode,
+    pub terms: Terms,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithdrawOffer {
+    pub offer: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    pub product: Product,
+    pub offers: Vec<Offer>,
+    pub ledger_index: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProductShown {
+    pub product: Product,
+    pub offers: Vec<Offer>,
+    pub contract_yaml: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    pub entries: Vec<CatalogueEntry>,
+    pub total: usize,
+}
+
+/// How a fresh look at every member's catalogue went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refreshed {
+    pub members_asked: usize,
+    pub entries: usize,
+    /// Members that did not answer, with the reason.
+    pub unreachable: Vec<(Did, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestAgreement {
+    pub product: ProductRef,
+    pub mode: Mode,
+    pub purpose: Purpose,
+    /// Where the offer names exactly one, it may be left out.
+    #[serde(default)]
+    pub legal_basis: Option<LegalBasis>,
+    /// How long to wait for the other side before answering with the state so far, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: Option<u64>,
+}
+
+/// How far a request came: an agreement, a refusal of the other side, or still waiting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Requested {
+    pub negotiation: NegotiationShown,
+    pub agreement: Option<Agreement>,
+    pub sentence: Option<String>,
+    pub refusal: Option<Refusal>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NegotiationShown {
+    /// This node's own process id.
+    pub id: String,
+    pub side: Side,
+    pub peer: Did,
+    pub peer_title: Option<String>,
+    pub product: String,
+    pub mode: Mode,
+    pub purpose: Option<Purpose>,
+    /// A state of the Dataspace Protocol: `REQUESTED` ... `FINALIZED`, `TERMINATED`.
+    pub state: String,
+    /// A person of this node has to decide.
+    pub waits_for_us: bool,
+    pub agreement: Option<String>,
+    pub timeline: Vec<Moment>,
+}
+
+/// One step of a timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Moment {
+    pub at: Timestamp,
+    pub by: String,
+    pub what: String,
+    /// The message as sent or received, where there was one.
+    pub message: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub approve: bool,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgreementShown {
+    pub agreement: Agreement,
+    pub sentence: String,
+    pub in_force: bool,
+    pub timeline: Vec<Moment>,
+    pub budget: Option<BudgetShown>,
+    pub uses: Vec<UseShown>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoke {
+    pub reason: String,
+}
+
+/// A question in SQL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    pub sql: String,
+    /// Only say what it would cost and how exact it would be; free, reads no data.
+    #[serde(default)]
+    pub preview: bool,
+    /// Spend at most this; the owner's default where none is given.
+    #[serde(default)]
+    pub loss: Option<Loss>,
+    /// `json` (default), `csv`, `parquet` or `arrow`.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// Which agreement to use where several would do.
+    #[serde(default)]
+    pub agreement: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Answered {
+    Preview {
+        agreement: String,
+        preview: Preview,
+        budget: Option<BudgetShown>,
+    },
+    Statistics {
+        agreement: String,
+        purpose: Purpose,
+        answer: Answer,
+        receipt: Receipt,
+        provider_index: u64,
+        budget_before: BudgetShown,
+        budget_after: BudgetShown,
+    },
+    /// Rows, as JSON objects; large results are better asked for as `parquet` or `csv`, which stream.
+    Rows {
+        agreements: Vec<String>,
+        columns: Vec<String>,
+        rows: Vec<Vec<serde_json::Value>>,
+        receipts: Vec<Receipt>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UseShown {
+    pub side: Side,
+    pub receipt: Receipt,
+    pub ledger_index: u64,
+    pub peer_title: Option<String>,
+}
+
+/// A budget as people read it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BudgetShown {
+    /// `product:payroll` or `agreement:urn:uuid:...`.
+    pub account: String,
+    pub granted: Loss,
+    pub reserved: Loss,
+    pub spent: Loss,
+    /// The same in (epsilon, delta) terms at `delta`.
+    pub granted_epsilon: f64,
+    pub spent_epsilon: f64,
+    pub delta: f64,
+    /// About how many questions at the owner's default cost are left.
+    pub questions_left: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    pub governing_body: Did,
+    /// How long to wait for the admission, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    pub ecosystem: String,
+    pub admitted: bool,
+    pub next_step: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetStanding {
+    /// `good` admits, `suspended` suspends.
+    pub standing: weal_domain::governance::Standing,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdoptCharter {
+    pub name: String,
+    pub purposes: Vec<Purpose>,
+    pub text: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddPerson {
+    pub account: AccountName,
+    pub display_name: String,
+    pub roles: Vec<Role>,
+    pub password: String,
+}
+
+impl std::fmt::Debug for AddPerson {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AddPerson")
+            .field("account", &self.account)
+            .field("roles", &self.roles)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! One `weal.toml` and environment variables, read once, before any socket is bound.
+//!
+//! Every key may be overridden by `WEAL_<SECTION>_<KEY>` (`WEAL_NODE_LISTEN=0.0.0.0:8080`). A key
+//! that does not exist is an error with a suggestion, never ignored.
+
+mod read;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use weal_domain::identity::{Did, MemberName};
+
+pub use read::ConfigError;
+
+/// The file every node folder has.
+pub const FILE_NAME: &str = "weal.toml";
+
+/// Everything that can be set. Sizes and times carry their unit in the key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub node: NodeConfig,
+    #[serde(default)]
+    pub ecosystem: EcosystemConfig,
+    #[serde(default)]
+    pub store: StoreConfig,
+    #[serde(default)]
+    pub network: NetworkConfig,
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    #[serde(default)]
+    pub engine: EngineConfig,
+    #[serde(default)]
+    pub log: LogConfig,
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// The member's short name, the schema name in SQL.
+    pub name: MemberName,
+    /// The organisation's name in full.
+    pub title: String,
+    /// Where the node listens.
+    pub listen: SocketAddr,
+    /// How others reach it: scheme, host and port, no path. The node's DID is made from it.
+    pub origin: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EcosystemConfig {
+    /// This node holds the charter and admits the members.
+    pub governs: bool,
+    /// The governing body's DID, for everyone else.
+    pub governing_body: Option<Did>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// `sqlite:///path/node.db` or `postgres://user@host/db`; by default SQLite in the node's folder.
+    pub url: Option<String>,
+}
+
+/// Which addresses peers may have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// https to public addresses only.
+    #[default]
+    Public,
+    /// https to public and private addresses: a government's own network.
+    Private,
+    /// Also plain http to loopback: for trying out on one machine.
+    Loopback,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkConfig {
+    pub reach: Reach,
+    pub peer_timeout_s: u64,
+    /// How often the catalogues of other members are fetched again.
+    pub crawl_interval_s: u64,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self { reach: Reach::Public, peer_timeout_s: 20, crawl_interval_s: 300 }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// The largest request body, except for a published file.
+    pub body_bytes_max: usize,
+    /// The largest published file, as sent.
+    pub publish_bytes_max: u64,
+    /// Requests that one peer or one address may send in a minute.
+    pub requests_per_minute_max: u32,
+    /// Streams of rows open at once.
+    pub streams_max: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 1024 * 1024,
+            publish_bytes_max: 64 * 1024 * 1024 * 1024,
+            requests_per_minute_max: 6_000,
+            streams_max: 64,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    pub memory_bytes_max: usize,
+    pub spill_bytes_max: u64,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { memory_bytes_max: 512 * 1024 * 1024, spill_bytes_max: 16 * 1024 * 1024 * 1024 }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    #[default]
+    Json,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    /// A tracing filter: `info`, `warn,weal_node=debug`.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Json, level: "info".into() }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// An OTLP/HTTP traces endpoint, for example `http://127.0.0.1:4318/v1/traces`; none by default.
+    pub otlp_traces_url: Option<String>,
+}
+
+/// The names and meanings of the files in a node's folder.
+#[derive(Debug, Clone)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.0.join(FILE_NAME)
+    }
+    /// The node's signing key, readable by its owner only.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        self.0.join("node-key.pem")
+    }
+    /// The token with which the command line speaks to its own node.
+    #[must_use]
+    pub fn operator_token(&self) -> PathBuf {
+        self.0.join("operator.token")
+    }
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.0.join("node.db")
+    }
+    /// Published products, one folder each, one Parquet file per version.
+    #[must_use]
+    pub fn products(&self) -> PathBuf {
+        self.0.join("products")
+    }
+    /// Rows received under an agreement, one file each.
+    #[must_use]
+    pub fn received(&self) -> PathBuf {
+        self.0.join("received")
+    }
+    /// Uploads and spills; emptied at every start.
+    #[must_use]
+    pub fn scratch(&self) -> PathBuf {
+        self.0.join("scratch")
+    }
+}
+
+impl Config {
+    /// Reads `weal.toml` in `folder`, then the environment as given (`std::env::vars`).
+    pub fn read(
+        folder: &Folder,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        read::read(folder, environment)
+    }
+
+    /// The store's address, SQLite in the node's folder where none is set.
+    #[must_use]
+    pub fn store_url(&self, folder: &Folder) -> String {
+        match &self.store.url {
+            Some(url) => url.clone(),
+            None => format!("sqlite://{}", folder.database().display()),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What the open doors share while the node runs, and nothing that must survive it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use weal_domain::Timestamp;
+use weal_domain::agreements::AgreementId;
+
+use crate::acts::catalogue::Uploads;
+use crate::http::Rates;
+use crate::peers::TokenMemory;
+
+/// Tokens seen, requests counted, streams open.
+#[derive(Debug)]
+pub struct Doors {
+    pub tokens: TokenMemory,
+    pub rates: Rates,
+    pub uploads: Uploads,
+    /// A place for each stream of rows that may be open at once.
+    pub streams: Semaphore,
+    started_in_ms: AtomicU64,
+    all_streams: CancellationToken,
+    by_agreement: Mutex<HashMap<AgreementId, CancellationToken>>,
+}
+
+impl Doors {
+    #[must_use]
+    pub fn new(now: Timestamp, streams_max: usize) -> Self {
+        Self {
+            tokens: TokenMemory::new(now),
+            rates: Rates::default(),
+            uploads: Uploads::default(),
+            streams: Semaphore::new(streams_max),
+            started_in_ms: AtomicU64::new(0),
+            all_streams: CancellationToken::new(),
+            by_agreement: Mutex::default(),
+        }
+    }
+
+    /// Cancelled when the agreement is revoked or the node stops: every stream under it watches this.
+    #[must_use]
+    pub fn stream_of(&self, agreement: &AgreementId) -> CancellationToken {
+        let mut open = self.by_agreement.lock().unwrap_or_else(PoisonError::into_inner);
+        open.entry(agreement.clone()).or_insert_with(|| self.all_streams.child_token()).clone()
+    }
+
+    /// `GT-3`: cuts everything that is flowing under an agreement, at once.
+    pub fn cut(&self, agreement: &AgreementId) {
+        let mut open = self.by_agreement.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = open.remove(agreement) {
+            token.cancel();
+        }
+    }
+
+    pub fn close_streams(&self) {
+        self.all_streams.cancel();
+    }
+
+    pub(crate) fn started_in_ms(&self, took: u64) {
+        self.started_in_ms.store(took, Ordering::Relaxed);
+    }
+
+    /// From the first instruction of `start` to the open door.
+    #[must_use]
+    pub fn start_took_ms(&self) -> u64 {
+        self.started_in_ms.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,221 @@
+//! The house: everything an act needs, made once by [`House::open`] and passed by reference.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use weal_domain::identity::{Did, Person};
+use weal_domain::ledger::{Actor, ENTRY_VERSION, Entry, Fact};
+use weal_engine::{Engine, EngineLimits};
+use weal_store::{OpenOptions, Store, StoreError, Tx};
+use weal_trust::checkpoint::Checkpoint;
+use weal_trust::did::DidDocument;
+use weal_trust::keys::NodeKey;
+
+use crate::acts::governance::Ecosystem;
+use crate::config::{Config, Folder};
+use crate::doors::Doors;
+use crate::drivers::Wakers;
+use crate::fault::{Error, Fault, Result};
+use crate::observe::Metrics;
+use crate::peers::Peers;
+use crate::seams::{Clock, Entropy, SystemClock, SystemEntropy};
+
+/// The fragment of the node's signing key in its DID document.
+pub const KEY_FRAGMENT: &str = "key-1";
+
+/// One node, open.
+pub struct House {
+    pub config: Config,
+    pub folder: Folder,
+    pub did: Did,
+    pub key: NodeKey,
+    pub store: Store,
+    pub engine: Engine,
+    pub peers: Peers,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub metrics: Metrics,
+    pub wakers: Wakers,
+    pub doors: Doors,
+    /// Who governs and who belongs, as last read from the store; replaced whole when that changes.
+    ecosystem: RwLock<Arc<Ecosystem>>,
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House").field("did", &self.did).finish_non_exhaustive()
+    }
+}
+
+impl House {
+    /// Opens store, key and engine with the machine's own clock and chance.
+    pub async fn open(config: Config, folder: Folder) -> Result<Self, Fault> {
+        Self::open_with(config, folder, Arc::new(SystemClock), Arc::new(SystemEntropy)).await
+    }
+
+    pub async fn open_with(
+        config: Config,
+        folder: Folder,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Fault> {
+        let did = weal_wire::did::did_of(&config.node.origin)
+            .map_err(|cause| Fault::new("making the node's DID from [node] origin", cause))?;
+        let key = read_key(&folder)?;
+        empty_scratch(&folder)?;
+        let store = Store::open(&config.store_url(&folder), OpenOptions::default())
+            .await
+            .map_err(|cause| Fault::new("opening the database", cause))?;
+        let engine = Engine::new(EngineLimits {
+            memory_bytes_max: config.engine.memory_bytes_max as u64,
+            spill_bytes_max: config.engine.spill_bytes_max,
+            spill_dir: folder.scratch(),
+            ..EngineLimits::default()
+        })
+        .map_err(|cause| Fault::new("starting the query engine", cause))?;
+        let house = Self {
+            peers: Peers::new(&config.network)?,
+            doors: Doors::new(clock.now(), config.limits.streams_max),
+            metrics: Metrics::default(),
+            wakers: Wakers::default(),
+            ecosystem: RwLock::default(),
+            config,
+            folder,
+            did,
+            key,
+            store,
+            engine,
+            clock,
+            entropy,
+        };
+        house.settle_what_a_crash_left().await.map_err(into_fault)?;
+        house.govern_at_start().await.map_err(into_fault)?;
+        house.reload_ecosystem().await.map_err(into_fault)?;
+        Ok(house)
+    }
+
+    /// `BU-2`: what was reserved when the process died counts as spent, for its noise may have been seen.
+    async fn settle_what_a_crash_left(&self) -> Result<()> {
+        let mut tx = self.store.write("start.settle").await?;
+        let settled = tx.settle_unsettled(self.clock.now()).await?;
+        if !settled.is_empty() {
+            tracing::warn!(
+                reservations = settled.len(),
+                "budget reserved before a crash was counted as spent"
+            );
+        }
+        self.metrics.ledger(tx.ledger_size().await?);
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The ecosystem as this node knows it now.
+    #[must_use]
+    pub fn ecosystem(&self) -> Arc<Ecosystem> {
+        Arc::clone(&self.ecosystem.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the ecosystem again after an act changed it.
+    pub async fn reload_ecosystem(&self) -> Result<()> {
+        let fresh = Arc::new(self.read_ecosystem().await?);
+        *self.ecosystem.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// `<did>#key-1`.
+    #[must_use]
+    pub fn key_id(&self) -> String {
+        format!("{}#{KEY_FRAGMENT}", self.did)
+    }
+
+    /// The DID document that this node publishes.
+    #[must_use]
+    pub fn did_document(&self) -> DidDocument {
+        let service = |fragment: &str, kind: &str, path: &str| weal_trust::did::Service {
+            id: format!("{}#{fragment}", self.did),
+            kind: kind.to_owned(),
+            endpoint: format!("{}{path}", self.config.node.origin),
+        };
+        let services = vec![
+            service("catalog", "CatalogService", crate::http::catalogue::CATALOGUE_PATH),
+            service("ledger", "TransparencyLog", "/ledger"),
+        ];
+        DidDocument::new(self.did.as_str(), &[(KEY_FRAGMENT, self.key.public())], services)
+    }
+
+    /// The name under which the ledger signs: scheme-less origin and path, as C2SP asks.
+    #[must_use]
+    pub fn ledger_origin(&self) -> String {
+        let origin = &self.config.node.origin;
+        let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
+        format!("{host}/ledger")
+    }
+
+    /// The node itself acting, or a person of this member in their first fitting role.
+    #[must_use]
+    pub fn actor(&self, person: Option<&Person>) -> Actor {
+        Actor {
+            member: self.did.clone(),
+            role: person.and_then(|person| person.roles.first().copied()),
+            person: person.map(|person| self.pseudonym(person)),
+        }
+    }
+
+    /// `LE-2`: how a person appears in ledgers, here and at peers: the same for the same account, and
+    /// meaningless without this node's key.
+    #[must_use]
+    pub fn pseudonym(&self, person: &Person) -> String {
+        use sha2::Digest as _;
+        let signature = self.key.sign(format!("weal-person-v1\n{}", person.account).as_bytes());
+        let digest = sha2::Sha256::digest(signature);
+        digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Seals facts into the ledger, in the transaction of the act they tell of. Returns their indices.
+    pub async fn remember(&self, tx: &mut Tx, by: &Actor, facts: Vec<Fact>) -> Result<Vec<u64>> {
+        if facts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let at = self.clock.now();
+        let entries: Vec<Entry> =
+            facts.into_iter().map(|fact| Entry { v: ENTRY_VERSION, at, by: by.clone(), fact }).collect();
+        let origin = self.ledger_origin();
+        let sign = |size: u64, root: weal_trust::merkle::Hash| {
+            Checkpoint { origin: origin.clone(), size, root }.sign(&self.key)
+        };
+        // Drawn beforehand: without entropy nothing is sealed.
+        let mut nonces = Vec::with_capacity(entries.len());
+        for _ in &entries {
+            nonces.push(self.entropy.bytes::<32>()?);
+        }
+        let mut nonces = nonces.into_iter();
+        let mut nonce = || nonces.next().unwrap_or_default();
+        let indices = tx.append(&entries, &mut nonce, &sign).await?;
+        if let Some(last) = indices.last() {
+            self.metrics.ledger(last + 1);
+        }
+        Ok(indices)
+    }
+}
+
+fn read_key(folder: &Folder) -> Result<NodeKey, Fault> {
+    let pem = std::fs::read_to_string(folder.key()).map(zeroize::Zeroizing::new);
+    let pem = pem.map_err(|cause| Fault::new("reading node-key.pem", cause))?;
+    NodeKey::from_pem(&pem).map_err(|cause| Fault::new("reading node-key.pem", cause))
+}
+
+/// Half-finished uploads and spills of an earlier run serve nobody.
+fn empty_scratch(folder: &Folder) -> Result<(), Fault> {
+    let scratch = folder.scratch();
+    let cleared = match std::fs::remove_dir_all(&scratch) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
+        _ => std::fs::create_dir_all(&scratch),
+    };
+    cleared.map_err(|cause| Fault::new("emptying the scratch folder", cause))
+}
+
+fn into_fault(error: Error) -> Fault {
+    match error {
+        Error::Fault(fault) => fault,
+        Error::Refused(refusal) => Fault::new("opening the node", refusal),
+    }
+}

@@ -1,0 +1,68 @@
+//! Bodies that come in: protocol messages read with their own limits, and JSON of local programs.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use weal_domain::{Refusal, RefusalKind};
+
+use super::answer::Problem;
+
+/// A message of a protocol, by its own reader.
+#[derive(Debug)]
+pub struct Wire<M>(pub M);
+
+impl<S: Send + Sync, M: weal_wire::Message> FromRequest<S> for Wire<M> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = read(request, state).await?;
+        Ok(Self(weal_wire::parse(&bytes).map_err(|cause| Problem::from(Refusal::from(cause)))?))
+    }
+}
+
+/// JSON of a local program, with an error that says where it is wrong.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = read(request, state).await?;
+        let parsed = serde_json::from_slice(&bytes).map_err(|cause| {
+            // Serde names our own fields; it may quote a value, which is the caller's own.
+            Refusal::invalid("json-wrong", format!("The request's JSON is not as it should be: {cause}."))
+                .remedy("See the API reference for the fields of this address.")
+        });
+        Ok(Self(parsed?))
+    }
+}
+
+impl<T: serde::Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => {
+                ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body)
+                    .into_response()
+            }
+            Err(cause) => super::answer::faulted(&crate::fault::Fault::new("printing JSON", cause)),
+        }
+    }
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|cause| {
+        let refusal = if cause.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Refusal::new(
+                RefusalKind::TooLarge,
+                "body-too-large",
+                "The request's body is larger than this node reads.",
+            )
+            .remedy("Send less at once; the operator can raise [limits] body_bytes_max.")
+        } else {
+            Refusal::invalid("body-broken", "The request's body broke off before its end.")
+                .remedy("Send it again.")
+        };
+        refusal.into()
+    })
+}

@@ -1,0 +1,289 @@
+//! Exchange: the Dataspace Protocol's transfers and the data plane for peers, receipts for local programs.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use weal_domain::agreements::Side;
+use weal_domain::exchange::transfer::Move;
+use weal_domain::exchange::{Asking, DataAddress, Transfer};
+use weal_domain::identity::Role;
+use weal_domain::{Refusal, RefusalKind};
+use weal_exchange::RowFormat;
+use weal_wire::dsp::Reasons;
+use weal_wire::dsp::transfer::{
+    TransferCompletionMessage, TransferError, TransferProcess, TransferRequestMessage, TransferStartMessage,
+    TransferSuspensionMessage, TransferTerminationMessage,
+};
+use weal_wire::peer::{
+    LEDGER_INDEX_HEADER, PERSON_HEADER, QuestionMessage, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER,
+    check_person, receipt_header,
+};
+
+use super::agreements::{protocol_status, wire};
+use super::answer::{ApiResult, faulted};
+use super::body::{Json, Wire};
+use super::catalogue::{CALLBACK_PATH, DSP_PATH};
+use super::extract::{Local, Member};
+use crate::acts::exchange::{ROWS_QUESTION, Using};
+use crate::api::{PREFIX, UseShown};
+use crate::fault::{Error, Result};
+use crate::house::House;
+use crate::peers::Caller;
+
+/// Where released data is fetched; a transfer's pid follows.
+pub const DATA_PATH: &str = "/data";
+/// Uses shown where no number is asked for, and at most.
+const USES_DEFAULT: u32 = 50;
+const USES_MAX: u32 = 10_000;
+
+type Node = State<Arc<House>>;
+
+pub(super) fn routes() -> Router<Arc<House>> {
+    let mut router = Router::new()
+        .route(&format!("{DSP_PATH}/transfers/request"), post(request))
+        .route(&format!("{DATA_PATH}/{{pid}}/question"), post(question))
+        .route(&format!("{PREFIX}/uses"), get(uses));
+    for (base, side) in [(DSP_PATH, Side::Provider), (CALLBACK_PATH, Side::Consumer)] {
+        let at = |path: &str| format!("{base}/transfers/{{pid}}{path}");
+        router = router
+            .route(&at(""), get(move |node, from, pid| state(node, from, pid, side)))
+            .route(&at("/start"), post(move |node, from, pid, message| start(node, from, pid, message, side)))
+            .route(
+                &at("/completion"),
+                post(move |node, from, pid, message| complete(node, from, pid, message, side)),
+            )
+            .route(
+                &at("/suspension"),
+                post(move |node, from, pid, message| suspend(node, from, pid, message, side)),
+            )
+            .route(
+                &at("/termination"),
+                post(move |node, from, pid, message| terminate(node, from, pid, message, side)),
+            );
+    }
+    router
+}
+
+/// Streams of rows last as long as they last.
+pub(super) fn stream_routes() -> Router<Arc<House>> {
+    Router::new().route(&format!("{DATA_PATH}/{{pid}}/rows"), get(rows))
+}
+
+// --- The protocol --------------------------------------------------------------------------------
+
+async fn request(
+    State(house): Node,
+    Member(from): Member,
+    Wire(message): Wire<TransferRequestMessage>,
+) -> Response {
+    let pid = message.consumer_pid.clone();
+    let outcome = house.receive_transfer_request(&from, message).await;
+    answer(outcome, ("urn:weal:unknown".into(), pid), StatusCode::CREATED)
+}
+
+async fn state(State(house): Node, Member(from): Member, Path(pid): Path<String>, side: Side) -> Response {
+    let outcome = house.transfer_for(&from, side, &pid).await;
+    let other = "urn:weal:unknown".to_owned();
+    let pids = if side == Side::Provider { (pid, other) } else { (other, pid) };
+    answer(outcome, pids, StatusCode::OK)
+}
+
+async fn start(
+    State(house): Node,
+    Member(from): Member,
+    Path(pid): Path<String>,
+    Wire(message): Wire<TransferStartMessage>,
+    side: Side,
+) -> Response {
+    let address = message.data_address.map(|wire| DataAddress {
+        endpoint_type: wire.endpoint_type,
+        endpoint: wire.endpoint.unwrap_or_default(),
+        properties: wire.properties.into_iter().map(|property| (property.name, property.value)).collect(),
+    });
+    hear(&house, &from, side, pid, (message.provider_pid, message.consumer_pid), Move::Start { address })
+        .await
+}
+
+async fn complete(
+    State(house): Node,
+    Member(from): Member,
+    Path(pid): Path<String>,
+    Wire(message): Wire<TransferCompletionMessage>,
+    side: Side,
+) -> Response {
+    hear(&house, &from, side, pid, (message.provider_pid, message.consumer_pid), Move::Complete).await
+}
+
+async fn suspend(
+    State(house): Node,
+    Member(from): Member,
+    Path(pid): Path<String>,
+    Wire(message): Wire<TransferSuspensionMessage>,
+    side: Side,
+) -> Response {
+    let (code, reason) = (message.code.unwrap_or_default(), message.reason.0.join("\n"));
+    let pids = (message.provider_pid, message.consumer_pid);
+    hear(&house, &from, side, pid, pids, Move::Suspend { code, reason }).await
+}
+
+async fn terminate(
+    State(house): Node,
+    Member(from): Member,
+    Path(pid): Path<String>,
+    Wire(message): Wire<TransferTerminationMessage>,
+    side: Side,
+) -> Response {
+    let (code, reason) = (message.code.unwrap_or_default(), message.reason.0.join("\n"));
+    let pids = (message.provider_pid, message.consumer_pid);
+    hear(&house, &from, side, pid, pids, Move::Terminate { code, reason }).await
+}
+
+/// Provider's and consumer's process identifiers.
+type Pids = (String, String);
+
+async fn hear(house: &House, from: &Caller, side: Side, pid: String, pids: Pids, message: Move) -> Response {
+    let (ours, theirs) = match side {
+        Side::Provider => (&pids.0, &pids.1),
+        Side::Consumer => (&pids.1, &pids.0),
+    };
+    let outcome = if *ours == pid {
+        house.receive_transfer_move(from, side, &pid, theirs, message).await
+    } else {
+        Err(Refusal::invalid("pid-differs", "The message names another process than its address.").into())
+    };
+    answer(outcome, pids, StatusCode::OK)
+}
+
+fn answer(outcome: Result<Transfer>, pids: Pids, done: StatusCode) -> Response {
+    match outcome {
+        Ok(transfer) => {
+            let acknowledgement = TransferProcess {
+                provider_pid: transfer.provider_pid().unwrap_or(&pids.0).to_owned(),
+                consumer_pid: transfer.consumer_pid().unwrap_or(&pids.1).to_owned(),
+                state: transfer.state,
+            };
+            wire(done, weal_wire::print(&acknowledgement))
+        }
+        Err(Error::Refused(refusal)) => {
+            let status = protocol_status(&refusal);
+            let reason = Reasons(vec![refusal.reason]);
+            let (provider_pid, consumer_pid) = pids;
+            wire(
+                status,
+                weal_wire::print(&TransferError {
+                    provider_pid,
+                    consumer_pid,
+                    code: Some(refusal.code),
+                    reason,
+                }),
+            )
+        }
+        Err(Error::Fault(fault)) => faulted(&fault),
+    }
+}
+
+// --- The data plane ------------------------------------------------------------------------------
+
+async fn question(
+    State(house): Node,
+    Member(from): Member,
+    Path(pid): Path<String>,
+    headers: HeaderMap,
+    Wire(message): Wire<QuestionMessage>,
+) -> ApiResult<Response> {
+    let using =
+        using(&house, &from, &pid, &headers, message.person.clone(), message.role, &message.sql).await?;
+    if message.preview {
+        let preview = house.preview_question(&using, &message).await?;
+        return Ok(wire(StatusCode::OK, weal_wire::print(&preview)));
+    }
+    let answer = house.answer_question(&using, &message).await?;
+    Ok(wire(StatusCode::OK, answer.print()))
+}
+
+#[derive(Debug, Deserialize)]
+struct RowsParams {
+    format: String,
+}
+
+async fn rows(
+    State(house): Node,
+    Member(from): Member,
+    Path(pid): Path<String>,
+    Query(params): Query<RowsParams>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let format: RowFormat = params.format.parse()?;
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let person = text(PERSON_HEADER).to_owned();
+    check_person(&person).map_err(Refusal::from)?;
+    let role = role_named(text(ROLE_HEADER))?;
+    let using = using(&house, &from, &pid, &headers, person, role, ROWS_QUESTION).await?;
+    let released = house.release_rows(using, format).await?;
+    let receipt = receipt_header(&released.receipt);
+    let index = released.ledger_index.to_string();
+    let head = [
+        (header::CONTENT_TYPE.as_str(), format.media_type()),
+        (header::CACHE_CONTROL.as_str(), "no-store"),
+        (RECEIPT_HEADER, receipt.as_str()),
+        (LEDGER_INDEX_HEADER, index.as_str()),
+    ];
+    Ok((head, Body::from_stream(released.stream)).into_response())
+}
+
+async fn using(
+    house: &House,
+    from: &Caller,
+    pid: &str,
+    headers: &HeaderMap,
+    person: String,
+    role: Role,
+    question: &str,
+) -> Result<Using> {
+    let token = headers.get(TRANSFER_HEADER).and_then(|value| value.to_str().ok()).ok_or_else(|| {
+        Refusal::new(
+            RefusalKind::Unauthenticated,
+            "transfer-token-missing",
+            "The transfer's token is missing.",
+        )
+        .remedy("Send the token of the transfer's DataAddress in the header weal-transfer.")
+    })?;
+    let transfer = house.transfer_of_token(from, pid, token).await?;
+    let asking = Asking { consumer: from.did.clone(), person, role, purpose: None, legal_basis: None };
+    house.using(&transfer, asking, question).await
+}
+
+fn role_named(name: &str) -> Result<Role, Refusal> {
+    Role::ALL.into_iter().find(|role| role.as_str() == name).ok_or_else(|| {
+        Refusal::invalid("role-unknown", "The header weal-role names no role.")
+            .remedy("Send for example `analyst`.")
+    })
+}
+
+// --- For local programs --------------------------------------------------------------------------
+
+#[derive(Debug, Deserialize)]
+struct UsesParams {
+    agreement: Option<String>,
+    limit: Option<u32>,
+}
+
+async fn uses(
+    State(house): Node,
+    _by: Local,
+    Query(params): Query<UsesParams>,
+) -> ApiResult<Json<Vec<UseShown>>> {
+    let agreement = params
+        .agreement
+        .map(|id| id.parse())
+        .transpose()
+        .map_err(|_| crate::acts::agreements::agreement_unknown())?;
+    let limit = params.limit.unwrap_or(USES_DEFAULT).min(USES_MAX);
+    Ok(Json(house.uses(agreement.as_ref(), limit).await?))
+}

@@ -1,0 +1,108 @@
+//! Governance: the governing body's papers for members, joining and admitting for local programs.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use weal_domain::Refusal;
+use weal_domain::governance::{Charter, Member};
+use weal_domain::identity::{Act, Did};
+use weal_wire::peer::{AdmissionMessage, ApplicationMessage};
+
+use super::agreements::wire;
+use super::answer::ApiResult;
+use super::body::{Json, Wire};
+use super::extract::{Local, bearer};
+use crate::api::{AdoptCharter, Join, Joined, PREFIX, SetStanding};
+use crate::house::House;
+
+type Node = State<Arc<House>>;
+
+pub(super) fn routes() -> Router<Arc<House>> {
+    Router::new()
+        .route("/governance/charter", get(signed_charter))
+        .route("/governance/register", get(signed_register).post(receive_register))
+        .route("/governance/applications", post(apply))
+        .route("/governance/admission", post(admitted))
+        .route(&format!("{PREFIX}/ecosystem/join"), post(join))
+        .route(&format!("{PREFIX}/members"), get(members))
+        .route(&format!("{PREFIX}/members/{{did}}/standing"), post(set_standing))
+        .route(&format!("{PREFIX}/charter"), get(charter).put(adopt))
+}
+
+// --- For other nodes -----------------------------------------------------------------------------
+
+fn paper(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/jwt"), (header::CACHE_CONTROL, "no-cache")], text).into_response()
+}
+
+async fn signed_charter(State(house): Node) -> ApiResult<Response> {
+    Ok(paper(house.signed_papers().await?.0))
+}
+
+async fn signed_register(State(house): Node) -> ApiResult<Response> {
+    Ok(paper(house.signed_papers().await?.1))
+}
+
+/// An applicant is no member yet: it proves its key and nothing else.
+async fn apply(
+    State(house): Node,
+    headers: HeaderMap,
+    Wire(message): Wire<ApplicationMessage>,
+) -> ApiResult<Response> {
+    let (from, _) = house.authenticate_node(bearer(&headers)?).await?;
+    let admission = house.receive_application(&from, message).await?;
+    Ok(wire(StatusCode::OK, weal_wire::print(&admission)))
+}
+
+async fn admitted(
+    State(house): Node,
+    headers: HeaderMap,
+    Wire(message): Wire<AdmissionMessage>,
+) -> ApiResult<StatusCode> {
+    let (from, _) = house.authenticate_node(bearer(&headers)?).await?;
+    house.receive_admission(&from, message).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn receive_register(State(house): Node, headers: HeaderMap, body: String) -> ApiResult<StatusCode> {
+    let (from, _) = house.authenticate_node(bearer(&headers)?).await?;
+    house.receive_register(&from, &body, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+// --- For local programs --------------------------------------------------------------------------
+
+async fn join(State(house): Node, Local(by): Local, Json(join): Json<Join>) -> ApiResult<Json<Joined>> {
+    Ok(Json(house.join(&by, &join.governing_body).await?))
+}
+
+async fn members(State(house): Node, Local(by): Local) -> ApiResult<Json<Vec<Member>>> {
+    house.require_act(&by, Act::Look)?;
+    Ok(Json(house.members().await?))
+}
+
+async fn set_standing(
+    State(house): Node,
+    Local(by): Local,
+    Path(did): Path<String>,
+    Json(set): Json<SetStanding>,
+) -> ApiResult<Json<Member>> {
+    let did = Did::new(did).map_err(|cause| Refusal::invalid("did", cause.to_string()))?;
+    Ok(Json(house.set_standing(&by, &did, set.standing, set.reason).await?))
+}
+
+async fn charter(State(house): Node, _by: Local) -> ApiResult<Json<Charter>> {
+    Ok(Json(house.charter()?))
+}
+
+async fn adopt(
+    State(house): Node,
+    Local(by): Local,
+    Json(adopt): Json<AdoptCharter>,
+) -> ApiResult<Json<Charter>> {
+    Ok(Json(house.adopt_charter(&by, adopt).await?))
+}

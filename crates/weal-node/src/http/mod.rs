@@ -1,0 +1,93 @@
+//! The doors, one module per room: for other nodes, and for the command line and the member's own
+//! programs. The pages for people are in `pages`. A handler parses, acts and prints.
+
+mod answer;
+mod body;
+mod extract;
+mod operations;
+mod rates;
+
+pub mod agreements;
+pub mod catalogue;
+pub mod compute;
+pub mod exchange;
+pub mod governance;
+pub mod identity;
+pub mod ledger;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::house::House;
+use crate::observe::Door;
+
+pub use answer::{ApiResult, Problem};
+pub use extract::{Local, Member, Session};
+pub use rates::Rates;
+
+/// How long a request may take to be answered, streams of rows excepted.
+const REQUEST_SECONDS_MAX: u64 = 120;
+
+/// Every route of the node.
+pub fn router(house: Arc<House>) -> Router {
+    let body_bytes_max = house.config.limits.body_bytes_max;
+    let brief = Router::new()
+        .merge(agreements::routes())
+        .merge(catalogue::routes())
+        .merge(compute::routes())
+        .merge(exchange::routes())
+        .merge(governance::routes())
+        .merge(identity::routes())
+        .merge(ledger::routes())
+        .merge(operations::routes())
+        .layer(CompressionLayer::new())
+        .layer(tower_http::timeout::TimeoutLayer::with_status_code(
+            axum::http::StatusCode::SERVICE_UNAVAILABLE,
+            Duration::from_secs(REQUEST_SECONDS_MAX),
+        ))
+        .layer(DefaultBodyLimit::max(body_bytes_max));
+    Router::new()
+        .merge(brief)
+        // Uploads and streams of rows have limits of their own.
+        .merge(catalogue::upload_routes())
+        .merge(compute::stream_routes().layer(DefaultBodyLimit::max(body_bytes_max)))
+        .merge(exchange::stream_routes())
+        .fallback(operations::not_found)
+        .layer(from_fn_with_state(Arc::clone(&house), watch))
+        .layer(from_fn_with_state(Arc::clone(&house), rates::limit))
+        .layer(CatchPanicLayer::custom(answer::panicked))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "same-origin"))
+        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(fixed(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
+        ))
+        .with_state(house)
+}
+
+fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// Counts and times every request under its route's pattern, and opens its span.
+async fn watch(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+    use tracing::Instrument as _;
+    let began = Instant::now();
+    let method = request.method().to_string();
+    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", %method, %route, status = tracing::field::Empty);
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("status", response.status().as_u16());
+    house.metrics.request(Door { route, method, status: response.status().as_u16() }, began.elapsed());
+    response
+}

@@ -1,0 +1,131 @@
+//! Counters and histograms, in the Prometheus text format.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// The route that was asked, by its pattern: never a path with an identifier in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Door {
+    pub route: String,
+    pub method: String,
+    pub status: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    Granted,
+    Refused,
+    Delivered,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labelled {
+    outcome: Outcome,
+}
+
+/// All figures of one node. Cheap to clone: the clones share their values.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: std::sync::Arc<Registry>,
+    requests: Family<Door, Counter>,
+    seconds: Histogram,
+    uses: Family<Labelled, Counter>,
+    deliveries: Family<Labelled, Counter>,
+    invariants_broken: Counter,
+    faults: Counter,
+    ledger_size: Gauge<i64>,
+    streams_open: Gauge<f64, AtomicU64>,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let requests = Family::<Door, Counter>::default();
+        let seconds = Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
+        let uses = Family::<Labelled, Counter>::default();
+        let deliveries = Family::<Labelled, Counter>::default();
+        let (invariants_broken, faults) = (Counter::default(), Counter::default());
+        let ledger_size = Gauge::default();
+        let streams_open = Gauge::default();
+        let mut registry = Registry::with_prefix("weal");
+        registry.register("requests", "Requests answered, by route and status", requests.clone());
+        registry.register_with_unit("request_duration", "Time to answer", Unit::Seconds, seconds.clone());
+        registry.register("uses", "Uses of agreements that were asked for", uses.clone());
+        registry.register("deliveries", "Messages to peers", deliveries.clone());
+        registry.register("invariants_broken", "Named invariants found broken", invariants_broken.clone());
+        registry.register("faults", "Incidents", faults.clone());
+        registry.register("ledger_size", "Entries in the ledger", ledger_size.clone());
+        registry.register("streams_open", "Streams of rows open now", streams_open.clone());
+        Self {
+            registry: std::sync::Arc::new(registry),
+            requests,
+            seconds,
+            uses,
+            deliveries,
+            invariants_broken,
+            faults,
+            ledger_size,
+            streams_open,
+        }
+    }
+}
+
+impl Metrics {
+    pub fn request(&self, door: Door, took: Duration) {
+        self.requests.get_or_create(&door).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+    pub fn used(&self, outcome: Outcome) {
+        self.uses.get_or_create(&Labelled { outcome }).inc();
+    }
+    pub fn delivered(&self, outcome: Outcome) {
+        self.deliveries.get_or_create(&Labelled { outcome }).inc();
+    }
+    pub fn fault(&self) {
+        self.faults.inc();
+    }
+    pub fn invariant_broken(&self) {
+        self.invariants_broken.inc();
+    }
+    pub fn ledger(&self, size: u64) {
+        self.ledger_size.set(i64::try_from(size).unwrap_or(i64::MAX));
+    }
+    /// Counts a stream as open until the guard is dropped.
+    #[must_use]
+    pub fn stream(&self) -> StreamGuard {
+        self.streams_open.inc();
+        StreamGuard(self.streams_open.clone())
+    }
+    /// The text that a scrape receives.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail; the signature is fmt's.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// Counts one open stream for as long as it lives.
+#[derive(Debug)]
+pub struct StreamGuard(Gauge<f64, AtomicU64>);
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,9 @@
+//! What an operator sees: structured logs, Prometheus metrics, OpenTelemetry traces.
+//!
+//! No person, question, key or answer is ever in a log line, a label or a span.
+
+mod metrics;
+mod telemetry;
+
+pub use metrics::{Door, Metrics, Outcome};
+pub use telemetry::{Telemetry, start};

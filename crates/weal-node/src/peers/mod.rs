@@ -1,0 +1,314 @@
+//! The other nodes: who they are, whether to believe them, and how to reach them safely.
+//!
+//! `PE-1`: a request goes only to the origin that the peer's own DID names; no redirect is followed and
+//! no address outside the configured reach is ever connected to.
+
+mod caller;
+mod reach;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::Mutex;
+use weal_domain::identity::Did;
+use weal_domain::{Refusal, RefusalKind, Timestamp};
+use weal_trust::did::DidDocument;
+use weal_trust::keys::NodeKey;
+use weal_wire::did::Scheme;
+use weal_wire::problem::Problem;
+
+use crate::config::{NetworkConfig, Reach};
+use crate::fault::Fault;
+
+pub use caller::{Caller, TokenMemory};
+pub use reach::GuardedResolver;
+
+/// The largest answer that is read from a peer into memory; rows stream and are not counted here.
+pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// How long a fetched DID document is believed.
+const DOCUMENT_FRESH_S: i64 = 300;
+/// DID documents kept in memory.
+const DOCUMENTS_MAX: usize = 10_000;
+
+/// Our side of every conversation between nodes.
+#[derive(Debug)]
+pub struct Peers {
+    http: reqwest::Client,
+    reach: Reach,
+    documents: Mutex<HashMap<Did, (Arc<DidDocument>, Timestamp)>>,
+}
+
+/// What a peer answered: its status and its bytes.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+    /// Whether the same message may succeed later.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.status == 401 || self.status == 429 || self.status >= 500
+    }
+    /// The body as the peer's typed answer, or the peer's own refusal.
+    pub fn accept<M: weal_wire::Message>(&self, peer: &Did) -> Result<M, Refusal> {
+        self.check(peer)?;
+        weal_wire::parse(&self.body).map_err(|_| unreadable(peer))
+    }
+
+    /// The body as text, or the peer's own refusal.
+    pub fn text(&self, peer: &Did) -> Result<String, Refusal> {
+        self.check(peer)?;
+        String::from_utf8(self.body.clone()).map_err(|_| unreadable(peer))
+    }
+
+    /// Passes a refusal of the peer on to whoever asked us.
+    pub fn check(&self, peer: &Did) -> Result<(), Refusal> {
+        if self.is_success() {
+            return Ok(());
+        }
+        match weal_wire::parse::<Problem>(&self.body) {
+            Ok(Problem::Refusal(refusal)) => Err(refusal),
+            Ok(Problem::Fault { id }) => {
+                Err(unavailable(peer, &format!("has a fault of its own (incident {id})")))
+            }
+            Err(_) => Err(unavailable(peer, &format!("answered with status {}", self.status))),
+        }
+    }
+}
+
+fn unreadable(peer: &Did) -> Refusal {
+    unavailable(peer, "answered something this node cannot read")
+        .remedy("Ask its operator which version it runs.")
+}
+
+/// The peer cannot be reached or does not answer as it should.
+#[must_use]
+pub fn unavailable(peer: &Did, what: &str) -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, "peer-unavailable", format!("{peer} {what}."))
+        .remedy("Nothing was lost. Try again in a minute.")
+}
+
+impl Peers {
+    pub fn new(config: &NetworkConfig) -> Result<Self, Fault> {
+        // A second installation is refused and harmless: the first one stands.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(GuardedResolver::new(config.reach)))
+            .connect_timeout(Duration::from_secs(config.peer_timeout_s.min(10)))
+            .read_timeout(Duration::from_secs(config.peer_timeout_s))
+            .tcp_nodelay(true)
+            .user_agent(concat!("weal/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|cause| Fault::new("making the HTTP client", cause))?;
+        Ok(Self { http, reach: config.reach, documents: Mutex::default() })
+    }
+
+    /// How a DID becomes an address within this node's reach.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        match self.reach {
+            Reach::Loopback => Scheme::HttpOnLoopback,
+            Reach::Public | Reach::Private => Scheme::Https,
+        }
+    }
+
+    /// The origin that a DID names, where this node may connect to it.
+    pub fn origin(&self, peer: &Did) -> Result<String, Refusal> {
+        let origin = weal_wire::did::origin_of(peer, self.scheme()).map_err(|cause| {
+            Refusal::invalid(
+                "did-not-web",
+                format!("{peer} is not a did:web identifier this node can use: {cause}"),
+            )
+        })?;
+        reach::check_origin(&origin, self.reach)?;
+        Ok(origin)
+    }
+
+    /// The peer's DID document: from memory while fresh, else fetched from the origin its DID names.
+    pub async fn document(&self, peer: &Did, now: Timestamp) -> Result<Arc<DidDocument>, Refusal> {
+        if let Some((document, fetched)) = self.documents.lock().await.get(peer)
+            && now.as_second() - fetched.as_second() < DOCUMENT_FRESH_S
+        {
+            return Ok(Arc::clone(document));
+        }
+        self.fetch_document(peer, now).await
+    }
+
+    /// Fetches the document again, for example because a token names a key that is not in it.
+    pub async fn fetch_document(&self, peer: &Did, now: Timestamp) -> Result<Arc<DidDocument>, Refusal> {
+        let url = weal_wire::did::document_url(peer, self.scheme()).map_err(|cause| {
+            Refusal::invalid(
+                "did-not-web",
+                format!("{peer} is not a did:web identifier this node can use: {cause}"),
+            )
+        })?;
+        self.origin(peer)?;
+        let reply = self.exchange(self.http.get(url), peer, weal_trust::did::DOCUMENT_BYTES_MAX).await?;
+        if !reply.is_success() {
+            return Err(unavailable(peer, "does not publish its DID document"));
+        }
+        let document = DidDocument::parse_of(peer.as_str(), &reply.body).map_err(|_| {
+            unavailable(peer, "publishes a DID document that is not its own or cannot be read")
+        })?;
+        let document = Arc::new(document);
+        let mut documents = self.documents.lock().await;
+        if documents.len() >= DOCUMENTS_MAX {
+            documents.retain(|_, (_, fetched)| now.as_second() - fetched.as_second() < DOCUMENT_FRESH_S);
+        }
+        if documents.len() < DOCUMENTS_MAX {
+            documents.insert(peer.clone(), (Arc::clone(&document), now));
+        }
+        Ok(document)
+    }
+
+    /// A request to a peer, not yet sent. `url` must lie under the peer's own origin.
+    pub fn request(
+        &self,
+        method: reqwest::Method,
+        peer: &Did,
+        url: &str,
+        token: Option<&str>,
+    ) -> Result<reqwest::RequestBuilder, Refusal> {
+        let origin = self.origin(peer)?;
+        let under = url.strip_prefix(&origin).is_some_and(|rest| rest.starts_with('/'));
+        if !under {
+            return Err(Refusal::forbidden(
+                "address-not-the-peers",
+                format!(
+                    "The address given for {peer} is not under its published origin, so nothing was sent."
+                ),
+            ));
+        }
+        let request = self.http.request(method, url);
+        Ok(match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
+    }
+
+    /// Sends a request and reads an answer of at most `bytes_max` bytes.
+    pub async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+        peer: &Did,
+        bytes_max: usize,
+    ) -> Result<Reply, Refusal> {
+        let response = request.send().await.map_err(|cause| {
+            tracing::debug!(peer = %peer, %cause, "peer not reached");
+            unavailable(peer, "cannot be reached")
+        })?;
+        read_reply(response, peer, bytes_max).await
+    }
+
+    /// A callback address that a peer gave, where it lies under the origin that the peer's DID names.
+    pub fn callback(&self, peer: &Did, given: &str) -> Result<String, Refusal> {
+        let origin = self.origin(peer)?;
+        let rest = given.strip_prefix(&origin);
+        let plain = !given.contains(['?', '#', '@', '\\']) && !given.contains("..");
+        if plain && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            return Ok(given.trim_end_matches('/').to_owned());
+        }
+        Err(Refusal::invalid(
+            "callback-not-the-peers",
+            "The callback address is not under the origin of your DID.",
+        )
+        .remedy("Give an address under the origin that your did:web names."))
+    }
+
+    /// Sends a body of JSON text.
+    pub async fn post_text(
+        &self,
+        peer: &Did,
+        url: &str,
+        token: Option<&str>,
+        body: String,
+    ) -> Result<Reply, Refusal> {
+        let request = self
+            .request(reqwest::Method::POST, peer, url, token)?
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .body(body);
+        self.exchange(request, peer, ANSWER_BYTES_MAX).await
+    }
+
+    /// Sends JSON, reads JSON bytes back.
+    pub async fn post<B: Serialize + Sync>(
+        &self,
+        peer: &Did,
+        url: &str,
+        token: Option<&str>,
+        body: &B,
+    ) -> Result<Reply, Refusal> {
+        let request = self.request(reqwest::Method::POST, peer, url, token)?.json(body);
+        self.exchange(request, peer, ANSWER_BYTES_MAX).await
+    }
+
+    pub async fn get(&self, peer: &Did, url: &str, token: Option<&str>) -> Result<Reply, Refusal> {
+        let request = self.request(reqwest::Method::GET, peer, url, token)?;
+        self.exchange(request, peer, ANSWER_BYTES_MAX).await
+    }
+}
+
+/// A token for one request to `audience`: signed by this node's key, good for a minute.
+pub fn token_for(
+    key: &NodeKey,
+    own: &Did,
+    audience: &Did,
+    membership: Option<String>,
+    jti: String,
+    now: Timestamp,
+) -> Result<String, Fault> {
+    let iat = now.as_second();
+    let claims = weal_trust::token::Claims {
+        iss: own.to_string(),
+        sub: own.to_string(),
+        aud: audience.to_string(),
+        iat,
+        exp: iat + 60,
+        nbf: None,
+        jti,
+        membership,
+    };
+    weal_trust::token::sign(&claims, &format!("{own}#{}", crate::house::KEY_FRAGMENT), key)
+        .map_err(|cause| Fault::new("signing a token", cause))
+}
+
+/// Reads an answer of at most `bytes_max` bytes.
+pub async fn read_reply(
+    mut response: reqwest::Response,
+    peer: &Did,
+    bytes_max: usize,
+) -> Result<Reply, Refusal> {
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| unavailable(peer, "broke off its answer"))? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(unavailable(peer, "sent more than this node reads in one answer"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Reply { status, body })
+}
+
+/// One segment of a path: an identifier of a peer must not become two segments, nor a query.
+#[must_use]
+pub fn segment(id: &str) -> String {
+    let mut out = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' | b':' => out.push(char::from(byte)),
+            // A dot is written out as well, so that no segment can climb.
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}

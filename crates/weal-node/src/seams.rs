@@ -1,0 +1,63 @@
+//! Time and chance as arguments: the system's own in a running node, chosen ones in tests.
+
+use weal_domain::Timestamp;
+
+use crate::fault::Fault;
+
+/// What the time is. The only reader of the system clock in this crate.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    fn now(&self) -> Timestamp;
+}
+
+/// Unpredictable bytes for keys, nonces, tokens and identifiers.
+pub trait Entropy: Send + Sync + std::fmt::Debug {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault>;
+}
+
+impl dyn Entropy {
+    pub fn bytes<const N: usize>(&self) -> Result<[u8; N], Fault> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A fresh `urn:uuid:` IRI (RFC 9562, version 4).
+    pub fn urn(&self) -> Result<String, Fault> {
+        let mut b: [u8; 16] = self.bytes()?;
+        b[6] = (b[6] & 0x0f) | 0x40;
+        b[8] = (b[8] & 0x3f) | 0x80;
+        let hex: String = b.iter().map(|byte| format!("{byte:02x}")).collect();
+        let [p1, p2, p3, p4, p5] = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+        Ok(format!("urn:uuid:{p1}-{p2}-{p3}-{p4}-{p5}"))
+    }
+
+    /// 256 bits as base64url, for bearer tokens.
+    pub fn token(&self) -> Result<String, Fault> {
+        use base64::Engine as _;
+        Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.bytes::<32>()?))
+    }
+}
+
+/// The machine's clock, in whole milliseconds as everything stored and sent is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+/// The operating system's generator.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault> {
+        getrandom::fill(bytes).map_err(|cause| Fault::new("entropy", cause))
+    }
+}
+
+// Another living implementation of each stands in weal-testkit: a clock that tests turn by hand and a
+// seeded generator.

@@ -1,0 +1,93 @@
+//! Running a node: open the house, bind, start the drivers, answer, and leave in order.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, ConfigError, Folder};
+use crate::fault::Fault;
+use crate::house::House;
+use crate::{drivers, http, observe};
+
+/// How long open requests and streams are given to finish when the node is told to stop.
+const DRAIN_SECONDS_MAX: u64 = 20;
+
+/// Why a node did not start or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(
+        "cannot listen on {address}: {cause}; is another node running there? Change [node] listen in weal.toml"
+    )]
+    Bind { address: SocketAddr, cause: std::io::Error },
+    #[error("{0}")]
+    Fault(#[from] Fault),
+}
+
+/// Serves the node in `folder` until `stop` resolves, then drains.
+pub async fn serve(folder: PathBuf, stop: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
+    let folder = Folder::new(folder);
+    let config = Config::read(&folder, std::env::vars())?;
+    let telemetry = observe::start(&config)?;
+    let running = start(config, folder).await?;
+    stop.await;
+    running.stop().await;
+    drop(telemetry);
+    Ok(())
+}
+
+/// A node that answers.
+#[derive(Debug)]
+pub struct Running {
+    pub house: Arc<House>,
+    pub address: SocketAddr,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Opens the house and answers on its address. Logging is the caller's.
+pub async fn start(config: Config, folder: Folder) -> Result<Running, ServeError> {
+    let began = std::time::Instant::now();
+    let listen = config.node.listen;
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .map_err(|cause| ServeError::Bind { address: listen, cause })?;
+    let address = listener.local_addr().map_err(|cause| ServeError::Bind { address: listen, cause })?;
+    let house = Arc::new(House::open(config, folder).await?);
+    let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+    drivers::start(&house, &stopping, &tasks);
+    let app = http::router(Arc::clone(&house)).into_make_service_with_connect_info::<SocketAddr>();
+    let signal = stopping.clone();
+    tasks.spawn(async move {
+        let served = axum::serve(listener, app).with_graceful_shutdown(signal.cancelled_owned()).await;
+        if let Err(cause) = served {
+            tracing::error!(%cause, "the listener ended");
+        }
+    });
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    house.doors.started_in_ms(took_ms);
+    tracing::info!(did = %house.did, %address, took_ms, "node is ready");
+    Ok(Running { house, address, stopping, tasks })
+}
+
+impl Running {
+    /// Stops taking requests, lets open ones finish, stops the drivers.
+    pub async fn stop(self) {
+        tracing::info!("node is stopping");
+        self.stopping.cancel();
+        self.house.doors.close_streams();
+        self.tasks.close();
+        let drained = tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), self.tasks.wait()).await;
+        if drained.is_err() {
+            tracing::warn!(seconds = DRAIN_SECONDS_MAX, "some requests did not finish in time and were cut");
+        }
+        self.house.store.close().await;
+        tracing::info!("node has stopped");
+    }
+}
