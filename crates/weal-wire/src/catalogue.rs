@@ -172,7 +172,7 @@ fn entry_of(
 ) -> Result<CatalogueEntry, &'static str> {
     let product = match parse_dataset(&dataset.id) {
         Ok((did, product)) if did == member.did => product,
-        Ok((_, _)) if dataset.product.is_some() => return Err("it is another member's dataset"),
+        Ok((did, _)) if did.as_str().starts_with("did:") => return Err("it is another member's dataset"),
         _ if dataset.product.is_some() => return Err("its identifier is not <DID>#<product>"),
         _ => names.made_of(&dataset.id).ok_or("no product name can be made of its identifier")?,
     };

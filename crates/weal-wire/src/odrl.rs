@@ -148,13 +148,12 @@ impl MessageOffer {
 pub struct DateTime(String);
 
 impl DateTime {
-    /// The text, if it has the form that the protocol's schema asks for. Where the schema's pattern
-    /// is satisfied by a part of the text, this is not.
+    /// The text, if it has the form that the protocol's schema asks for and is a date of the years 0 to
+    /// 9999. Where the schema's pattern is satisfied by a part of the text, this is not.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let given = Self(text.to_owned());
-        let plain = text.is_ascii() && text.contains('T') && !text.contains(['[', ',']);
-        (plain && given.timestamp().is_some()).then_some(given)
+        (has_form(text) && given.timestamp().is_some()).then_some(given)
     }
 
     #[must_use]
@@ -173,6 +172,30 @@ impl From<Timestamp> for DateTime {
     fn from(instant: Timestamp) -> Self {
         Self(instant.to_string())
     }
+}
+
+/// `2026-01-31T09:30:00`, perhaps with a fraction, perhaps with `Z` or an offset of at most 14 hours.
+fn has_form(text: &str) -> bool {
+    let fits = |text: &str, form: &str| {
+        let digit =
+            |(given, wanted): (u8, u8)| if wanted == b'0' { given.is_ascii_digit() } else { given == wanted };
+        text.len() == form.len() && text.bytes().zip(form.bytes()).all(digit)
+    };
+    let Some((moment, rest)) = text.split_at_checked(19) else { return false };
+    let zone = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+            if zone.len() == fraction.len() {
+                return false;
+            }
+            zone
+        }
+    };
+    let offset = |zone: &str| fits(zone, "+00:00") || fits(zone, "-00:00");
+    fits(moment, "0000-00-00T00:00:00")
+        && &moment[17..] < "60"
+        && (zone.is_empty() || zone == "Z" || (offset(zone) && &zone[1..] <= "14:00"))
 }
 
 macro_rules! required_node {

@@ -12,6 +12,10 @@ use crate::{Message, Node, WireError};
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// What the `type` of a refusal begins with; its code follows.
 const REFUSAL_PREFIX: &str = "urn:weal:refusal:";
+/// The longest code of a refusal that is taken from another node.
+const CODE_BYTES_MAX: usize = 64;
+/// The longest sentence that is taken from another node, in characters.
+const SENTENCE_CHARS_MAX: usize = 2_000;
 /// The `type` of a fault.
 const FAULT_TYPE: &str = "urn:weal:fault";
 
@@ -66,6 +70,18 @@ fn title_of(kind: RefusalKind) -> &'static str {
     }
 }
 
+/// Kebab case, as all codes are.
+fn is_code(given: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !given.is_empty() && given.len() <= CODE_BYTES_MAX && given.bytes().all(letter)
+}
+
+/// Another node's sentence as this node may show it.
+fn shown(text: &str) -> String {
+    let plain = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    text.chars().take(SENTENCE_CHARS_MAX).map(plain).collect()
+}
+
 impl Problem {
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -80,21 +96,21 @@ impl Message for Problem {
     /// Reads what any server may send: a stranger's problem becomes a refusal with the code
     /// `peer-problem`, or with its status alone where it says nothing.
     fn read(node: &Node<'_>) -> Result<Self, WireError> {
-        let kind = node.value_if("type").and_then(Value::as_str).unwrap_or("about:blank");
-        let status = node.value_if("status").and_then(Value::as_u64).unwrap_or(400);
         let text = |name| node.value_if(name).and_then(Value::as_str);
+        let kind = text("type").unwrap_or("about:blank");
+        let status = node.value_if("status").and_then(Value::as_u64).unwrap_or(400);
         if kind == FAULT_TYPE {
             return Ok(Self::Fault { id: text("instance").map(excerpt).unwrap_or_default() });
         }
-        let code = kind.strip_prefix(REFUSAL_PREFIX).unwrap_or("peer-problem");
+        let code = kind.strip_prefix(REFUSAL_PREFIX).filter(|code| is_code(code)).unwrap_or("peer-problem");
         let reason = text("detail").or(text("title")).unwrap_or("The other side gave no reason.");
         Ok(Self::Refusal(Refusal {
             kind: kind_of(status),
             code: code.to_owned(),
-            reason: reason.to_owned(),
-            remedy: text("remedy").map(str::to_owned),
+            reason: shown(reason),
+            remedy: text("remedy").map(shown),
             instead: text("instead").and_then(|mode| mode.parse::<Mode>().ok()),
-            changed_by: text("changed_by").map(str::to_owned),
+            changed_by: text("changed_by").map(shown),
         }))
     }
 

@@ -29,6 +29,12 @@ fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
     }
 }
 
+pub fn all_pointers(document: &Value) -> Vec<String> {
+    let mut places = Vec::new();
+    pointers(document, "", &mut places);
+    places
+}
+
 pub fn without(document: &Value, pointer: &str) -> Value {
     let mut changed = document.clone();
     let (parent, last) = pointer.rsplit_once('/').expect("a pointer below the root");
@@ -84,9 +90,7 @@ fn one_change_away_from_a_vector_we_and_the_schemas_agree() {
     let (mut accepted, mut refused) = (0, 0);
     for (path, document) in own_vectors() {
         let kind = kind_of(&document).to_owned();
-        let mut places = Vec::new();
-        pointers(&document, "", &mut places);
-        for place in &places {
+        for place in &all_pointers(&document) {
             let removed = std::iter::once((json!("removed"), without(&document, place)));
             let changed = changes.iter().map(|change| (change.clone(), with(&document, place, change)));
             for (change, candidate) in removed.chain(changed) {

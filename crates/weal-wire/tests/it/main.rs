@@ -1,7 +1,19 @@
 //! The formats of the outside world, against their specifications and against hostile input.
 #![allow(unreachable_pub, reason = "the modules of this one binary share helpers")]
 
+mod any;
+mod catalogue;
+mod dcat;
+mod did;
 mod differential;
+mod golden;
+mod hostile;
 mod kinds;
+mod odcs;
+mod odrl;
+mod peer;
+mod problem;
+mod refused;
+mod roundtrip;
 mod schemas;
 mod vectors;

@@ -1,0 +1,141 @@
+//! Our catalogue through the protocol and back.
+
+use proptest::prelude::*;
+use serde_json::json;
+use weal_domain::Timestamp;
+use weal_domain::catalogue::{CatalogueEntry, Classification, Holder, Mode};
+use weal_wire::catalogue::{catalogue_of, entries_of, format_of, mode_of_format};
+use weal_wire::dsp::catalogue::Catalog;
+use weal_wire::{Publisher, parse};
+
+use crate::any;
+use crate::kinds::reread;
+use crate::schemas::assert_valid;
+use crate::vectors::vector;
+
+pub fn publisher() -> Publisher {
+    Publisher {
+        did: "did:web:revenue.example".parse().unwrap(),
+        name: "revenue".parse().unwrap(),
+        title: "Revenue agency".into(),
+        origin: "https://revenue.example".into(),
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-03-01T08:00:00Z".parse().unwrap()
+}
+
+fn read(document: &serde_json::Value) -> Catalog {
+    parse(document.to_string().as_bytes()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn entries_come_back_as_their_owner_would_make_them(products in any::products()) {
+        let owner = publisher();
+        let catalog = catalogue_of(&products, &owner, "https://revenue.example/dsp/2025-1");
+        let document = reread(&catalog);
+        assert_valid("Catalog", &document);
+        let holder = Holder { member: &owner.name, title: &owner.title, did: &owner.did };
+        let expected: Vec<_> = products
+            .iter()
+            .map(|(product, offers)| CatalogueEntry::of(product, offers, holder, now()))
+            .filter(|entry| !entry.offers.is_empty())
+            .collect();
+        let read = entries_of(read(&document), &owner, now()).unwrap();
+        prop_assert_eq!(read.passed_over, Vec::new());
+        prop_assert_eq!(read.entries, expected);
+    }
+
+    /// CA-1: what the owner measured stays with the owner.
+    #[test]
+    fn nothing_measured_is_in_the_catalogue((mut product, offers) in any::product_and_offers()) {
+        product.rows = 987_654_321;
+        for (index, profile) in product.profile.iter_mut().enumerate() {
+            profile.min = Some(format!("secret-minimum-{index}"));
+            profile.nulls = 987_654_321;
+        }
+        let catalog = catalogue_of(&[(product, offers)], &publisher(), "https://revenue.example/dsp/2025-1");
+        let text = reread(&catalog).to_string();
+        prop_assert!(!text.contains("secret-minimum") && !text.contains("987654321"));
+    }
+}
+
+#[test]
+fn formats_name_modes() {
+    for mode in Mode::LADDER {
+        assert_eq!(mode_of_format(&format_of(mode)), Some(mode));
+    }
+    assert_eq!(format_of(Mode::Statistics), "weal:statistics");
+    for other in ["statistics", "weal:", "weal:everything", "HttpData-PULL"] {
+        assert_eq!(mode_of_format(other), None);
+    }
+}
+
+#[test]
+fn a_catalogue_must_be_its_senders() {
+    let mut document = vector("catalog");
+    document["participantId"] = json!("did:web:other.example");
+    let error = entries_of(read(&document), &publisher(), now()).unwrap_err();
+    assert!(error.to_string().contains("participantId"), "{error}");
+
+    let mut document = vector("catalog");
+    document["dataset"][0]["@id"] = json!("did:web:other.example#payroll");
+    let outcome = entries_of(read(&document), &publisher(), now()).unwrap();
+    assert_eq!(outcome.entries, []);
+    let expected = ("did:web:other.example#payroll".to_owned(), "it is another member's dataset");
+    assert_eq!(outcome.passed_over, [expected]);
+}
+
+#[test]
+fn terms_that_the_policy_contradicts_are_not_shown() {
+    let document = vector("catalog");
+    let outcome = entries_of(read(&document), &publisher(), now()).unwrap();
+    assert_eq!(outcome.entries[0].offers, []);
+    assert_eq!(outcome.passed_over[0].1, "the offer's policy contradicts its terms");
+    assert_eq!(outcome.entries[0].columns.len(), 2);
+    assert_eq!(outcome.entries[0].classification, Classification::Personal);
+}
+
+#[test]
+fn strangers_datasets_are_listed_without_offers() {
+    let mut document = vector("catalog");
+    let stranger = |id: &str, title: serde_json::Value| {
+        let mut dataset = vector("dataset");
+        let members = dataset.as_object_mut().unwrap();
+        members.remove("urn:weal:product");
+        members["hasPolicy"][0].as_object_mut().unwrap().remove("urn:weal:terms");
+        members.remove("dct:title");
+        dataset["@id"] = json!(id);
+        dataset["http://purl.org/dc/terms/title"] = title;
+        dataset
+    };
+    let titles = [
+        json!("Plain"),
+        json!({ "@value": "Tagged", "@language": "en" }),
+        json!([7, { "@value": "Listed" }]),
+    ];
+    let ids = ["urn:uuid:3F-1", "https://x.example/sets/3f-1", "urn:x:3f-1"];
+    let datasets: Vec<_> = ids.into_iter().zip(titles).map(|(id, title)| stranger(id, title)).collect();
+    document["dataset"] = datasets.into();
+    let outcome = entries_of(read(&document), &publisher(), now()).unwrap();
+    let titles: Vec<_> = outcome.entries.iter().map(|entry| entry.title.as_str()).collect();
+    assert_eq!(titles, ["Plain", "Tagged", "Listed"]);
+    let names: Vec<_> = outcome.entries.iter().map(|entry| entry.product.as_str()).collect();
+    assert_eq!(names, ["d3f_1", "d3f_1_2", "d3f_1_3"]);
+    assert!(outcome.entries.iter().all(|entry| entry.offers.is_empty()));
+    assert_eq!(outcome.passed_over.len(), 3);
+}
+
+#[test]
+fn a_dataset_that_stands_twice_counts_once() {
+    let mut document = vector("catalog");
+    let twice = document["dataset"][0].clone();
+    document["catalog"][0]["dataset"] = json!([twice]);
+    let outcome = entries_of(read(&document), &publisher(), now()).unwrap();
+    assert_eq!(outcome.entries.len(), 1);
+    assert!(outcome.passed_over.iter().any(|(_, reason)| *reason == "it stands twice in the catalogue"));
+}

@@ -1,0 +1,166 @@
+//! DCAT-AP: the mandatory properties, both forms alike, nothing that breaks out of a literal.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use weal_domain::catalogue::{CatalogueEntry, Holder};
+use weal_wire::dcat::DcatCatalogue;
+use weal_wire::did::Scheme;
+
+use crate::any;
+use crate::catalogue::publisher;
+
+type Triple = (String, String, String);
+
+fn entries(
+    products: &[(weal_domain::catalogue::Product, Vec<weal_domain::catalogue::Offer>)],
+) -> Vec<CatalogueEntry> {
+    let owner = publisher();
+    let holder = Holder { member: &owner.name, title: &owner.title, did: &owner.did };
+    let at = "2026-03-01T08:00:00Z".parse().unwrap();
+    products.iter().map(|(product, offers)| CatalogueEntry::of(product, offers, holder, at)).collect()
+}
+
+/// Reads the Turtle that we print: one subject per block, `predicate objects ;` per line.
+fn turtle_triples(text: &str) -> BTreeSet<Triple> {
+    let mut triples = BTreeSet::new();
+    let mut subject = String::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with("@prefix")) {
+        match line.strip_prefix("  ") {
+            None => subject = line.to_owned(),
+            Some(statement) => {
+                let (predicate, rest) = statement.split_once(' ').expect("a predicate and objects");
+                for object in objects(rest) {
+                    triples.insert((subject.clone(), predicate.to_owned(), object));
+                }
+            }
+        }
+    }
+    triples
+}
+
+/// The objects of one line, by Turtle's own rules for where a literal and an IRI end.
+fn objects(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    loop {
+        rest = rest.trim_start_matches([' ', ',']);
+        if rest == ";" || rest == "." {
+            return found;
+        }
+        let end = match rest.as_bytes()[0] {
+            b'<' => rest.find('>').expect("an IRI ends") + 1,
+            b'"' => {
+                let mut escaped = false;
+                let close = rest.char_indices().skip(1).find(|(_, c)| {
+                    let closes = *c == '"' && !escaped;
+                    escaped = *c == '\\' && !escaped;
+                    closes
+                });
+                close.expect("a literal ends on its line").0 + 1
+            }
+            _ => rest.find(' ').expect("a term ends"),
+        };
+        found.push(rest[..end].to_owned());
+        rest = &rest[end..];
+    }
+}
+
+fn json_ld_triples(document: &Value) -> BTreeSet<Triple> {
+    let mut triples = BTreeSet::new();
+    for node in document["@graph"].as_array().unwrap() {
+        let subject = format!("<{}>", node["@id"].as_str().unwrap());
+        for (name, objects) in node.as_object().unwrap().iter().filter(|(name, _)| *name != "@id") {
+            for object in objects.as_array().unwrap() {
+                let predicate = if name == "@type" { "a" } else { name };
+                let object = match (object.as_str(), object["@id"].as_str(), object["@value"].as_str()) {
+                    (Some(term), ..) => term.to_owned(),
+                    (_, Some(iri), _) => format!("<{iri}>"),
+                    (.., Some(text)) => literal(text),
+                    _ => panic!("an object of no kind: {object}"),
+                };
+                triples.insert((subject.clone(), predicate.to_owned(), object));
+            }
+        }
+    }
+    triples
+}
+
+/// A Turtle literal, written independently of the printer: JSON's escapes are Turtle's, but for the
+/// control characters above U+009F's block and NUL.
+fn literal(text: &str) -> String {
+    let escape = |c: char| match c {
+        '\0' => "\u{FFFD}".to_owned(),
+        '\u{8}' => "\\u0008".to_owned(),
+        '\u{c}' => "\\u000C".to_owned(),
+        '\u{7f}'..='\u{9f}' => format!("\\u{:04X}", u32::from(c)),
+        c if c.is_control() && !"\n\r\t".contains(c) => format!("\\u{:04X}", u32::from(c)),
+        c => {
+            let quoted = json!(c.to_string()).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        }
+    };
+    format!("\"{}\"", text.chars().map(escape).collect::<String>())
+}
+
+/// Every mandatory property of DCAT-AP 3.0.1, by class.
+const MANDATORY: &[(&str, &[&str])] = &[
+    ("dcat:Catalog", &["dct:title", "dct:description", "dct:publisher"]),
+    ("dcat:Dataset", &["dct:title", "dct:description"]),
+    ("dcat:Distribution", &["dcat:accessURL"]),
+    ("dcat:DataService", &["dct:title", "dcat:endpointURL"]),
+    ("foaf:Agent", &["foaf:name"]),
+];
+
+fn assert_mandatory(triples: &BTreeSet<Triple>) {
+    for (subject, predicate, class) in triples {
+        let rules = MANDATORY.iter().filter(|(known, _)| predicate == "a" && class == known);
+        for property in rules.flat_map(|(_, properties)| *properties) {
+            let there = triples.iter().any(|(s, p, _)| s == subject && p == property);
+            assert!(there, "{subject} has no {property}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn both_forms_say_the_same_and_all_that_is_mandatory(products in any::products()) {
+        let entries = entries(&products);
+        let dcat = DcatCatalogue::of(&entries, &publisher(), Scheme::Https);
+        let turtle = turtle_triples(&dcat.to_turtle());
+        prop_assert_eq!(&turtle, &json_ld_triples(&dcat.to_json_ld()));
+        assert_mandatory(&turtle);
+        let datasets = turtle.iter().filter(|(_, p, o)| p == "a" && o == "dcat:Dataset").count();
+        prop_assert_eq!(datasets, entries.len());
+    }
+}
+
+#[test]
+fn nobody_breaks_out_of_a_literal_or_an_identifier() {
+    let mut product = serde_json::from_value::<weal_domain::catalogue::Product>(json!({
+        "name": "payroll", "version": 1, "title": "x\" . <urn:evil> a dcat:Catalog . \"\\", "description": "a\nb\u{0}",
+        "keywords": ["\\", "\"", "\\\""], "classification": "open", "columns": [], "privacy": null, "rows": 0,
+        "size_bytes": 0, "profile": [], "published_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+    }))
+    .unwrap();
+    product.keywords.push("x".into());
+    let mut entries = entries(&[(product, Vec::new())]);
+    entries[0].dataset = "urn:x> . <urn:evil> a <urn:y".into();
+    let dcat = DcatCatalogue::of(&entries, &publisher(), Scheme::Https);
+    let triples = turtle_triples(&dcat.to_turtle());
+    assert!(triples.iter().all(|(subject, ..)| subject != "<urn:evil>"));
+    let keywords: Vec<_> =
+        triples.iter().filter(|(_, p, _)| p == "dcat:keyword").map(|(.., o)| o.as_str()).collect();
+    assert_eq!(keywords, [r#""\"""#, r#""\\""#, r#""\\\"""#, r#""x""#]);
+    assert!(triples.contains(&(
+        "<urn:x%3E%20.%20%3Curn:evil%3E%20a%20%3Curn:y>".into(),
+        "dct:description".into(),
+        "\"a\\nb\u{FFFD}\"".into(),
+    )));
+    entries[0].dataset = "02e83f88".into();
+    let turtle = DcatCatalogue::of(&entries, &publisher(), Scheme::Https).to_turtle();
+    assert!(turtle.contains("<urn:weal:id:02e83f88>"), "a relative identifier became absolute");
+}

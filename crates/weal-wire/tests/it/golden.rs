@@ -1,0 +1,113 @@
+//! What we print today, letter by letter, for readers of years to come: a change here is a change of
+//! format. Where it is meant, `WEAL_BLESS=1` writes the files anew; signed forms get a new version
+//! instead, and their old files stay.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use weal_domain::catalogue::{CatalogueEntry, Holder, Offer, Product};
+use weal_domain::{Refusal, RefusalKind};
+use weal_wire::catalogue::catalogue_of;
+use weal_wire::dcat::DcatCatalogue;
+use weal_wire::did::Scheme;
+use weal_wire::odcs::contract_of;
+use weal_wire::peer::{CharterMessage, RegisterMessage};
+use weal_wire::problem::Problem;
+use weal_wire::{parse, print, print_pretty};
+
+use crate::catalogue::publisher;
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/golden").join(name)
+}
+
+#[track_caller]
+fn assert_golden(name: &str, printed: &str) {
+    if std::env::var_os("WEAL_BLESS").is_some() {
+        std::fs::write(golden(name), printed).expect("the golden file is writable");
+    }
+    let kept = std::fs::read_to_string(golden(name)).expect("the golden file is there");
+    assert_eq!(printed, kept, "{name} is printed otherwise than before");
+}
+
+fn payroll() -> (Product, Vec<Offer>) {
+    let product = json!({
+        "name": "payroll", "version": 3, "title": "Payroll", "description": "Wages paid, one row per person and month",
+        "keywords": ["wages", "employment"], "classification": "personal",
+        "columns": [
+            { "name": "person_id", "kind": "text", "nullable": false, "identifying": "direct" },
+            { "name": "region", "kind": "text", "nullable": false, "identifying": "quasi" },
+            { "name": "wage", "kind": "integer", "nullable": true, "identifying": "no", "description": "gross, in cents" },
+        ],
+        "privacy": {
+            "subject": "person_id", "groups_per_subject_max": 1, "rows_per_group_max": 12,
+            "bounds": { "wage": { "low": 0.0, "high": 1500000.0, "decimals": 0 } },
+            "public_keys": { "region": ["north", "south"] }, "group_size_min": 10,
+            "question_loss_default": { "rho_nano": 5000000, "delta_femto": 0 },
+            "question_loss_max": { "rho_nano": 20000000, "delta_femto": 1 },
+            "budget": { "rho_nano": 500000000, "delta_femto": 1000 },
+        },
+        "rows": 1000, "size_bytes": 64000,
+        "profile": [{ "column": "person_id", "nulls": 0, "distinct": 1000, "min": "a", "max": "z" }],
+        "published_at": "2026-01-01T00:00:00Z", "updated_at": "2026-02-01T00:00:00Z",
+    });
+    let offer = json!({
+        "id": "urn:uuid:0b1c2d3e-0000-4000-8000-000000000003", "product": "payroll", "mode": "statistics",
+        "terms": {
+            "purposes": ["https://w3id.org/dpv#FraudPreventionAndDetection"],
+            "legal_bases": ["https://w3id.org/dpv/legal/eu/gdpr#A6-1-e"],
+            "roles": ["analyst"], "columns": ["region", "wage"], "row_filter": "wage >= 0",
+            "valid_until": "2027-01-01T00:00:00Z", "uses_per_day_max": 100,
+            "budget": { "rho_nano": 50000000, "delta_femto": 0 },
+            "service_level": "answered within a second, weekdays", "liability": "each side for its own",
+            "licence": "for the purpose only", "retention_days": 365, "disposal": "erase and confirm",
+            "approval": "automatic",
+        },
+        "withdrawn_at": null,
+    });
+    (serde_json::from_value(product).unwrap(), vec![serde_json::from_value(offer).unwrap()])
+}
+
+#[test]
+fn a_contract() {
+    let (product, offers) = payroll();
+    assert_golden("payroll.odcs.yaml", &contract_of(&product, &offers, &publisher()).to_yaml());
+}
+
+#[test]
+fn a_catalogue_in_the_protocol() {
+    let catalog = catalogue_of(&[payroll()], &publisher(), "https://revenue.example/dsp/2025-1");
+    assert_golden("catalogue.dsp.json", &print_pretty(&catalog));
+}
+
+#[test]
+fn a_catalogue_for_harvesters() {
+    let (owner, (product, offers)) = (publisher(), payroll());
+    let holder = Holder { member: &owner.name, title: &owner.title, did: &owner.did };
+    let entry = CatalogueEntry::of(&product, &offers, holder, "2026-03-01T08:00:00Z".parse().unwrap());
+    let dcat = DcatCatalogue::of(&[entry], &owner, Scheme::Https);
+    assert_golden("catalogue.ttl", &dcat.to_turtle());
+    assert_golden("catalogue.jsonld", &format!("{:#}", dcat.to_json_ld()));
+}
+
+#[test]
+fn a_refusal() {
+    let refusal =
+        Refusal::new(RefusalKind::Forbidden, "agreement-revoked", "Revoked on 1 March 2026 by revenue.")
+            .remedy("Ask for a new agreement.")
+            .instead(weal_domain::catalogue::Mode::Statistics)
+            .changed_by("revenue's steward");
+    assert_golden("refusal.json", &print_pretty(&Problem::from(refusal)));
+}
+
+/// Signed papers: every version ever written is still read, and the present one is printed alike.
+#[test]
+fn signed_papers() {
+    let read = |name: &str| std::fs::read(golden(name)).expect("the golden file is there");
+    let register: RegisterMessage = parse(&read("register.v1.json")).unwrap();
+    assert_eq!(register.members.len(), 2);
+    assert_golden("register.v1.json", &print(&register));
+    let charter: CharterMessage = parse(&read("charter.v1.json")).unwrap();
+    assert_eq!(charter.charter.version, 3);
+    assert_golden("charter.v1.json", &print(&charter));
+}
