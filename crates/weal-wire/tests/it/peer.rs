@@ -20,7 +20,7 @@ fn receipt() -> Receipt {
 }
 
 /// A number whose last digit is lost where a reader rounds carelessly.
-const AWKWARD: f64 = 1_234_567.890_123_456_9;
+const AWKWARD: f64 = 1_234_567.890_123_457;
 
 fn answer() -> Answer {
     let column = |name: &str, role| AnswerColumn { name: name.into(), role };
