@@ -83,15 +83,20 @@ impl Reasons {
 
 impl Field for Reasons {
     /// The schemas allow anything as a reason. A text with a language is taken without it, anything
-    /// else as its JSON. Only a CatalogError may give an empty array.
+    /// else as its JSON; an empty object, which JSON-LD makes of unknown members, says nothing. Only a
+    /// CatalogError may give an empty array.
     fn read(node: &Node<'_>, name: &'static str) -> Result<Self, WireError> {
         let items_min = usize::from(node.text_if("@type")? != Some("CatalogError"));
         let items = node.array_if(name, items_min)?.unwrap_or_default();
-        let text = |item: &Value| match (item.as_str(), item.get("@value").and_then(Value::as_str)) {
-            (Some(text), _) | (None, Some(text)) => text.to_owned(),
-            (None, None) => item.to_string(),
+        let text = |item: &Value| match item {
+            Value::String(text) => Some(text.clone()),
+            Value::Object(members) if members.is_empty() => None,
+            other => Some(match other.get("@value").and_then(Value::as_str) {
+                Some(text) => text.to_owned(),
+                None => other.to_string(),
+            }),
         };
-        Ok(Self(items.iter().map(text).collect()))
+        Ok(Self(items.iter().filter_map(text).collect()))
     }
     fn write(&self, name: &'static str, out: &mut Map<String, Value>) {
         if !self.0.is_empty() {

@@ -211,3 +211,12 @@ proptest! {
         prop_assert_eq!(plain, counted.message);
     }
 }
+
+#[test]
+fn reasons_of_any_form_become_sentences() {
+    let mut document = crate::vectors::vector("transfer_error");
+    let tagged = serde_json::json!({ "@value": "Tagged.", "@language": "en" });
+    document["reason"] = serde_json::json!(["Plain.", tagged, {}, { "code": 7 }, 8]);
+    let error: TransferError = parse(document.to_string().as_bytes()).unwrap();
+    assert_eq!(error.reason.0, ["Plain.", "Tagged.", "{\"code\":7}", "8"]);
+}
