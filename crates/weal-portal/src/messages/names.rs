@@ -25,8 +25,7 @@ impl Messages {
     }
 
     pub(crate) fn role(&self, role: Role) -> &'static str {
-        let at = Role::ALL.iter().position(|each| *each == role).unwrap_or_default();
-        self.roles[at]
+        (self.role_name)(role)
     }
 
     /// The role as its stored name says it, in plain words where it is one of ours.
@@ -63,27 +62,12 @@ impl Messages {
         }
     }
 
-    /// "fraud prevention and detection" of `https://w3id.org/dpv#FraudPreventionAndDetection`.
     pub(crate) fn purpose(&self, purpose: &Purpose) -> String {
-        let term = last_part(purpose.as_str());
-        let known = self.purposes.iter().find(|(name, _)| *name == term);
-        known.map_or_else(|| spaced(term), |(_, text)| (*text).to_owned())
+        (self.purpose_name)(purpose)
     }
 
-    /// "a task in the public interest (GDPR, article 6(1)(e))"
     pub(crate) fn legal_basis(&self, basis: &LegalBasis) -> String {
-        let term = last_part(basis.as_str());
-        if let Some((_, text)) = self.legal_bases.iter().find(|(name, _)| *name == term) {
-            return (*text).to_owned();
-        }
-        let mut parts = term.strip_prefix('A').unwrap_or_default().splitn(3, '-');
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some(article), Some(paragraph), Some(letter)) if basis.as_str().contains("gdpr") => fill(
-                self.common.gdpr_article,
-                &[("article", article), ("paragraph", paragraph), ("letter", letter)],
-            ),
-            _ => spaced(term),
-        }
+        (self.legal_basis_name)(basis)
     }
 
     /// Several things in one line: "a, b and c".
@@ -96,25 +80,4 @@ impl Messages {
             }
         }
     }
-}
-
-fn last_part(iri: &str) -> &str {
-    iri.rsplit(['#', '/', ':']).find(|part| !part.is_empty()).unwrap_or(iri)
-}
-
-/// `FraudPrevention` as "fraud prevention".
-fn spaced(term: &str) -> String {
-    let mut out = String::with_capacity(term.len() + 8);
-    let mut previous_lower = false;
-    for c in term.chars() {
-        if c.is_uppercase() && previous_lower {
-            out.push(' ');
-        }
-        previous_lower = c.is_lowercase() || c.is_ascii_digit();
-        match c {
-            '_' | '-' => out.push(' '),
-            _ => out.extend(c.to_lowercase()),
-        }
-    }
-    out
 }

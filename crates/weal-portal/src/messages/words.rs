@@ -2,6 +2,9 @@
 //!
 //! Placeholders in braces are named in the English texts; a translation uses the same ones.
 
+use weal_domain::agreements::{LegalBasis, Purpose};
+use weal_domain::identity::Role;
+
 use super::names::ModeWords;
 use super::{Plural, PluralCategory};
 
@@ -21,11 +24,10 @@ pub(crate) struct Messages {
     pub(crate) months: [&'static str; 12],
     /// In the order of the ladder.
     pub(crate) modes: [ModeWords; 7],
-    /// In the order of `Role::ALL`.
-    pub(crate) roles: [&'static str; 8],
-    /// By the last part of the term's IRI.
-    pub(crate) purposes: &'static [(&'static str, &'static str)],
-    pub(crate) legal_bases: &'static [(&'static str, &'static str)],
+    pub(crate) role_name: fn(Role) -> &'static str,
+    pub(crate) role_plural: fn(Role) -> &'static str,
+    pub(crate) purpose_name: fn(&Purpose) -> String,
+    pub(crate) legal_basis_name: fn(&LegalBasis) -> String,
     pub(crate) common: Common,
     pub(crate) clock: Clock,
     pub(crate) shell: Shell,
@@ -64,7 +66,7 @@ macro_rules! words {
     };
 }
 
-words!(Common { dash, not_known, percent, list_comma, list_last, gdpr_article });
+words!(Common { entry, dash, not_known, percent, list_comma, list_last } counts { more });
 words!(Clock {
     overdue,
 } counts {
@@ -186,6 +188,7 @@ words!(Ladder {
     legal_basis_hint,
     send,
     send_hint,
+    may_not_request,
     see_negotiation,
     see_agreement,
     ask,
@@ -216,18 +219,18 @@ words!(Members {
     purposes,
 });
 words!(Terms {
-    leaves, purpose, legal_basis, any_of, recipients, every_member, roles, analysts_only, columns,
+    leaves, purpose, legal_basis, any_of, recipients, every_member, roles, columns,
     all_columns, row_filter, row_filter_text, valid_until, valid_always, uses, budget, budget_text,
     retention, disposal, service_level, liability, licence, approval, approval_automatic,
     approval_steward,
 } counts {
-    more_columns, uses_per_day, retention_days,
+    more_columns, more_recipients, uses_per_day, retention_days,
 });
 words!(Agreements {
     title, lead, held, given, none_held, none_given, find, see_products, line_title, pending, in_force,
     expired, revoked, pending_text, in_force_text, expired_text, revoked_text, until, back, ask,
     provider, consumer, product, purpose, legal_basis, agreed, valid_until, id, budget, uses, no_uses,
-    all_uses, use_when, use_who, use_result, use_cost, use_proof, use_answered, use_refused, use_entry,
+    all_agreements, all_uses, use_when, use_who, use_result, use_cost, use_proof, use_answered, use_refused,
     terms, terms_open, timeline, policy, policy_open, revoke, revoke_lead, revoke_reason,
     revoke_reason_hint, revoke_go, revoke_hint, confirm_title, confirm_at_once, confirm_for_good,
     confirm_go, confirm_keep,
@@ -265,7 +268,7 @@ words!(Negotiations {
 });
 words!(Ask {
     title, title_preview, title_answer, title_refused, lead, none_held, agreement, agreement_hint,
-    option, sql, sql_hint, preview, ask, buttons_hint, held, held_for, all_held, owner, purpose,
+    option, sql, sql_hint, preview, ask, buttons_hint, held, held_for, all_held, choose, owner, purpose,
     legal_basis, until, examples, use_example, columns, preview_title, preview_nothing_asked,
     preview_cost, expected, expected_column, expected_width, plus_minus, depends, budget, ask_for_cost,
     change, refused_what, refused_any, refused_free,
@@ -276,7 +279,7 @@ words!(Answer {
     title, all, no_key, no_value, unknown, no_groups, chart_title, chart_unit, chart_reading, chart_says,
     source, table_caption, with_unit, interval, protected, cost, cost_text, cite, cite_statistics,
     cite_rows, receipt, agreement, receipt_agreement, receipt_purpose, receipt_ours, receipt_theirs,
-    receipt_entry, receipt_use, export, csv, json, parquet, rows_title, rows_caption, no_rows,
+    receipt_use, export, csv, json, parquet, rows_title, rows_caption, no_rows,
 } counts {
     chart_more, more_rows, rows_shown,
 });

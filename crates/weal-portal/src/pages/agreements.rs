@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 use weal_domain::agreements::Side;
+use weal_domain::catalogue::{Mode, ProductRef};
+use weal_domain::identity::Act;
 
 use crate::messages::{Messages, fill, fill_markup, messages, plain};
 use crate::parts::form::{Field, csrf, error_of, error_summary, hidden, reason, titled};
@@ -10,13 +12,15 @@ use crate::parts::state::tag;
 use crate::parts::table::Table;
 use crate::parts::terms::terms;
 use crate::parts::timeline::timeline;
-use crate::parts::{clip, empty, facts_list, link, meter, step_link};
+use crate::parts::{clip, empty, entry_link, facts_list, link, meter, more_links, step_link};
 use crate::paths;
 use crate::view::{
-    AgreementLine, AgreementState, AgreementView, AgreementsView, Chrome, RevokeView, Tone, UseLine,
+    AgreementLine, AgreementState, AgreementView, AgreementsView, Chrome, Names, RevokeView, Tone, UseLine,
 };
 
 const POLICY_CHARS_MAX: usize = 12_000;
+/// Agreements as cards; further ones as links.
+const CARDS_MAX: usize = 14;
 /// Uses listed on an agreement's page; the ledger has them all.
 const USES_SHOWN_MAX: usize = 50;
 
@@ -50,7 +54,12 @@ pub(crate) fn agreement_tabs(m: &Messages, current: &str) -> Markup {
 }
 
 fn lines(m: &Messages, lines: &[AgreementLine]) -> Markup {
-    html! { ul.cards { @for line in lines { (agreement_card(m, line)) } } }
+    html! {
+        ul.cards { @for line in lines.iter().take(CARDS_MAX) { (agreement_card(m, line)) } }
+        (more_links(m, lines.iter().skip(CARDS_MAX).map(|line| {
+            (paths::agreement(&line.id), title(m, line.mode, &line.product))
+        })))
+    }
 }
 
 fn agreement_card(m: &Messages, line: &AgreementLine) -> Markup {
@@ -58,19 +67,23 @@ fn agreement_card(m: &Messages, line: &AgreementLine) -> Markup {
     html! {
         li.card {
             div.card-head {
-                h3 { a href=(paths::agreement(&line.id)) {
-                    (fill(words.line_title, &[("mode", m.mode(line.mode).name), ("product", &line.product.to_string())]))
-                } }
+                h3 { a href=(paths::agreement(&line.id)) { (title(m, line.mode, &line.product)) } }
                 (state_tag(m, &line.state))
             }
             p { (line.sentence) }
             @if let Some(budget) = &line.budget { (meter::short(m, budget)) }
             p.sub {
                 (line.peer.title) " \u{b7} " (m.count(&words.uses_count, line.uses))
-                @if let Some(until) = line.valid_until { " \u{b7} " (fill_markup(words.until, &[("date", m.day(until))])) }
+                @if let Some(until) = line.valid_until {
+                    " \u{b7} " (fill_markup(words.until, &[("date", m.day(until))]))
+                }
             }
         }
     }
+}
+
+fn title(m: &Messages, mode: Mode, product: &ProductRef) -> String {
+    fill(m.agreements.line_title, &[("mode", m.mode(mode).name), ("product", &product.to_string())])
 }
 
 fn state_tag(m: &Messages, state: &AgreementState) -> Markup {
@@ -89,26 +102,23 @@ pub fn agreement(chrome: &Chrome, view: &AgreementView) -> String {
     let m = messages(chrome.language);
     let words = &m.agreements;
     let agreement = &view.agreement;
-    let title = fill(
-        words.line_title,
-        &[("mode", m.mode(agreement.mode).name), ("product", &view.product.to_string())],
-    );
+    let title = title(m, agreement.mode, &view.product);
     let main = html! {
         (error_summary(m, &view.revoke_errors, str::to_owned))
         (head(Some((paths::AGREEMENTS, m.shell.agreements)), &title, None))
         p.sentence { (view.sentence) }
-        p.state { (state_tag(m, &view.state)) " " (state_words(m, &view.state)) }
+        p.state { (state_tag(m, &view.state)) span { (state_words(m, &view.state)) } }
         @if view.may_ask { p.actions { (step_link(&paths::ask_under(&agreement.id), words.ask)) } }
         (parties(m, view))
         @if let Some(budget) = &view.budget {
             section aria-labelledby="budget" { h2 #budget { (words.budget) } (meter::meter(m, budget)) }
         }
-        (uses(m, view))
+        (uses(chrome, m, view))
         section aria-labelledby="terms" {
             h2 #terms { (words.terms) }
             details {
                 summary { (words.terms_open) }
-                (terms(m, agreement.mode, &agreement.terms, &[&view.provider, &view.consumer]))
+                (terms(m, agreement.mode, &agreement.terms, &Names::of(&[&view.provider, &view.consumer])))
             }
         }
         section aria-labelledby="timeline" { h2 #timeline { (words.timeline) } (timeline(m, &view.timeline)) }
@@ -117,7 +127,7 @@ pub fn agreement(chrome: &Chrome, view: &AgreementView) -> String {
             h2 #policy { (words.policy) }
             details {
                 summary { (words.policy_open) }
-                pre.code tabindex="0" role="region" aria-label=(words.policy) { code { (clip(&view.policy_json, POLICY_CHARS_MAX)) } }
+                pre.code { code { (clip(&view.policy_json, POLICY_CHARS_MAX)) } }
             }
         }
     };
@@ -161,7 +171,7 @@ fn parties(m: &Messages, view: &AgreementView) -> Markup {
     ])
 }
 
-fn uses(m: &Messages, view: &AgreementView) -> Markup {
+fn uses(chrome: &Chrome, m: &Messages, view: &AgreementView) -> Markup {
     let words = &m.agreements;
     html! {
         section aria-labelledby="uses" {
@@ -170,12 +180,12 @@ fn uses(m: &Messages, view: &AgreementView) -> Markup {
                 @if view.may_ask {
                     (empty(words.no_uses, link(&paths::ask_under(&view.agreement.id), words.ask)))
                 } @else {
-                    (empty(words.no_uses, link(paths::LEDGER, m.home.see_ledger)))
+                    (empty(words.no_uses, link(paths::AGREEMENTS, words.all_agreements)))
                 }
             } @else {
                 p { (m.count(&words.uses_total, view.uses_total)) }
-                (uses_table(m, &view.uses))
-                @if view.uses_total > view.uses.len().min(USES_SHOWN_MAX) as u64 {
+                (uses_table(chrome, m, &view.uses))
+                @if chrome.may(Act::ReadLedger) && view.uses_total > view.uses.len().min(USES_SHOWN_MAX) as u64 {
                     p { (link(&paths::ledger_page(Some(crate::view::FactGroup::Uses), 1), words.all_uses)) }
                 }
             }
@@ -183,7 +193,7 @@ fn uses(m: &Messages, view: &AgreementView) -> Markup {
     }
 }
 
-fn uses_table(m: &Messages, uses: &[UseLine]) -> Markup {
+fn uses_table(chrome: &Chrome, m: &Messages, uses: &[UseLine]) -> Markup {
     let words = &m.agreements;
     let mut table = Table::new(words.uses)
         .caption_hidden()
@@ -204,10 +214,7 @@ fn uses_table(m: &Messages, uses: &[UseLine]) -> Markup {
                 (None, None) => tag(Tone::Allowed, words.use_answered),
             },
             html! { (m.loss(line.loss)) },
-            link(
-                &paths::entry(line.ledger_index),
-                &fill(words.use_entry, &[("index", &m.number(line.ledger_index))]),
-            ),
+            entry_link(chrome, m, line.ledger_index),
         ]);
     }
     table.render()

@@ -12,7 +12,7 @@ use crate::parts::paging::paging;
 use crate::parts::refusal::{Level, refusal_box};
 use crate::parts::state::tag;
 use crate::parts::table::Table;
-use crate::parts::{clip, empty, facts_list, link, meter, safe_href, step_link};
+use crate::parts::{clip, empty, facts_list, link, meter, more_links, safe_href, step_link};
 use crate::paths;
 use crate::view::{
     CatalogueQuery, CatalogueView, Chrome, OwnProduct, OwnProductsView, ProductCard, ProductView, RungState,
@@ -21,6 +21,10 @@ use crate::view::{
 
 /// Columns shown; the data contract has them all.
 const COLUMNS_SHOWN_MAX: usize = 100;
+/// A page of results is the node's choice; more than this is never drawn.
+const CARDS_MAX: usize = 40;
+/// Own products as cards; further ones as links.
+const OWN_CARDS_MAX: usize = 16;
 const DESCRIPTION_CHARS_MAX: usize = 240;
 const VALUE_CHARS_MAX: usize = 60;
 
@@ -40,7 +44,7 @@ pub fn catalogue(chrome: &Chrome, view: &CatalogueView) -> String {
                 @if view.results.is_empty() {
                     (nothing_found(m, &view.query))
                 } @else {
-                    ul.cards { @for product in &view.results { (card(m, product)) } }
+                    ul.cards { @for product in view.results.iter().take(CARDS_MAX) { (card(m, product)) } }
                     (paging(m, view.paging, |page| paths::catalogue_page(&view.query, page)))
                 }
             }
@@ -82,9 +86,11 @@ fn search(m: &Messages, view: &CatalogueView) -> Markup {
                 input #q type="search" name="q" value=(query.text) aria-describedby="q-hint" autocomplete="off";
                 p.hint #q-hint { (words.search_hint) }
             }
-            (facet(m, "member", words.facet_member, &members, query.member.as_ref().map(MemberName::as_str)))
-            (facet(m, "mode", words.facet_mode, &modes, query.mode.map(Mode::as_str)))
-            (facet(m, "class", words.facet_class, &classes, query.class.map(Classification::as_str)))
+            div.facets {
+                (facet(m, "member", words.facet_member, &members, query.member.as_ref().map(MemberName::as_str)))
+                (facet(m, "mode", words.facet_mode, &modes, query.mode.map(Mode::as_str)))
+                (facet(m, "class", words.facet_class, &classes, query.class.map(Classification::as_str)))
+            }
             div.actions {
                 button type="submit" { (words.search) }
                 @if is_narrowed(query) { (link(paths::CATALOGUE, words.clear)) }
@@ -138,8 +144,12 @@ fn nothing_found(m: &Messages, query: &CatalogueQuery) -> Markup {
 
 fn card(m: &Messages, card: &ProductCard) -> Markup {
     let words = &m.catalogue;
-    let names =
-        |modes: &[Mode]| m.list(&modes.iter().map(|mode| m.mode(*mode).name.to_owned()).collect::<Vec<_>>());
+    // Everybody reads the entry itself; it is no offer worth a word.
+    let names = |modes: &[Mode]| {
+        let offers = modes.iter().filter(|mode| **mode != Mode::Metadata);
+        m.list(&offers.map(|mode| m.mode(*mode).name.to_owned()).collect::<Vec<_>>())
+    };
+    let (offered, held) = (names(&card.offered), names(&card.held));
     html! {
         li.card {
             h3 { a href=(paths::product(&card.owner.name, &card.product)) { (card.title) } }
@@ -148,12 +158,15 @@ fn card(m: &Messages, card: &ProductCard) -> Markup {
             div.card-foot {
                 (steps(&card.offered, &card.held))
                 p {
-                    @if card.offered.is_empty() { (words.offers_nothing) }
-                    @else { (fill(words.offers, &[("modes", &names(&card.offered))])) }
-                    @if !card.held.is_empty() { " " strong { (fill(words.holds, &[("modes", &names(&card.held))])) } }
+                    @if offered.is_empty() { (words.offers_nothing) }
+                    @else { (fill(words.offers, &[("modes", &offered)])) }
+                    @if !held.is_empty() { " " strong { (fill(words.holds, &[("modes", &held)])) } }
                 }
             }
-            p.sub { (m.class(card.classification)) " \u{b7} " (fill_markup(words.updated, &[("date", m.day(card.updated_at))])) }
+            p.sub {
+                (m.class(card.classification)) " \u{b7} "
+                (fill_markup(words.updated, &[("date", m.day(card.updated_at))]))
+            }
         }
     }
 }
@@ -332,7 +345,10 @@ pub fn own_products(chrome: &Chrome, view: &OwnProductsView) -> String {
         @if view.products.is_empty() {
             (empty(words.none, with_code(words.none_next)))
         } @else {
-            ul.cards { @for product in &view.products { (own_card(m, view, product)) } }
+            ul.cards { @for product in view.products.iter().take(OWN_CARDS_MAX) { (own_card(m, view, product)) } }
+            (more_links(m, view.products.iter().skip(OWN_CARDS_MAX).map(|product| {
+                (paths::product(&view.owner.name, &product.product), product.title.clone())
+            })))
             p.hint { (with_code(words.publish_more)) }
         }
     };

@@ -16,7 +16,10 @@ use crate::view::{AskOutcome, AskView, Chrome, HeldProduct, PreviewView, Tone};
 
 const EXAMPLES_SHOWN_MAX: usize = 4;
 const HELD_SHOWN_MAX: usize = 12;
-const COLUMNS_SHOWN_MAX: usize = 60;
+const COLUMNS_SHOWN_MAX: usize = 120;
+const EXAMPLE_BYTES_MAX: usize = 600;
+/// Agreements in the choice; the agreements page leads to every other.
+const OPTIONS_MAX: usize = 100;
 const SQL_CHARS_MAX: usize = 20_000;
 
 /// `GET /ask`, and what `POST /ask` answers with.
@@ -53,6 +56,16 @@ fn chosen(view: &AskView) -> Option<&HeldProduct> {
         .or_else(|| view.held.first())
 }
 
+/// What can be chosen: the chosen one is always among them.
+fn options(view: &AskView) -> impl Iterator<Item = &HeldProduct> {
+    let chosen = chosen(view).map(|held| &held.agreement);
+    view.held
+        .iter()
+        .enumerate()
+        .filter(move |(at, held)| *at < OPTIONS_MAX || chosen == Some(&held.agreement))
+        .map(|(_, held)| held)
+}
+
 fn question(chrome: &Chrome, m: &Messages, view: &AskView) -> Markup {
     let words = &m.ask;
     let chosen = chosen(view);
@@ -73,7 +86,7 @@ fn question(chrome: &Chrome, m: &Messages, view: &AskView) -> Markup {
             (csrf(chrome))
             (agreement.render(|ties| html! {
                 select #agreement name="agreement" required aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] {
-                    @for held in &view.held {
+                    @for held in options(view) {
                         option value=(held.agreement) selected[chosen.is_some_and(|chosen| chosen.agreement == held.agreement)] {
                             (fill(words.option, &[("product", &held.product.to_string()), ("mode", m.mode(held.mode).name), ("purpose", &m.purpose(&held.purpose))]))
                         }
@@ -93,6 +106,14 @@ fn question(chrome: &Chrome, m: &Messages, view: &AskView) -> Markup {
     }
 }
 
+/// The chosen one first, then the others.
+fn listed(view: &AskView) -> impl Iterator<Item = &HeldProduct> {
+    let chosen = chosen(view);
+    let others =
+        view.held.iter().filter(move |held| chosen.is_none_or(|chosen| chosen.agreement != held.agreement));
+    chosen.into_iter().chain(others).take(HELD_SHOWN_MAX)
+}
+
 /// What may be asked about, under which purpose, with questions that work.
 fn held(m: &Messages, view: &AskView) -> Markup {
     let words = &m.ask;
@@ -100,13 +121,13 @@ fn held(m: &Messages, view: &AskView) -> Markup {
     html! {
         section.aside aria-labelledby="held" {
             h2 #held { (words.held) }
-            @for held in view.held.iter().take(HELD_SHOWN_MAX) {
+            @for held in listed(view) {
                 details.held open[chosen == Some(&held.agreement)] {
                     summary {
                         code { (held.product) } " "
                         span.sub { (fill(words.held_for, &[("mode", m.mode(held.mode).name), ("purpose", &m.purpose(&held.purpose))])) }
                     }
-                    (held_product(m, held))
+                    (held_product(m, held, chosen == Some(&held.agreement)))
                 }
             }
             @if view.held.len() > HELD_SHOWN_MAX { p { (link(paths::AGREEMENTS, words.all_held)) } }
@@ -114,7 +135,8 @@ fn held(m: &Messages, view: &AskView) -> Markup {
     }
 }
 
-fn held_product(m: &Messages, held: &HeldProduct) -> Markup {
+/// The chosen one in full; another with what tells it apart, and the way to choose it.
+fn held_product(m: &Messages, held: &HeldProduct, is_chosen: bool) -> Markup {
     let words = &m.ask;
     html! {
         (facts_list(&[
@@ -124,10 +146,23 @@ fn held_product(m: &Messages, held: &HeldProduct) -> Markup {
             (words.until, held.valid_until.map_or_else(|| plain(m.terms.valid_always), |at| m.day(at))),
         ]))
         @if let Some(budget) = &held.budget { (meter::short(m, budget)) }
-        @if !held.examples.is_empty() {
+        @if is_chosen { (examples(m, held)) (columns(m, held)) }
+        p.actions {
+            @if !is_chosen { (link(&paths::ask_under(&held.agreement), words.choose)) }
+            (link(&paths::agreement(&held.agreement), m.ladder.see_agreement))
+        }
+    }
+}
+
+fn examples(m: &Messages, held: &HeldProduct) -> Markup {
+    let words = &m.ask;
+    let short = held.examples.iter().filter(|example| example.len() <= EXAMPLE_BYTES_MAX);
+    let shown: Vec<&String> = short.take(EXAMPLES_SHOWN_MAX).collect();
+    html! {
+        @if !shown.is_empty() {
             h3 { (words.examples) }
             ul.examples {
-                @for example in held.examples.iter().take(EXAMPLES_SHOWN_MAX) {
+                @for example in shown {
                     li {
                         pre.code { code { (example) } }
                         p { a href=(paths::ask_example(&held.agreement, example)) { (words.use_example) } }
@@ -135,16 +170,19 @@ fn held_product(m: &Messages, held: &HeldProduct) -> Markup {
                 }
             }
         }
-        h3 { (words.columns) }
+    }
+}
+
+fn columns(m: &Messages, held: &HeldProduct) -> Markup {
+    let hidden = held.columns.len().saturating_sub(COLUMNS_SHOWN_MAX);
+    html! {
+        h3 { (m.ask.columns) }
         ul.columns {
             @for column in held.columns.iter().take(COLUMNS_SHOWN_MAX) {
                 li { code { (column.name) } " " span.sub { (m.column_kind(column.kind)) } }
             }
-            @if held.columns.len() > COLUMNS_SHOWN_MAX {
-                li { (m.count(&m.terms.more_columns, (held.columns.len() - COLUMNS_SHOWN_MAX) as u64)) }
-            }
+            @if hidden > 0 { li { (m.count(&m.terms.more_columns, hidden as u64)) } }
         }
-        p { (link(&paths::agreement(&held.agreement), m.ladder.see_agreement)) }
     }
 }
 

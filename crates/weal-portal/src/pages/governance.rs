@@ -8,9 +8,12 @@ use crate::parts::form::csrf;
 use crate::parts::layout::{document, head};
 use crate::parts::state::tag;
 use crate::parts::table::Table;
-use crate::parts::{empty, facts_list, safe_href};
+use crate::parts::{clip, empty, facts_list, safe_href};
 use crate::paths;
 use crate::view::{Chrome, MemberLine, MembersView, Tone};
+
+const MEMBERS_SHOWN_MAX: usize = 80;
+const CHARTER_CHARS_MAX: usize = 20_000;
 
 /// `GET /members`
 #[must_use]
@@ -48,14 +51,18 @@ fn register(chrome: &Chrome, m: &Messages, view: &MembersView) -> Markup {
     if view.may_admit {
         table = table.text(words.decision);
     }
-    for line in &view.members {
+    for line in view.members.iter().take(MEMBERS_SHOWN_MAX) {
         let mut cells = member_cells(m, line);
         if view.may_admit {
             cells.push(admit(chrome, m, line));
         }
         table.row(cells);
     }
-    table.render()
+    let hidden = view.members.len().saturating_sub(MEMBERS_SHOWN_MAX);
+    html! {
+        (table.render())
+        @if hidden > 0 { p.hint { (m.count(&m.common.more, hidden as u64)) } }
+    }
 }
 
 fn member_cells(m: &Messages, line: &MemberLine) -> Vec<Markup> {
@@ -73,7 +80,7 @@ fn member_cells(m: &Messages, line: &MemberLine) -> Vec<Markup> {
         m.day(member.since),
         html! {
             @match safe_href(&member.origin) {
-                Some(href) => a href=(href) rel="noreferrer" { (member.origin) },
+                Some(href) => a href=(href) rel="noreferrer" { (href.trim_start_matches("https://")) },
                 None => (member.origin),
             }
             span.sub { code { (member.did) } }
@@ -98,15 +105,16 @@ fn charter_text(m: &Messages, charter: &Charter, view: &MembersView) -> Markup {
     let purposes: Vec<String> = charter.purposes.iter().map(|purpose| m.purpose(purpose)).collect();
     let body =
         view.governing_body.as_ref().map_or(charter.governing_body.as_str(), |body| body.title.as_str());
+    let version = fill(words.version_text, &[("version", &m.number(u64::from(charter.version)))]);
+    let text = clip(&charter.text, CHARTER_CHARS_MAX);
+    let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
     html! {
         (facts_list(&[
             (words.charter_name, plain(&charter.name)),
             (words.governing_body, plain(body)),
-            (words.version, html! {
-                (fill(words.version_text, &[("version", &m.number(u64::from(charter.version)))])) " " (m.day(charter.adopted_at))
-            }),
+            (words.version, html! { (version) " " (m.day(charter.adopted_at)) }),
             (words.purposes, html! { ul { @for purpose in &purposes { li { (purpose) } } } }),
         ]))
-        div.charter { @for paragraph in charter.text.split("\n\n").filter(|text| !text.trim().is_empty()) { p { (paragraph.trim()) } } }
+        div.charter { @for paragraph in paragraphs { p { (paragraph) } } }
     }
 }

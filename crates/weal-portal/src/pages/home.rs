@@ -1,15 +1,19 @@
 //! What waits for me, then what changed.
 
 use maud::{Markup, html};
+use weal_domain::identity::Act;
 
 use crate::messages::{Messages, fill, fill_markup, messages};
 use crate::parts::facts::fact;
 use crate::parts::layout::{document, head};
-use crate::parts::state::{tag, tone_icon};
-use crate::parts::{empty, link, step_link};
+use crate::parts::state::tag;
+use crate::parts::{empty, entry_link, link, step_link};
 use crate::paths;
 use crate::view::{Chrome, Decision, DecisionKind, HomeView, Tone};
 
+/// The count above the list tells all; whoever has more than this decides the first ones first.
+const DECISIONS_SHOWN_MAX: usize = 30;
+const CHANGES_SHOWN_MAX: usize = 30;
 const DAY_SECONDS: i64 = 86_400;
 
 /// `GET /`
@@ -23,9 +27,9 @@ pub fn home(chrome: &Chrome, view: &HomeView) -> String {
         @if view.decisions.is_empty() {
             (nothing_waits(m, view))
         } @else {
-            ol.decisions { @for decision in &view.decisions { (waiting(chrome, m, decision)) } }
+            ol.decisions { @for decision in view.decisions.iter().take(DECISIONS_SHOWN_MAX) { (waiting(chrome, m, decision)) } }
         }
-        (changes(m, view))
+        (changes(chrome, m, view))
     };
     document(chrome, words.title, &main)
 }
@@ -120,8 +124,9 @@ fn say(m: &Messages, kind: &DecisionKind) -> Said {
     }
 }
 
-fn changes(m: &Messages, view: &HomeView) -> Markup {
+fn changes(chrome: &Chrome, m: &Messages, view: &HomeView) -> Markup {
     let words = &m.home;
+    let may_read = chrome.may(Act::ReadLedger);
     html! {
         section aria-labelledby="changes" {
             h2 #changes {
@@ -131,18 +136,17 @@ fn changes(m: &Messages, view: &HomeView) -> Markup {
                 }
             }
             @if view.changes.is_empty() {
-                (empty(words.no_changes, link(paths::LEDGER, words.see_ledger)))
+                (empty(words.no_changes, link(paths::CATALOGUE, words.find)))
             } @else {
                 ol.changes {
-                    @for line in &view.changes {
+                    @for line in view.changes.iter().take(CHANGES_SHOWN_MAX) {
                         li {
-                            (tone_icon(Tone::Plain))
-                            p { a href=(paths::entry(line.index)) { (fact(m, &line.entry, &view.names)) } }
-                            p.when { (m.time(line.entry.at)) }
+                            p { (fact(m, &line.entry, &view.names)) }
+                            p.when { (m.time(line.entry.at)) br; (entry_link(chrome, m, line.index)) }
                         }
                     }
                 }
-                p { (link(paths::LEDGER, words.see_ledger)) }
+                @if may_read { p { (link(paths::LEDGER, words.see_ledger)) } }
             }
         }
     }

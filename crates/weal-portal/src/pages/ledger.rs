@@ -12,6 +12,8 @@ use crate::parts::{clip, empty, facts_list, link};
 use crate::paths;
 use crate::view::{CheckpointView, Chrome, EntryCheck, EntryView, FactGroup, LedgerView, Tone};
 
+/// A page of entries is the node's choice; more than this is never drawn.
+const ENTRIES_SHOWN_MAX: usize = 100;
 const BODY_CHARS_MAX: usize = 12_000;
 
 /// `GET /ledger?kind=&page=`
@@ -69,7 +71,7 @@ fn entries(m: &Messages, view: &LedgerView) -> Markup {
         .text(words.what)
         .text(words.when)
         .text(words.who);
-    for line in &view.entries {
+    for line in view.entries.iter().take(ENTRIES_SHOWN_MAX) {
         table.row(vec![
             html! { a href=(paths::entry(line.index)) { span.unseen { (words.entry) " " } (m.number(line.index)) } },
             fact(m, &line.entry, &view.names),
@@ -93,7 +95,7 @@ fn checkpoint_section(m: &Messages, checkpoint: &CheckpointView) -> Markup {
             ]))
             details {
                 summary { (words.note_open) }
-                pre.code tabindex="0" role="region" aria-label=(words.checkpoint) { code { (checkpoint.note) } }
+                pre.code { code { (checkpoint.note) } }
             }
         }
     }
@@ -119,7 +121,7 @@ pub fn entry(chrome: &Chrome, view: &EntryView) -> String {
             p.measure { (words.body_lead) }
             details {
                 summary { (words.body_open) }
-                pre.code tabindex="0" role="region" aria-label=(words.body) { code { (clip(&view.body, BODY_CHARS_MAX)) } }
+                pre.code { code { (clip(&view.body, BODY_CHARS_MAX)) } }
             }
         }
     };
@@ -167,7 +169,7 @@ fn figures(m: &Messages, view: &EntryView, checkpoint: &CheckpointView) -> Marku
                 (words.root, html! { code { (checkpoint.root) } }),
                 (words.size, plain(&m.count(&words.entries, checkpoint.size))),
             ]))
-            pre.code tabindex="0" role="region" aria-label=(words.checkpoint) { code { (checkpoint.note) } }
+            pre.code { code { (checkpoint.note) } }
         }
     }
 }

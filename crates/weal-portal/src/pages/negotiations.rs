@@ -11,9 +11,12 @@ use crate::parts::refusal::{Level, refusal_box};
 use crate::parts::state::tag;
 use crate::parts::terms::terms;
 use crate::parts::timeline::{negotiation_state, negotiation_tone, timeline};
-use crate::parts::{empty, facts_list, link, step_link};
+use crate::parts::{empty, facts_list, link, more_links, step_link};
 use crate::paths;
-use crate::view::{Chrome, NegotiationLine, NegotiationView, NegotiationsView, Tone};
+use crate::view::{Chrome, Names, NegotiationLine, NegotiationView, NegotiationsView, Tone};
+
+/// Negotiations as cards; further ones as links.
+const CARDS_MAX: usize = 20;
 
 /// `GET /negotiations`
 #[must_use]
@@ -43,7 +46,7 @@ fn lines(chrome: &Chrome, m: &Messages, lines: &[NegotiationLine]) -> Markup {
     let words = &m.negotiations;
     html! {
         ul.cards {
-            @for line in lines {
+            @for line in lines.iter().take(CARDS_MAX) {
                 li.card {
                     div.card-head {
                         h3 { a href=(paths::negotiation(&line.id)) { (title(m, line.side, &line.peer.title, &line.product_title)) } }
@@ -57,6 +60,9 @@ fn lines(chrome: &Chrome, m: &Messages, lines: &[NegotiationLine]) -> Markup {
                 }
             }
         }
+        (more_links(m, lines.iter().skip(CARDS_MAX).map(|line| {
+            (paths::negotiation(&line.id), title(m, line.side, &line.peer.title, &line.product_title))
+        })))
     }
 }
 
@@ -80,7 +86,7 @@ pub fn negotiation(chrome: &Chrome, view: &NegotiationView) -> String {
         p.sentence { (view.sentence) }
         p.state {
             (tag(negotiation_tone(&view.state), &negotiation_state(m, &view.state)))
-            @if let Some(due) = view.due { " " (m.left(chrome.now, due)) ", " (m.time(due)) }
+            @if let Some(due) = view.due { span { (m.left(chrome.now, due)) ", " (m.time(due)) } }
         }
         @if let Some(agreement) = &view.agreement {
             p.actions { (step_link(&paths::agreement(agreement), words.see_agreement)) }
@@ -101,7 +107,7 @@ pub fn negotiation(chrome: &Chrome, view: &NegotiationView) -> String {
         ]))
         section aria-labelledby="terms" {
             h2 #terms { (m.agreements.terms) }
-            details { summary { (m.agreements.terms_open) } (terms(m, view.mode, &view.terms, &[&view.peer])) }
+            details { summary { (m.agreements.terms_open) } (terms(m, view.mode, &view.terms, &Names::of(&[&view.peer]))) }
         }
         section aria-labelledby="timeline" { h2 #timeline { (m.agreements.timeline) } (timeline(m, &view.timeline)) }
     };

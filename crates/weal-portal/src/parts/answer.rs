@@ -1,11 +1,12 @@
 //! The answer: a chart and a table with intervals, how it was protected, what it cost, how to cite it.
 
 use maud::{Markup, html};
+use weal_domain::agreements::{AgreementId, Purpose};
 use weal_domain::compute::{Answer, Cell, ColumnRole};
 
 use super::chart::{BARS_MAX, CHARTS_MAX, Chart, bars_of};
 use super::table::Table;
-use super::{clip, facts_list, link, meter, safe_href};
+use super::{clip, entry_link, facts_list, link, meter, safe_href};
 use crate::messages::{Messages, fill, plain};
 use crate::paths;
 use crate::view::{AnswerView, Chrome, Export, ExportFormat, ReceiptRef, RowsView};
@@ -38,7 +39,7 @@ pub(crate) fn answer(chrome: &Chrome, m: &Messages, view: &AnswerView) -> Markup
             ("use", view.receipt.use_id.as_str()),
             ("confidence", &confidence(m, given)),
         ], words.cite_statistics))
-        (receipt(m, Some(&view.receipt), &link(&paths::agreement(&view.agreement), words.agreement), &m.purpose(&view.purpose)))
+        (receipt(chrome, m, Some(&view.receipt), &view.agreement, &view.purpose))
         (exports(m, &view.exports))
     }
 }
@@ -49,10 +50,13 @@ fn charts(m: &Messages, view: &AnswerView) -> Markup {
     let estimates =
         given.columns.iter().enumerate().filter(|(_, column)| column.role == ColumnRole::Estimate);
     let is_compared = given.rows.len() > 1;
+    let source = fill(
+        m.answer.source,
+        &[("owner", &view.owner.title), ("title", &view.title), ("date", &m.date(view.asked_at))],
+    );
     html! {
         @if is_compared {
             @for (at, column) in estimates.take(CHARTS_MAX) {
-                @let source = fill(m.answer.source, &[("owner", &view.owner.title), ("title", &view.title), ("date", &m.date(view.asked_at))]);
                 (Chart {
                     id: format!("chart-{at}"),
                     title: fill(m.answer.chart_title, &[("column", &column.name), ("title", &view.title)]),
@@ -123,10 +127,11 @@ fn cell(m: &Messages, cell: &Cell, decimals: usize) -> Markup {
         Cell::Key(Some(key)) => html! { (clip(key, CELL_CHARS_MAX)) },
         Cell::Key(None) => html! { em { (m.answer.no_key) } },
         Cell::Unknown => html! { em { (m.answer.unknown) } },
-        Cell::Estimate { value, low, high } => html! {
-            (m.decimal(*value, decimals))
-            span.interval { (fill(m.answer.interval, &[("low", &m.decimal(*low, decimals)), ("high", &m.decimal(*high, decimals))])) }
-        },
+        Cell::Estimate { value, low, high } => {
+            let ends = [("low", m.decimal(*low, decimals)), ("high", m.decimal(*high, decimals))];
+            let interval = fill(m.answer.interval, &ends.each_ref().map(|(name, end)| (*name, end.as_str())));
+            html! { (m.decimal(*value, decimals)) span.interval { (interval) } }
+        }
     }
 }
 
@@ -151,7 +156,10 @@ pub(crate) fn rows(chrome: &Chrome, m: &Messages, view: &RowsView) -> Markup {
     let total = view.total.unwrap_or(view.rows.len() as u64);
     html! {
         h2 #outcome-title { (words.rows_title) }
-        p { (m.count(&m.product.rows, total)) @if (shown as u64) < total { ". " (m.count(&words.rows_shown, shown as u64)) } }
+        p {
+            (m.count(&m.product.rows, total))
+            @if (shown as u64) < total { ". " (m.count(&words.rows_shown, shown as u64)) }
+        }
         @if view.rows.is_empty() { p.measure { (words.no_rows) } } @else { (table.render()) }
         (cite(m, &[
             ("owner", &view.owner.title),
@@ -160,7 +168,7 @@ pub(crate) fn rows(chrome: &Chrome, m: &Messages, view: &RowsView) -> Markup {
             ("date", &m.date_time(view.asked_at)),
             ("use", view.receipt.as_ref().map_or("", |receipt| receipt.use_id.as_str())),
         ], words.cite_rows))
-        (receipt(m, view.receipt.as_ref(), &link(&paths::agreement(&view.agreement), words.agreement), &m.purpose(&view.purpose)))
+        (receipt(chrome, m, view.receipt.as_ref(), &view.agreement, &view.purpose))
         (exports(m, &view.exports))
     }
 }
@@ -169,22 +177,23 @@ fn cite(m: &Messages, values: &[(&str, &str)], text: &str) -> Markup {
     html! { h3 { (m.answer.cite) } blockquote.cite { p { (fill(text, values)) } } }
 }
 
-fn receipt(m: &Messages, receipt: Option<&ReceiptRef>, agreement: &Markup, purpose: &str) -> Markup {
+/// Under which agreement, for what, and where both ledgers have it.
+fn receipt(
+    chrome: &Chrome,
+    m: &Messages,
+    receipt: Option<&ReceiptRef>,
+    agreement: &AgreementId,
+    purpose: &Purpose,
+) -> Markup {
     let words = &m.answer;
-    let mut items =
-        vec![(words.receipt_agreement, html! { (agreement) }), (words.receipt_purpose, plain(purpose))];
+    let mut items = vec![
+        (words.receipt_agreement, link(&paths::agreement(agreement), words.agreement)),
+        (words.receipt_purpose, plain(&m.purpose(purpose))),
+    ];
     if let Some(receipt) = receipt {
-        items.push((
-            words.receipt_ours,
-            link(
-                &paths::entry(receipt.ledger_index),
-                &fill(words.receipt_entry, &[("index", &m.number(receipt.ledger_index))]),
-            ),
-        ));
-        items.push((
-            words.receipt_theirs,
-            plain(&fill(words.receipt_entry, &[("index", &m.number(receipt.owner_index))])),
-        ));
+        let owner_entry = fill(m.common.entry, &[("index", &m.number(receipt.owner_index))]);
+        items.push((words.receipt_ours, entry_link(chrome, m, receipt.ledger_index)));
+        items.push((words.receipt_theirs, plain(&owner_entry)));
         items.push((words.receipt_use, html! { code { (receipt.use_id) } }));
     }
     html! { h3 { (words.receipt) } (facts_list(&items)) }

@@ -14,7 +14,7 @@ pub(crate) const BARS_MAX: usize = 24;
 /// Charts of one answer: one per estimate.
 pub(crate) const CHARTS_MAX: usize = 3;
 const LABEL_CHARS_MAX: usize = 34;
-const ROW_PX: usize = 48;
+const ROW_PX: usize = 44;
 const AXIS_PX: usize = 32;
 
 /// One estimate of one group.
@@ -128,7 +128,7 @@ impl Chart<'_> {
                 Some((low, value, high)) => {
                     @let (zero, at) = (scale.x(0.0), scale.x(value));
                     text.value x="100%" y=(top + 17) text-anchor="end" { (m.decimal(value, self.decimals)) }
-                    rect.bar x=(percent(zero.min(at))) y=(top + 25) width=(percent((at - zero).abs())) height="14" {}
+                    rect.estimate x=(percent(zero.min(at))) y=(top + 25) width=(percent((at - zero).abs())) height="14" {}
                     line.whisker x1=(percent(scale.x(low))) x2=(percent(scale.x(high))) y1=(top + 32) y2=(top + 32) {}
                     @for end in [low, high] {
                         line.whisker x1=(percent(scale.x(end))) x2=(percent(scale.x(end))) y1=(top + 27) y2=(top + 37) {}

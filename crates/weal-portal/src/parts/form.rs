@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::state::tone_icon;
-use crate::messages::Messages;
+use crate::messages::{Messages, with_code};
 use crate::view::{Chrome, FieldError, Tone};
 
 /// The hidden field that proves a form came from our own page.
@@ -22,7 +22,7 @@ pub(crate) fn error_summary(m: &Messages, errors: &[FieldError], id_of: impl Fn(
             div.errors role="alert" aria-labelledby="errors-title" {
                 h2 #errors-title { (tone_icon(Tone::Refused)) (m.form.errors_title) }
                 ul {
-                    @for error in errors { li { a href={ "#" (id_of(error.field)) } { (error.text) } } }
+                    @for error in errors { li { a href={ "#" (id_of(error.field)) } { (with_code(&error.text)) } } }
                 }
             }
         }
@@ -70,7 +70,7 @@ impl Field<'_> {
                 label for=(self.id) { (self.label) }
                 @if let Some(hint) = self.hint { p.hint id={ (self.id) "-hint" } { (hint) } }
                 @if let Some(error) = self.error {
-                    p.error id={ (self.id) "-error" } { (tone_icon(Tone::Refused)) span { (error) } }
+                    p.error id={ (self.id) "-error" } { (tone_icon(Tone::Refused)) span { (with_code(error)) } }
                 }
                 (control(&ties))
             }
@@ -103,13 +103,13 @@ pub(crate) fn select(
     })
 }
 
-/// A few lines of text that must be given.
+/// A sentence that must be given; one line, because that is what is kept.
 pub(crate) fn reason(field: &Field<'_>, value: &str) -> Markup {
-    const REASON_CHARS_MAX: usize = 1_000;
+    const REASON_CHARS_MAX: usize = 500;
     field.render(|ties| {
         html! {
-            textarea id=(field.id) name="reason" rows="3" required maxlength=(REASON_CHARS_MAX)
-                aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] { (value) }
+            input id=(field.id) type="text" name="reason" value=(value) required maxlength=(REASON_CHARS_MAX)
+                autocomplete="off" aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid];
         }
     })
 }

@@ -3,10 +3,11 @@
 
 use maud::{Markup, html};
 use weal_domain::catalogue::{Approval, Mode, OfferId, Terms};
+use weal_domain::identity::Act;
 
 use super::form::{Field, csrf, error_of, hidden, select};
 use super::refusal::in_line;
-use super::state::tag;
+use super::state::{open_tag, tag};
 use super::terms::terms;
 use super::{link, step_link};
 use crate::messages::{Messages, fill, fill_markup, plain};
@@ -26,14 +27,14 @@ pub(crate) fn ladder(chrome: &Chrome, m: &Messages, view: &ProductView) -> Marku
 
 fn rung(chrome: &Chrome, m: &Messages, view: &ProductView, mode: Mode, state: &RungState) -> Markup {
     let words = m.mode(mode);
-    let (class, tone, tag_words) = standing(m, view, mode, state);
+    let (class, tag) = standing(m, view, mode, state);
     html! {
         li.rung .(class) #{ "rung-" (mode.rung()) } {
             span.rung-number aria-hidden="true" { (mode.rung()) }
             div.rung-body {
                 div.rung-head {
                     h3 { (words.name) @if !words.jargon.is_empty() { " " span.jargon { "(" (words.jargon) ")" } } }
-                    (tag(tone, tag_words))
+                    (tag)
                 }
                 dl.facts {
                     div { dt { (m.ladder.leaves) } dd { (words.leaves) } }
@@ -50,21 +51,17 @@ fn is_read_now(mode: Mode, state: &RungState) -> bool {
     mode == Mode::Metadata && !matches!(state, RungState::Held { .. })
 }
 
-fn standing(
-    m: &Messages,
-    view: &ProductView,
-    mode: Mode,
-    state: &RungState,
-) -> (&'static str, Tone, &'static str) {
+/// The rung's class and its tag.
+fn standing(m: &Messages, view: &ProductView, mode: Mode, state: &RungState) -> (&'static str, Markup) {
     let words = &m.ladder;
     match state {
-        _ if is_read_now(mode, state) => ("held", Tone::Allowed, words.reading),
-        RungState::NotOffered => ("absent", Tone::Plain, words.not_offered),
-        RungState::Offered { .. } if view.own => ("offered", Tone::Allowed, words.you_offer),
-        RungState::Offered { .. } => ("offered", Tone::Plain, words.offered),
-        RungState::Closed { .. } => ("closed", Tone::Refused, words.closed),
-        RungState::Waiting { .. } => ("waiting", Tone::Waiting, words.waiting),
-        RungState::Held { .. } => ("held", Tone::Allowed, words.held),
+        _ if is_read_now(mode, state) => ("held", tag(Tone::Allowed, words.reading)),
+        RungState::NotOffered => ("absent", tag(Tone::Plain, words.not_offered)),
+        RungState::Offered { .. } if view.own => ("offered", tag(Tone::Allowed, words.you_offer)),
+        RungState::Offered { .. } => ("offered", open_tag(words.offered)),
+        RungState::Closed { .. } => ("closed", tag(Tone::Refused, words.closed)),
+        RungState::Waiting { .. } => ("waiting", tag(Tone::Waiting, words.waiting)),
+        RungState::Held { .. } => ("held", tag(Tone::Allowed, words.held)),
     }
 }
 
@@ -107,8 +104,9 @@ fn next(chrome: &Chrome, m: &Messages, view: &ProductView, mode: Mode, state: &R
                 (link(&paths::agreement(agreement), words.see_agreement))
             }
         },
-        RungState::Offered { terms: offered, .. } if view.own => html! {
-            details { summary { (words.terms) } (terms(m, mode, offered, &[&view.owner])) }
+        RungState::Offered { terms: offered, .. } if view.own || !chrome.may(Act::Request) => html! {
+            details { summary { (words.terms) } (terms(m, mode, offered, &view.names)) }
+            @if !view.own { p.hint { (words.may_not_request) } }
         },
         RungState::Offered { offer, terms: offered } => request(chrome, m, view, mode, offer, offered),
     }
@@ -148,7 +146,7 @@ fn request(
     html! {
         details open[draft.is_some()] {
             summary { (words.terms) }
-            (terms(m, mode, offered, &[&view.owner]))
+            (terms(m, mode, offered, &view.names))
         }
         details.request open[draft.is_some()] {
             summary { (fill(words.ask_for, &[("mode", m.mode(mode).name)])) }
@@ -177,9 +175,18 @@ pub(crate) fn steps(offered: &[Mode], held: &[Mode]) -> Markup {
         svg.steps viewBox="0 0 104 24" width="104" height="24" aria-hidden="true" focusable="false" {
             @for mode in Mode::LADDER {
                 @let rung = u32::from(mode.rung());
-                @let class = if held.contains(&mode) { "step-held" } else if offered.contains(&mode) { "step-offered" } else { "step-absent" };
-                rect .(class) x=(1 + (rung - 1) * 15) y=(20 - rung * 2) width="11" height=(2 + rung * 2) {}
+                rect .(step_class(mode, offered, held)) x=(1 + (rung - 1) * 15) y=(20 - rung * 2) width="11" height=(2 + rung * 2) {}
             }
         }
+    }
+}
+
+fn step_class(mode: Mode, offered: &[Mode], held: &[Mode]) -> &'static str {
+    if held.contains(&mode) {
+        "step-held"
+    } else if offered.contains(&mode) {
+        "step-offered"
+    } else {
+        "step-absent"
     }
 }

@@ -1,7 +1,7 @@
 //! The whole document around a page's own content.
 
 use maud::{DOCTYPE, Markup, html};
-use weal_domain::identity::Role;
+use weal_domain::identity::{Act, Role};
 
 use super::form::csrf;
 use super::state::{mark, tone_icon};
@@ -72,7 +72,7 @@ fn header(chrome: &Chrome, m: &Messages) -> Markup {
             @if chrome.person.is_some() {
                 nav.sections aria-label=(m.shell.sections) {
                     ul {
-                        @for (section, href, words) in sections(m) {
+                        @for (section, href, words) in sections(chrome, m) {
                             li { a href=(href) aria-current=[(chrome.section == Some(section)).then_some("true")] { (words) } }
                         }
                     }
@@ -82,15 +82,22 @@ fn header(chrome: &Chrome, m: &Messages) -> Markup {
     }
 }
 
-fn sections(m: &Messages) -> [(Section, &'static str, &'static str); 6] {
-    [
+/// The sections that this reader can use.
+fn sections(chrome: &Chrome, m: &Messages) -> Vec<(Section, &'static str, &'static str)> {
+    let mut sections = vec![
         (Section::Home, paths::HOME, m.shell.home),
         (Section::Catalogue, paths::CATALOGUE, m.shell.catalogue),
         (Section::Ask, paths::ASK, m.shell.ask),
         (Section::Agreements, paths::AGREEMENTS, m.shell.agreements),
         (Section::Ledger, paths::LEDGER, m.shell.ledger),
         (Section::Members, paths::MEMBERS, m.shell.members),
-    ]
+    ];
+    sections.retain(|(section, ..)| match section {
+        Section::Ask => chrome.may(Act::Ask),
+        Section::Ledger => chrome.may(Act::ReadLedger),
+        _ => true,
+    });
+    sections
 }
 
 fn roles(m: &Messages, roles: &[Role]) -> String {

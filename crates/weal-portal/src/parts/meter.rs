@@ -53,8 +53,8 @@ pub(crate) fn short(m: &Messages, meter: &Meter) -> Markup {
 pub(crate) fn change(m: &Messages, change: &BudgetChange) -> Markup {
     html! {
         div.two {
-            div { h3 { (m.meter.before) } (meter(m, &change.before)) }
-            div { h3 { (m.meter.after) } (meter(m, &change.after)) }
+            div { h4 { (m.meter.before) } (meter(m, &change.before)) }
+            div { h4 { (m.meter.after) } (meter(m, &change.after)) }
         }
     }
 }

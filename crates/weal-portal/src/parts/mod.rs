@@ -15,6 +15,11 @@ pub(crate) mod terms;
 pub(crate) mod timeline;
 
 use maud::{Markup, html};
+use weal_domain::identity::Act;
+
+use crate::messages::{Messages, fill};
+use crate::paths;
+use crate::view::Chrome;
 
 /// A link's address, only where following it is harmless: a path of this node, or http(s).
 ///
@@ -58,4 +63,23 @@ pub(crate) fn link(href: &str, text: &str) -> Markup {
 /// A link that looks like what it is: the next step.
 pub(crate) fn step_link(href: &str, text: &str) -> Markup {
     html! { a.button href=(href) { (text) } }
+}
+
+/// A ledger entry by its number: a link for those who may read the ledger.
+pub(crate) fn entry_link(chrome: &Chrome, m: &Messages, index: u64) -> Markup {
+    let text = fill(m.common.entry, &[("index", &m.number(index))]);
+    html! { @if chrome.may(Act::ReadLedger) { (link(&paths::entry(index), &text)) } @else { (text) } }
+}
+
+/// What does not fit as cards: plain links, so that nothing is out of reach and the page stays light.
+pub(crate) fn more_links(m: &Messages, links: impl Iterator<Item = (String, String)>) -> Markup {
+    const LINKS_MAX: usize = 120;
+    const TEXT_CHARS_MAX: usize = 80;
+    let links: Vec<(String, String)> = links.collect();
+    html! {
+        @if !links.is_empty() {
+            ul.more { @for (href, text) in links.iter().take(LINKS_MAX) { li { a href=(href) { (clip(text, TEXT_CHARS_MAX)) } } } }
+        }
+        @if links.len() > LINKS_MAX { p.hint { (m.count(&m.common.more, (links.len() - LINKS_MAX) as u64)) } }
+    }
 }

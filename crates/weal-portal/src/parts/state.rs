@@ -19,7 +19,20 @@ pub(crate) fn tag(tone: Tone, text: &str) -> Markup {
     html! { span.tag .(tone_class(tone)) { (tone_icon(tone)) span { (text) } } }
 }
 
-/// The shape of a tone: tick, clock, bar, triangle, dot. Always beside a word, so hidden from readers.
+/// Something that may be had for the asking: no state yet, and so none of the state's colours.
+pub(crate) fn open_tag(text: &str) -> Markup {
+    html! {
+        span.tag.open {
+            svg.icon viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false" {
+                circle.line cx="8" cy="8" r="7" {}
+                path.line d="M8 5v6M5 8h6" {}
+            }
+            span { (text) }
+        }
+    }
+}
+
+/// The shape of a tone: tick, clock, barred octagon, triangle, dash. Always beside a word, so hidden from readers.
 pub(crate) fn tone_icon(tone: Tone) -> Markup {
     html! {
         svg.icon viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false" {
@@ -40,8 +53,17 @@ pub(crate) fn tone_icon(tone: Tone) -> Markup {
                     path.fill d="M8 .6 16 15H0z" {}
                     path.cut d="M8 6v4M8 12.2v.6" {}
                 }
-                Tone::Plain => { circle.line cx="8" cy="8" r="5" {} }
+                Tone::Plain => { path.line d="M4 8h8" {} }
             }
+        }
+    }
+}
+
+/// A point in time, on a timeline.
+pub(crate) fn dot() -> Markup {
+    html! {
+        svg.icon viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false" {
+            circle.fill cx="8" cy="8" r="5" {}
         }
     }
 }

@@ -6,13 +6,13 @@ use weal_domain::identity::Did;
 
 use super::facts_list;
 use crate::messages::{Messages, fill, plain};
-use crate::view::Party;
+use crate::view::Names;
 
-/// More columns than this are counted.
+/// More columns, or recipients, than this are counted.
 const COLUMNS_NAMED_MAX: usize = 40;
+const RECIPIENTS_NAMED_MAX: usize = 20;
 
-/// `known` are the organisations whose full names the page has.
-pub(crate) fn terms(m: &Messages, mode: Mode, terms: &Terms, known: &[&Party]) -> Markup {
+pub(crate) fn terms(m: &Messages, mode: Mode, terms: &Terms, names: &Names) -> Markup {
     let words = &m.terms;
     let purposes: Vec<String> = terms.purposes.iter().map(|purpose| m.purpose(purpose)).collect();
     let bases: Vec<String> = terms.legal_bases.iter().map(|basis| m.legal_basis(basis)).collect();
@@ -20,7 +20,7 @@ pub(crate) fn terms(m: &Messages, mode: Mode, terms: &Terms, known: &[&Party]) -
         (words.leaves, plain(m.mode(mode).leaves)),
         (words.purpose, either(m, &purposes)),
         (words.legal_basis, either(m, &bases)),
-        (words.recipients, recipients(m, &terms.recipients, known)),
+        (words.recipients, recipients(m, &terms.recipients, names)),
         (words.roles, roles(m, terms)),
         (words.columns, columns(m, terms.columns.as_deref())),
     ];
@@ -66,25 +66,21 @@ fn either(m: &Messages, names: &[String]) -> Markup {
     }
 }
 
-fn recipients(m: &Messages, recipients: &[Did], known: &[&Party]) -> Markup {
+fn recipients(m: &Messages, recipients: &[Did], names: &Names) -> Markup {
     if recipients.is_empty() {
         return plain(m.terms.every_member);
     }
-    let names: Vec<String> = recipients
-        .iter()
-        .map(|did| {
-            let party = known.iter().find(|party| party.did == *did);
-            party.map_or_else(|| did.to_string(), |party| party.title.clone())
-        })
-        .collect();
-    plain(&m.list(&names))
+    let named = recipients.iter().take(RECIPIENTS_NAMED_MAX);
+    let mut said: Vec<String> = named.map(|did| names.title(did).to_owned()).collect();
+    if recipients.len() > RECIPIENTS_NAMED_MAX {
+        said.push(m.count(&m.terms.more_recipients, (recipients.len() - RECIPIENTS_NAMED_MAX) as u64));
+    }
+    plain(&m.list(&said))
 }
 
 fn roles(m: &Messages, terms: &Terms) -> Markup {
-    if terms.roles.is_empty() {
-        return plain(m.terms.analysts_only);
-    }
-    let names: Vec<String> = terms.roles.iter().map(|role| m.role(*role).to_owned()).collect();
+    let names: Vec<String> =
+        terms.roles_allowed().iter().map(|role| (m.role_plural)(*role).to_owned()).collect();
     plain(&m.list(&names))
 }
 

@@ -3,24 +3,28 @@
 use maud::{Markup, html};
 
 use super::clip;
-use super::state::tone_icon;
+use super::state::{dot, tone_icon};
 use crate::messages::{Messages, fill};
 use crate::view::{Happening, Step, Tone};
 
 /// Older steps than the latest so many are counted, not shown.
 const STEPS_SHOWN_MAX: usize = 20;
-/// A message longer than this is cut; the stored one is whole.
-const MESSAGE_CHARS_MAX: usize = 2_000;
+/// All messages of one timeline together; longer ones are cut, the stored ones are whole.
+const MESSAGES_CHARS_MAX: usize = 24_000;
+const MESSAGE_CHARS_MAX: usize = 4_000;
 
 pub(crate) fn timeline(m: &Messages, steps: &[Step]) -> Markup {
     let hidden = steps.len().saturating_sub(STEPS_SHOWN_MAX);
+    let shown = &steps[hidden..];
+    let messages = shown.iter().filter(|step| step.message.is_some()).count();
+    let message_chars_max = (MESSAGES_CHARS_MAX / messages.max(1)).min(MESSAGE_CHARS_MAX);
     html! {
         @if hidden > 0 { p.hint { (m.count(&m.timeline.earlier, hidden as u64)) } }
         ol.timeline {
-            @for step in &steps[hidden..] {
+            @for step in shown {
                 @let (tone, words) = happening(m, &step.what);
                 li .(super::state::tone_class(tone)) {
-                    (tone_icon(tone))
+                    @if tone == Tone::Plain { (dot()) } @else { (tone_icon(tone)) }
                     p.when { (m.time(step.at)) }
                     p { strong { (words) } }
                     p.actor { (step.actor) }
@@ -28,7 +32,7 @@ pub(crate) fn timeline(m: &Messages, steps: &[Step]) -> Markup {
                     @if let Some(message) = &step.message {
                         details {
                             summary { (m.timeline.message) }
-                            pre.code { code { (clip(message, MESSAGE_CHARS_MAX)) } }
+                            pre.code { code { (clip(message, message_chars_max)) } }
                         }
                     }
                 }
@@ -39,7 +43,7 @@ pub(crate) fn timeline(m: &Messages, steps: &[Step]) -> Markup {
 
 fn happening(m: &Messages, what: &Happening) -> (Tone, String) {
     match what {
-        Happening::Negotiation { state, .. } => (negotiation_tone(state), negotiation_state(m, state)),
+        Happening::Negotiation { state, .. } => (step_tone(state), negotiation_state(m, state)),
         Happening::Transfer { state } => (Tone::Plain, transfer_state(m, state)),
         Happening::AgreementMade => (Tone::Allowed, m.timeline.agreed.to_owned()),
         Happening::AgreementRevoked { .. } => (Tone::Refused, m.timeline.revoked.to_owned()),
@@ -53,6 +57,14 @@ fn reason(what: &Happening) -> Option<&str> {
             Some(reason)
         }
         _ => None,
+    }
+}
+
+/// A step that is past waits for nobody.
+fn step_tone(state: &str) -> Tone {
+    match negotiation_tone(state) {
+        Tone::Waiting => Tone::Plain,
+        ended => ended,
     }
 }
 

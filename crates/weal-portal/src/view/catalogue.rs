@@ -5,7 +5,7 @@ use weal_domain::catalogue::{
 use weal_domain::identity::MemberName;
 use weal_domain::{Refusal, Timestamp};
 
-use super::{FieldError, Meter, Paging, Party};
+use super::{FieldError, Meter, Names, Paging, Party};
 
 /// `GET /catalogue?q=&member=&mode=&class=&page=`
 #[derive(Debug, Clone)]
@@ -75,6 +75,8 @@ pub struct ProductView {
     pub privacy: Option<PrivacyPolicy>,
     /// The product's budget over all agreements; for the owner only.
     pub budget: Option<Meter>,
+    /// Full names of the members that the terms speak of.
+    pub names: Names,
     /// Seven, lowest first; a missing one reads as not offered.
     pub rungs: Vec<Rung>,
     /// Where the ODCS 3.1 data contract is, on this node or the owner's.

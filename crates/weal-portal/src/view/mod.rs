@@ -30,7 +30,7 @@ pub use notices::{FaultView, RefusalView};
 use std::collections::BTreeMap;
 
 use weal_domain::Timestamp;
-use weal_domain::identity::{Did, MemberName, Role};
+use weal_domain::identity::{Act, Did, MemberName, Role, one_may};
 
 /// What stands around every page: whose node it is, who reads, where they are.
 #[derive(Debug, Clone)]
@@ -52,6 +52,14 @@ pub struct Chrome {
     pub footer: Footer,
     /// The moment the page was made; clocks ("2 days left") count from here.
     pub now: Timestamp,
+}
+
+impl Chrome {
+    /// Whether the reader may do `act` in one of their roles: what would be refused is not offered.
+    #[must_use]
+    pub fn may(&self, act: Act) -> bool {
+        self.person.as_ref().is_some_and(|person| one_may(&person.roles, act))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -118,6 +126,11 @@ pub struct Party {
 pub struct Names(pub BTreeMap<Did, String>);
 
 impl Names {
+    #[must_use]
+    pub fn of(parties: &[&Party]) -> Self {
+        Self(parties.iter().map(|party| (party.did.clone(), party.title.clone())).collect())
+    }
+
     /// The organisation's full name, or its DID where this node does not know the name.
     #[must_use]
     pub fn title<'a>(&'a self, did: &'a Did) -> &'a str {

@@ -153,6 +153,7 @@ pub(super) const LADDER: Ladder = Ladder {
     legal_basis_hint: "What allows your organisation to do this.",
     send: "Send the request",
     send_hint: "You are bound to nothing before the owner agrees.",
+    may_not_request: "None of your roles may ask for it; an analyst or a steward can.",
     see_negotiation: "See the negotiation",
     see_agreement: "Read the agreement",
     ask: "Ask a question",

@@ -4,6 +4,9 @@ mod acting;
 mod finding;
 mod shared;
 
+use weal_domain::agreements::sentence::{legal_basis_label, purpose_label};
+use weal_domain::identity::Role;
+
 use super::names::ModeWords;
 use super::words::Messages;
 use super::{Plural, PluralCategory};
@@ -31,18 +34,11 @@ pub(super) static ENGLISH: Messages = Messages {
         "December",
     ],
     modes: MODES,
-    roles: [
-        "owner",
-        "steward",
-        "analyst",
-        "data protection officer",
-        "chief data officer",
-        "ombudsman",
-        "operator",
-        "auditor",
-    ],
-    purposes: PURPOSES,
-    legal_bases: LEGAL_BASES,
+    // The domain's own names, so that pages, refusals and the command line say the same.
+    role_name: Role::title,
+    role_plural: Role::plural,
+    purpose_name: purpose_label,
+    legal_basis_name: legal_basis_label,
     common: shared::COMMON,
     clock: shared::CLOCK,
     shell: shared::SHELL,
@@ -125,44 +121,4 @@ const MODES: [ModeWords; 7] = [
         about: "rows of",
         leaves: "the rows and columns that the agreement permits",
     },
-];
-
-/// Terms of the Data Privacy Vocabulary (https://w3id.org/dpv#vocab-purposes) that charters use most.
-const PURPOSES: &[(&str, &str)] = &[
-    ("AcademicResearch", "academic research"),
-    ("CombatClimateChange", "fighting climate change"),
-    ("DataAltruism", "data altruism"),
-    ("EnforceSecurity", "enforcing security"),
-    ("FraudPreventionAndDetection", "preventing and finding fraud"),
-    ("ImprovePublicServices", "better public services"),
-    ("ImproveHealthcare", "better health care"),
-    ("ImproveTransportMobility", "better transport"),
-    ("LegalCompliance", "complying with the law"),
-    ("NonCommercialResearch", "non-commercial research"),
-    ("ProvideOfficialStatistics", "official statistics"),
-    ("ProvidePublicPolicyMaking", "making public policy"),
-    ("PublicBenefit", "the public benefit"),
-    ("PublicPolicyMaking", "making public policy"),
-    ("ResearchAndDevelopment", "research and development"),
-    ("ScientificResearch", "scientific research"),
-    ("ServiceProvision", "providing a service"),
-];
-
-/// Terms of https://w3id.org/dpv/legal/eu/gdpr and of the vocabulary's own legal bases.
-const LEGAL_BASES: &[(&str, &str)] = &[
-    ("A6-1-a", "consent (GDPR, article 6(1)(a))"),
-    ("A6-1-b", "a contract (GDPR, article 6(1)(b))"),
-    ("A6-1-c", "a legal obligation (GDPR, article 6(1)(c))"),
-    ("A6-1-d", "vital interests (GDPR, article 6(1)(d))"),
-    ("A6-1-e", "a task in the public interest (GDPR, article 6(1)(e))"),
-    ("A6-1-f", "legitimate interests (GDPR, article 6(1)(f))"),
-    ("A9-2-g", "substantial public interest (GDPR, article 9(2)(g))"),
-    ("A9-2-h", "health or social care (GDPR, article 9(2)(h))"),
-    ("A9-2-i", "public health (GDPR, article 9(2)(i))"),
-    ("A9-2-j", "archives, research and statistics (GDPR, article 9(2)(j))"),
-    ("Consent", "consent"),
-    ("LegalObligation", "a legal obligation"),
-    ("LegitimateInterest", "legitimate interests"),
-    ("OfficialAuthorityOfController", "official authority"),
-    ("PublicInterest", "the public interest"),
 ];

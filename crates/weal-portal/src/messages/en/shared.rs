@@ -10,9 +10,10 @@ pub(super) const COMMON: Common = Common {
     dash: "\u{2013}",
     not_known: "not known",
     percent: "{n}%",
+    entry: "Entry {index}",
+    more: plural!("{n} more is not shown here.", "{n} more are not shown here."),
     list_comma: ", ",
     list_last: "{first} and {last}",
-    gdpr_article: "GDPR, article {article}({paragraph})({letter})",
 };
 
 pub(super) const CLOCK: Clock = Clock {
@@ -43,11 +44,8 @@ pub(super) const SHELL: Shell = Shell {
     version: "Commonweal {version}",
 };
 
-pub(super) const FORM: Form = Form {
-    errors_title: "Nothing was sent. Please mend this first",
-    error_title: "Error: {title}",
-    choose: "Choose one",
-};
+pub(super) const FORM: Form =
+    Form { errors_title: "Please mend this first", error_title: "Error: {title}", choose: "Choose one" };
 
 pub(super) const PAGING: Paging = Paging {
     label: "Pages",
