@@ -49,13 +49,17 @@ fn every_page_is_whole_and_light() {
 #[test]
 fn nothing_runs_and_nothing_comes_from_elsewhere() {
     for (name, page) in pages() {
-        for forbidden in ["<script", " style=", " onclick", "javascript:", "<iframe", "<img"] {
+        for forbidden in [
+            "<script",
+            " style=",
+            " onclick",
+            "javascript:",
+            "<iframe",
+            "<img",
+            "src=\"http",
+            "<link rel=\"stylesheet\" href=\"http",
+        ] {
             assert!(!page.contains(forbidden), "{name} contains {forbidden}");
-        }
-        for (at, _) in
-            page.match_indices("src=\"http").chain(page.match_indices("<link rel=\"stylesheet\" href=\"http"))
-        {
-            panic!("{name} loads {}", &page[at..(at + 80).min(page.len())]);
         }
     }
 }
