@@ -18,6 +18,7 @@ pub mod words;
 
 mod names;
 mod refusal;
+mod turns;
 
 pub use jiff::Timestamp;
 pub use names::InvalidName;

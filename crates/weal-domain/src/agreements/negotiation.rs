@@ -205,8 +205,8 @@ impl Move {
 /// An outgoing message: the node sends it until the peer has answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
-    /// Counts this side's messages of this negotiation from 1. It travels as an extension member, so
-    /// that a node which knows it can tell a repetition from a new message of the same words.
+    /// Grows with everything said and heard. It travels as an extension member, so that a node which
+    /// knows it can tell an old message from a new one of the same words.
     pub turn: u32,
     /// The first message of all; it carries our callback address instead of the peer's pid.
     pub opening: bool,
@@ -226,8 +226,8 @@ pub struct Turn {
 /// What can happen to a negotiation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A message of the peer, with the process identifier it calls its own. `turn` is its own count of
-    /// messages where it sends one.
+    /// A message of the peer, with the process identifier it calls its own. `turn` is the number
+    /// it gives the message, where it gives one.
     Received { message: Move, peer_pid: String, turn: Option<u32> },
     /// This side decides on its next message.
     Intend(Move),
@@ -280,9 +280,10 @@ pub struct Negotiation {
     pub agreement: Option<AgreementId>,
     /// What has taken effect, oldest first; the first is the message it began with.
     pub turns: Vec<Turn>,
-    /// Our messages so far, the peer's so far (by its own count).
+    /// The last number that we said, that the peer said, and of ours that the peer has heard.
     pub turns_told: u32,
     pub turns_heard: u32,
+    pub turns_acked: u32,
     /// Why our last message did not arrive, in words for a person; cleared by the next step forward.
     pub trouble: Option<String>,
     pub began_at: Timestamp,
@@ -408,6 +409,7 @@ impl Negotiation {
             turns: Vec::new(),
             turns_told: 0,
             turns_heard: 0,
+            turns_acked: 0,
             trouble: None,
             began_at: now,
             updated_at: now,

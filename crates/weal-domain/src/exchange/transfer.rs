@@ -168,7 +168,8 @@ impl Move {
 /// An outgoing message: the node sends it until the peer has answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// Counts this side's messages of this transfer from 1; travels as an extension member.
+    /// Grows with everything said and heard. It travels as an extension member, so that a node which
+    /// knows it can tell an old message from a new one of the same words.
     pub turn: u32,
     pub opening: bool,
     #[serde(rename = "what")]
@@ -222,8 +223,10 @@ pub struct Transfer {
     /// The address of the last start. Only while STARTED does it open anything.
     pub address: Option<DataAddress>,
     pub turns: Vec<Turn>,
+    /// The last number that we said, that the peer said, and of ours that the peer has heard.
     pub turns_told: u32,
     pub turns_heard: u32,
+    pub turns_acked: u32,
     /// Why our last message did not arrive, in words for a person; cleared by the next step forward.
     pub trouble: Option<String>,
     pub began_at: Timestamp,
@@ -323,6 +326,7 @@ impl Transfer {
             turns: Vec::new(),
             turns_told: 0,
             turns_heard: 0,
+            turns_acked: 0,
             trouble: None,
             began_at: now,
             updated_at: now,

@@ -21,6 +21,14 @@ pub struct Entry {
     pub fact: Fact,
 }
 
+impl Entry {
+    /// An entry of the version this build writes.
+    #[must_use]
+    pub fn new(at: Timestamp, by: Actor, fact: Fact) -> Self {
+        Self { v: ENTRY_VERSION, at, by, fact }
+    }
+}
+
 /// Who acted: a member, and for acts of a person their role and pseudonym.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
@@ -29,6 +37,19 @@ pub struct Actor {
     pub role: Option<Role>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+}
+
+impl Actor {
+    /// The node itself, on behalf of its member.
+    #[must_use]
+    pub fn member(member: Did) -> Self {
+        Self { member, role: None, person: None }
+    }
+    /// A person in a role, by pseudonym (`LE-2`).
+    #[must_use]
+    pub fn person(member: Did, role: Role, person: impl Into<String>) -> Self {
+        Self { member, role: Some(role), person: Some(person.into()) }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::{AgreementChange, Move, MoveKind, Negotiation, NegotiationState, Noti
 use super::{Step, Turn};
 use crate::agreements::{Agreement, AgreementStatus, Side};
 use crate::ledger::Fact;
-use crate::{Refusal, Timestamp};
+use crate::{Refusal, Timestamp, turns};
 
 impl Negotiation {
     /// A message of the peer, which is acknowledged by answering with the state it leads to.
@@ -21,7 +21,7 @@ impl Negotiation {
                 "There is no negotiation of yours with these process identifiers.",
             ));
         }
-        if turn.is_some_and(|turn| turn <= self.turns_heard) {
+        if turn.is_some_and(|turn| turns::is_old(turn, self.turns_heard, self.turns_acked)) {
             return Ok(self.unchanged());
         }
         let kind = message.kind();
@@ -29,14 +29,15 @@ impl Negotiation {
             // A message that can only follow ours says that ours has arrived, before its answer did.
             let implied = self.state_awaited(own).and_then(|state| state.after(self.side.other(), kind));
             let direct = self.state.after(self.side.other(), kind);
-            if implied.is_some() && (direct.is_none() || own.opening) {
+            let in_time = turn.is_none_or(|turn| turns::may_answer(turn, own.turn));
+            if implied.is_some() && in_time && (direct.is_none() || own.opening) {
                 let first = self.acked(own.turn, Some(peer_pid), now)?;
                 let second = first.next.hear(message, peer_pid, turn, now)?;
                 return Ok(first.then(second));
             }
             // Ours is the end of the negotiation, so nothing else can go on.
             if own.message.kind() == MoveKind::Terminate && kind != MoveKind::Terminate {
-                return if self.heard_before(&message) {
+                return if turn.is_none() && self.heard_before(&message) {
                     Ok(self.unchanged())
                 } else {
                     Err(self.not_now(self.side.other(), kind))
@@ -53,7 +54,7 @@ impl Negotiation {
             return Ok(next.advance(self.side.other(), message, now));
         }
         let both_ended = self.state == NegotiationState::Terminated && kind == MoveKind::Terminate;
-        if both_ended || self.heard_before(&message) {
+        if both_ended || (turn.is_none() && self.heard_before(&message)) {
             return Ok(self.unchanged());
         }
         Err(self.not_now(self.side.other(), kind))
@@ -84,7 +85,7 @@ impl Negotiation {
         }
         self.check(&message)?;
         let mut next = self.clone();
-        next.turns_told += 1;
+        next.turns_told = turns::next(self.turns_told, self.turns_heard, self.turns_acked);
         let notice = Notice { turn: next.turns_told, opening: false, message };
         next.awaiting_ack = Some(notice.clone());
         next.updated_at = now;
@@ -112,6 +113,7 @@ impl Negotiation {
         let mut next = self.clone();
         next.peer_pid = Some(pid.to_owned());
         next.awaiting_ack = None;
+        next.turns_acked = own.turn;
         Ok(next.advance(self.side, own.message.clone(), now))
     }
 
@@ -167,6 +169,8 @@ impl Negotiation {
             && !matches!(own.message.kind(), MoveKind::Finalize | MoveKind::Terminate)
     }
 
+    /// Where messages are not numbered, one of the same content is taken for a repetition if it cannot
+    /// be anything else.
     fn heard_before(&self, message: &Move) -> bool {
         self.turns.iter().any(|turn| turn.by == self.side.other() && turn.message.same_as(message))
     }

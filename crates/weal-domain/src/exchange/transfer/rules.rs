@@ -3,7 +3,7 @@
 use super::{Move, MoveKind, Notice, Step, TURNS_COUNT_MAX, Transfer, TransferState, Turn};
 use crate::agreements::Side;
 use crate::ledger::Fact;
-use crate::{Refusal, Timestamp};
+use crate::{Refusal, Timestamp, turns};
 
 impl Transfer {
     pub(super) fn hear(
@@ -19,20 +19,28 @@ impl Transfer {
                 "There is no transfer of yours with these process identifiers.",
             ));
         }
-        if turn.is_some_and(|turn| turn <= self.turns_heard) || self.repeats_start(&message) {
+        let repeated = turn.map_or_else(
+            || self.repeats_start(&message),
+            |turn| turns::is_old(turn, self.turns_heard, self.turns_acked),
+        );
+        if repeated {
             return Ok(self.unchanged());
         }
         let (peer, kind) = (self.side.other(), message.kind());
         let direct = self.state.after(peer, kind);
         if let Some(own) = &self.awaiting_ack {
             let implied = self.state_awaited(own).and_then(|state| state.after(peer, kind));
-            if implied.is_some() && (direct.is_none() || own.opening) {
+            let in_time = turn.is_none_or(|turn| turns::may_answer(turn, own.turn));
+            if implied.is_some() && in_time && (direct.is_none() || own.opening) {
                 let first = self.acked(own.turn, Some(peer_pid), now)?;
                 let second = first.next.hear(message, peer_pid, turn, now)?;
                 return Ok(first.then(second));
             }
             // Two messages cross: the peer applies the same rule, so both keep the weightier one.
-            if direct.is_some() && own.message.kind() > kind {
+            // Of two starts that is the provider's, which brings a fresh secret.
+            let ours = own.message.kind();
+            let both_start = ours == MoveKind::Start && kind == MoveKind::Start;
+            if direct.is_some() && (ours > kind || both_start && self.side == Side::Provider) {
                 return Err(self.not_now(peer, kind));
             }
         }
@@ -44,7 +52,7 @@ impl Transfer {
             next.awaiting_ack = None;
             return Ok(next.advance(peer, message, now));
         }
-        if self.heard_before(kind) || self.crossed(kind) {
+        if turn.is_none() && (self.heard_before(kind) || self.crossed(kind)) {
             return Ok(self.unchanged());
         }
         Err(self.not_now(peer, kind))
@@ -76,7 +84,7 @@ impl Transfer {
         }
         self.check(kind)?;
         let mut next = self.clone();
-        next.turns_told += 1;
+        next.turns_told = turns::next(self.turns_told, self.turns_heard, self.turns_acked);
         let notice = Notice { turn: next.turns_told, opening: false, message };
         next.awaiting_ack = Some(notice.clone());
         next.updated_at = now;
@@ -102,6 +110,7 @@ impl Transfer {
         let mut next = self.clone();
         next.peer_pid = Some(pid.to_owned());
         next.awaiting_ack = None;
+        next.turns_acked = own.turn;
         Ok(next.advance(self.side, own.message.clone(), now))
     }
 
@@ -145,13 +154,16 @@ impl Transfer {
         if own.opening { Some(self.state) } else { self.state.after(self.side, own.message.kind()) }
     }
 
-    /// A start with the address that is open already is the same start; a new one has a new secret.
+    /// Where messages are not numbered: a start with the address that is open already is the same start;
+    /// a new one has a new secret.
     fn repeats_start(&self, message: &Move) -> bool {
         self.side == Side::Consumer
             && self.state == TransferState::Started
             && matches!(message, Move::Start { address } if *address == self.address)
     }
 
+    /// Where messages are not numbered, one that was heard before and cannot be anything else is taken for
+    /// a repetition.
     fn heard_before(&self, kind: MoveKind) -> bool {
         self.turns.iter().any(|turn| turn.by == self.side.other() && turn.kind == kind)
     }

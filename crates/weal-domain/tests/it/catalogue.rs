@@ -1,0 +1,180 @@
+//! Offers within their classification, the ladder, search, and what a catalogue never says.
+
+use weal_domain::agreements::LegalBasis;
+use weal_domain::catalogue::{
+    Approval, CatalogueEntry, Classification, ColumnProfile, Holder, Mode, Offer, Product, Query,
+    RungStanding, Terms, check_offer, dataset_id, ladder, parse_dataset, search, suggest_instead,
+};
+use weal_domain::identity::{Did, MemberName};
+
+use crate::given::{
+    agreement, assert_helps, did, education, now, offer, payroll, product, revenue, signed, terms,
+};
+
+#[test]
+fn a_dataset_is_named_by_its_owner_and_product() {
+    let id = dataset_id(&revenue(), &payroll());
+    assert_eq!(id, "did:web:revenue.example#payroll");
+    assert_eq!(parse_dataset(&id).unwrap(), (revenue(), payroll()));
+    for bad in ["payroll", "did:web:revenue.example#", "#payroll", "did:web:x#Pay Roll", ""] {
+        assert_eq!(parse_dataset(bad).unwrap_err().code, "dataset-unknown");
+    }
+}
+
+#[test]
+fn the_classification_is_the_ceiling_of_every_offer() {
+    let personal = product();
+    check_offer(&personal, Mode::Statistics, &terms()).expect("statistics about persons");
+    assert_helps(&check_offer(&personal, Mode::Extract, &terms()).unwrap_err(), "columns-needed");
+    let named = Terms { columns: Some(vec!["region".to_owned()]), ..terms() };
+    check_offer(&personal, Mode::Extract, &named).expect("named columns");
+
+    let sensitive = Product { classification: Classification::Sensitive, ..product() };
+    assert_helps(&check_offer(&sensitive, Mode::Extract, &named).unwrap_err(), "special-category");
+    let ground = LegalBasis::new("https://w3id.org/dpv/legal/eu/gdpr#A9-2-g").unwrap();
+    let special = Terms { legal_bases: vec![ground], ..named };
+    check_offer(&sensitive, Mode::Extract, &special).expect("on a ground of article 9");
+
+    let open = Product { classification: Classification::Open, privacy: None, ..product() };
+    check_offer(&open, Mode::Extract, &terms()).expect("open data");
+    assert_helps(&check_offer(&open, Mode::Statistics, &terms()).unwrap_err(), "privacy-policy-missing");
+    let nothing = Terms { purposes: Vec::new(), ..terms() };
+    assert_helps(&check_offer(&open, Mode::Extract, &nothing).unwrap_err(), "offer-without-purpose");
+    let unknown = Terms { columns: Some(vec!["shoe_size".to_owned()]), ..terms() };
+    let refusal = check_offer(&open, Mode::Extract, &unknown).unwrap_err();
+    assert_helps(&refusal, "column-unknown");
+    assert!(refusal.reason.contains("shoe_size"));
+}
+
+#[test]
+fn the_ladder_shows_seven_rungs_and_what_stands_between() {
+    let by_hand = Offer { terms: Terms { approval: Approval::Steward, ..terms() }, ..offer(Mode::Lookup) };
+    let for_council =
+        Offer { terms: Terms { recipients: vec![did("council")], ..terms() }, ..offer(Mode::Extract) };
+    let offers =
+        [offer(Mode::Statistics), offer(Mode::Matching), offer(Mode::Training), by_hand, for_council];
+    let (revoked, _) = agreement(Mode::Training).revoke(&revenue(), "owner", "Ended.", now()).unwrap();
+    let held = [agreement(Mode::Statistics), signed(Mode::Matching), revoked];
+    let rungs = ladder(&offers, &held, &education(), now());
+    let standings: Vec<RungStanding> = rungs.iter().map(|rung| rung.standing).collect();
+    use RungStanding::{Closed, Held, NotOffered, Offered, Open, Pending};
+    assert_eq!(standings, [Open, NotOffered, Held, Pending, Offered, Offered, Closed]);
+    for rung in &rungs {
+        assert_eq!(rung.between.is_none(), matches!(rung.standing, Open | Held), "{rung:?}");
+        assert!(!rung.leaves.is_empty());
+    }
+    let between = |mode: Mode| rungs[usize::from(mode.rung()) - 1].between.clone().unwrap();
+    assert!(between(Mode::Training).contains("revoked") && between(Mode::Training).contains("Request it"));
+    assert!(between(Mode::Lookup).contains("a steward of the owner decides"));
+    assert!(between(Mode::Extract).contains("named members only"));
+}
+
+#[test]
+fn a_refused_rung_is_answered_by_a_lower_one_that_is_open() {
+    let offers = [offer(Mode::Synthetic), offer(Mode::Statistics), offer(Mode::Lookup)];
+    assert_eq!(suggest_instead(&offers, Mode::Extract, &education(), now()), Some(Mode::Statistics));
+    assert_eq!(suggest_instead(&offers, Mode::Statistics, &education(), now()), Some(Mode::Synthetic));
+    assert_eq!(suggest_instead(&offers, Mode::Synthetic, &education(), now()), None);
+    let withdrawn = Offer { withdrawn_at: Some(now()), ..offer(Mode::Statistics) };
+    assert_eq!(suggest_instead(&[withdrawn], Mode::Extract, &education(), now()), None);
+}
+
+fn entry(member: &str, did: &Did, product: &Product, modes: &[Mode]) -> CatalogueEntry {
+    let offers: Vec<Offer> =
+        modes.iter().map(|mode| Offer { product: product.name.clone(), ..offer(*mode) }).collect();
+    let name = MemberName::new(member).unwrap();
+    let title = format!("The {member} agency");
+    CatalogueEntry::of(product, &offers, Holder { member: &name, title: &title, did }, now())
+}
+
+#[test]
+fn a_catalogue_entry_carries_no_value_of_any_person() {
+    let mut secretive = product();
+    secretive.profile = vec![ColumnProfile {
+        column: "wage".to_owned(),
+        nulls: 0,
+        distinct: 7,
+        min: Some("SECRET-MIN".to_owned()),
+        max: Some("SECRET-MAX".to_owned()),
+    }];
+    let withdrawn = Offer { withdrawn_at: Some(now()), ..offer(Mode::Extract) };
+    let name = MemberName::new("revenue").unwrap();
+    let holder = Holder { member: &name, title: "Revenue", did: &revenue() };
+    let public = CatalogueEntry::of(&secretive, &[offer(Mode::Statistics), withdrawn], holder, now());
+    let text = serde_json::to_string(&public).unwrap();
+    assert!(!text.contains("SECRET") && !text.contains("200000"), "CA-1: {text}");
+    assert_eq!(public.modes(), [Mode::Statistics], "what is withdrawn is not shown");
+}
+
+fn country() -> Vec<CatalogueEntry> {
+    let of = |name: &str, title: &str, description: &str, class| Product {
+        name: weal_domain::catalogue::ProductName::new(name).unwrap(),
+        title: title.to_owned(),
+        description: description.to_owned(),
+        keywords: Vec::new(),
+        classification: class,
+        ..product()
+    };
+    let mut regions = of("regions", "Regiões e códigos", "Reference table", Classification::Open);
+    let claims =
+        of("claims", "Apprenticeship claims", "Grants for apprentices, with wages", Classification::Personal);
+    regions.columns.truncate(2);
+    vec![
+        entry("education", &education(), &claims, &[Mode::Statistics]),
+        entry("revenue", &revenue(), &product(), &[Mode::Statistics, Mode::Matching]),
+        entry("revenue", &revenue(), &regions, &[Mode::Extract]),
+    ]
+}
+
+fn titles(entries: &[CatalogueEntry], query: &Query) -> Vec<String> {
+    search(entries, query).found.iter().map(|found| found.entry.title.clone()).collect()
+}
+
+#[test]
+fn search_forgives_case_accents_and_slips_and_ranks_what_fits_best() {
+    let entries = country();
+    let find = |text: &str| titles(&entries, &Query { text: text.to_owned(), ..Query::default() });
+    assert_eq!(find("PAYROLL"), ["Payroll"]);
+    assert_eq!(find("payrol"), ["Payroll"], "its beginning");
+    assert_eq!(find("pyaroll"), ["Payroll"], "two letters the wrong way round");
+    assert_eq!(find("regioes codigos"), ["Regiões e códigos"]);
+    assert_eq!(find("regio\u{303}es"), ["Regiões e códigos"], "decomposed letters");
+    assert_eq!(
+        find("wages"),
+        ["Payroll", "Apprenticeship claims"],
+        "a keyword weighs more than a description"
+    );
+    assert_eq!(find("revenue region"), ["Regiões e códigos", "Payroll"], "all words, anywhere");
+    assert!(find("wage unicorns").is_empty());
+    assert_eq!(find("").len(), 3);
+    assert_eq!(find("  ...  ").len(), 3);
+    assert!(find("xq").is_empty(), "short words are not guessed");
+}
+
+#[test]
+fn facets_count_the_finds_and_filters_narrow_them() {
+    let entries = country();
+    let query = Query { mode: Some(Mode::Statistics), ..Query::default() };
+    assert_eq!(titles(&entries, &query).len(), 2);
+    let hits = search(&entries, &query);
+    let modes: Vec<(Mode, usize)> =
+        hits.facets.modes.iter().map(|facet| (facet.value, facet.count)).collect();
+    assert_eq!(modes, [(Mode::Statistics, 2), (Mode::Matching, 1), (Mode::Extract, 1)]);
+    let members: Vec<usize> = hits.facets.members.iter().map(|facet| facet.count).collect();
+    assert_eq!(members, [1, 2]);
+    let query = Query {
+        classification: Some(Classification::Open),
+        member: Some(MemberName::new("education").unwrap()),
+        ..Query::default()
+    };
+    assert!(titles(&entries, &query).is_empty());
+}
+
+#[test]
+fn a_hostile_query_is_cut_short() {
+    let entries = country();
+    let long = "é".repeat(5_000) + " payroll";
+    assert!(titles(&entries, &Query { text: long, ..Query::default() }).is_empty());
+    let many = "payroll ".repeat(10_000);
+    assert_eq!(titles(&entries, &Query { text: many, ..Query::default() }), ["Payroll"]);
+}

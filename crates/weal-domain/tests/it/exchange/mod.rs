@@ -1,0 +1,3 @@
+mod gate;
+mod transfer;
+mod transfer_wire;

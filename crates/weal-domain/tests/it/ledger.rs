@@ -1,0 +1,253 @@
+//! Entries as they are written for ever: every fact has a golden file, read back by every later build.
+
+use weal_domain::agreements::{AgreementId, Side};
+use weal_domain::catalogue::{Classification, Mode, OfferId};
+use weal_domain::compute::Loss;
+use weal_domain::exchange::UseId;
+use weal_domain::identity::{MemberName, Role};
+use weal_domain::ledger::{Actor, ENTRY_VERSION, Entry, Fact, Receipt, describe, describe_naming};
+
+use crate::given::{FRAUD, PUBLIC_TASK, basis, did, education, now, payroll, purpose, revenue};
+
+const DIGEST: &str = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+
+fn receipt() -> Receipt {
+    Receipt {
+        v: 1,
+        use_id: UseId::new("urn:uuid:use-1").unwrap(),
+        agreement: AgreementId::new("urn:uuid:agreement-1").unwrap(),
+        provider: revenue(),
+        consumer: education(),
+        product: payroll(),
+        mode: Mode::Statistics,
+        purpose: purpose(FRAUD),
+        legal_basis: basis(PUBLIC_TASK),
+        person: "p-7f3a".to_owned(),
+        question_sha256: DIGEST.to_owned(),
+        answer_sha256: Some(DIGEST.to_owned()),
+        loss: Loss::new(50_000_000, 1_000),
+        at: now(),
+    }
+}
+
+type Told = (&'static str, Fact, &'static str);
+
+fn agreement() -> AgreementId {
+    AgreementId::new("urn:uuid:agreement-1").unwrap()
+}
+
+/// One of every fact, with the name of its golden file and its plain words.
+fn facts() -> Vec<Told> {
+    [facts_of_products(), facts_of_the_protocol(), facts_of_uses(), facts_of_the_house()].concat()
+}
+
+fn facts_of_products() -> Vec<Told> {
+    let offer = || OfferId::new("urn:uuid:offer-1").unwrap();
+    let digest = || DIGEST.to_owned();
+    vec![
+        (
+            "product_published",
+            Fact::ProductPublished {
+                product: payroll(),
+                version: 2,
+                classification: Classification::Personal,
+                content_sha256: digest(),
+            },
+            "Published payroll, version 2, as personal data.",
+        ),
+        (
+            "offer_made",
+            Fact::OfferMade {
+                offer: offer(),
+                product: payroll(),
+                mode: Mode::Statistics,
+                terms_sha256: digest(),
+            },
+            "Offered payroll for statistics.",
+        ),
+        ("offer_withdrawn", Fact::OfferWithdrawn { offer: offer() }, "Withdrew the offer urn:uuid:offer-1."),
+    ]
+}
+
+fn facts_of_the_protocol() -> Vec<Told> {
+    vec![
+        (
+            "negotiation_moved",
+            Fact::NegotiationMoved {
+                negotiation: "urn:uuid:negotiation-1".to_owned(),
+                side: Side::Provider,
+                peer: education(),
+                state: "TERMINATED".to_owned(),
+                reason: Some("No need.".to_owned()),
+            },
+            "The negotiation with Education reached TERMINATED: No need.",
+        ),
+        (
+            "agreement_made",
+            Fact::AgreementMade {
+                agreement: agreement(),
+                side: Side::Provider,
+                peer: education(),
+                product: payroll(),
+                mode: Mode::Statistics,
+                purpose: purpose(FRAUD),
+                legal_basis: basis(PUBLIC_TASK),
+                policy_sha256: DIGEST.to_owned(),
+            },
+            "Agreed that Education may use payroll for statistics: preventing and finding fraud.",
+        ),
+        (
+            "agreement_revoked",
+            Fact::AgreementRevoked {
+                agreement: agreement(),
+                side: Side::Provider,
+                by: revenue(),
+                reason: "Ended.".to_owned(),
+            },
+            "Revenue revoked the agreement urn:uuid:agreement-1: Ended.",
+        ),
+        (
+            "transfer_moved",
+            Fact::TransferMoved {
+                transfer: "urn:uuid:transfer-1".to_owned(),
+                side: Side::Provider,
+                agreement: agreement(),
+                state: "STARTED".to_owned(),
+            },
+            "The transfer under urn:uuid:agreement-1 reached STARTED.",
+        ),
+    ]
+}
+
+fn facts_of_uses() -> Vec<Told> {
+    let use_id = || UseId::new("urn:uuid:use-1").unwrap();
+    vec![
+        (
+            "use_granted",
+            Fact::UseGranted { receipt: receipt() },
+            "Let Education use payroll for statistics: preventing and finding fraud, on the basis of a task in the \
+             public interest or of official authority (GDPR 6(1)(e)), at a privacy loss of 0.05 rho and \
+             0.000000000001 delta.",
+        ),
+        (
+            "use_received",
+            Fact::UseReceived { receipt: receipt(), provider_index: 41 },
+            "Received from Revenue a use of payroll for statistics: preventing and finding fraud, on the basis of a \
+             task in the public interest or of official authority (GDPR 6(1)(e)), at a privacy loss of 0.05 rho and \
+             0.000000000001 delta.",
+        ),
+        (
+            "use_refused",
+            Fact::UseRefused {
+                agreement: Some(agreement()),
+                peer: education(),
+                mode: Mode::Extract,
+                code: "agreement-other-rung".to_owned(),
+            },
+            "Refused Education a use for extract: agreement other rung.",
+        ),
+        (
+            "use_ended",
+            Fact::UseEnded { use_id: use_id(), rows: 280_005, size_bytes: 1, complete: false },
+            "The use was cut short after 280,005 rows in 1 byte.",
+        ),
+        (
+            "budget_reserved",
+            Fact::BudgetReserved { use_id: use_id(), product: payroll(), loss: Loss::new(50_000_000, 0) },
+            "Set aside 0.05 rho of the privacy budget of payroll.",
+        ),
+    ]
+}
+
+fn facts_of_the_house() -> Vec<Told> {
+    vec![
+        (
+            "charter_adopted",
+            Fact::CharterAdopted { version: 1, charter_sha256: DIGEST.to_owned() },
+            "Adopted version 1 of the charter.",
+        ),
+        (
+            "member_admitted",
+            Fact::MemberAdmitted { member: education(), name: MemberName::new("education").unwrap() },
+            "Admitted Education as a member.",
+        ),
+        (
+            "member_suspended",
+            Fact::MemberSuspended { member: education(), reason: "It lost its keys.".to_owned() },
+            "Suspended Education: It lost its keys.",
+        ),
+        (
+            "person_added",
+            Fact::PersonAdded {
+                person: "p-7f3a".to_owned(),
+                roles: vec![Role::Analyst, Role::DataProtectionOfficer],
+            },
+            "Added the person p-7f3a as analyst and data protection officer.",
+        ),
+        ("backup_taken", Fact::BackupTaken { ledger_size: 1_204 }, "Took a backup at 1,204 ledger entries."),
+    ]
+}
+
+fn entry(fact: Fact) -> Entry {
+    Entry::new(now(), Actor::person(revenue(), Role::Steward, "p-11aa"), fact)
+}
+
+fn golden(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/entry_v1_{name}.json"))
+}
+
+/// To write the file of a new fact: `WEAL_GOLDEN=write cargo test --workspace --test domain`. A file that
+/// stands is never written again.
+#[test]
+fn entries_of_version_1_are_written_and_read_as_ever() {
+    assert_eq!(ENTRY_VERSION, 1, "a new version keeps these files and adds its own");
+    for (name, fact, _) in facts() {
+        let entry = entry(fact);
+        let text = serde_json::to_string_pretty(&entry).unwrap() + "\n";
+        let path = golden(name);
+        if !path.exists() && std::env::var("WEAL_GOLDEN").as_deref() == Ok("write") {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let kept =
+            std::fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+        assert_eq!(text, kept, "{name} is written differently");
+        assert_eq!(serde_json::from_str::<Entry>(&kept).unwrap(), entry, "{name} is read differently");
+    }
+}
+
+#[test]
+fn every_golden_file_belongs_to_a_fact() {
+    let known: Vec<String> = facts().iter().map(|(name, ..)| format!("entry_v1_{name}.json")).collect();
+    for file in std::fs::read_dir(golden("x").parent().unwrap()).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(known.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn an_entry_of_the_node_names_no_person() {
+    let text = serde_json::to_string(&Entry::new(
+        now(),
+        Actor::member(revenue()),
+        Fact::BackupTaken { ledger_size: 7 },
+    ));
+    assert_eq!(
+        text.unwrap(),
+        r#"{"v":1,"at":"2026-09-01T10:15:07Z","by":{"member":"did:web:revenue.example"},"fact":{"kind":"backup_taken","ledger_size":7}}"#
+    );
+}
+
+#[test]
+fn facts_are_told_in_plain_words() {
+    let name = |who: &weal_domain::identity::Did| match who {
+        who if *who == revenue() => "Revenue".to_owned(),
+        who if *who == education() => "Education".to_owned(),
+        other => other.to_string(),
+    };
+    for (kind, fact, words) in facts() {
+        assert_eq!(describe_naming(&fact, &name), words, "{kind}");
+        assert!(describe(&fact).ends_with('.'), "{kind}");
+    }
+    let admitted = Fact::MemberAdmitted { member: did("x"), name: MemberName::new("x").unwrap() };
+    assert_eq!(describe(&admitted), "Admitted did:web:x.example as a member.");
+}
