@@ -1,1 +1,3 @@
-//!
+//! Whole federations at their main job.
+
+mod main_job;

@@ -1,0 +1,275 @@
+//! A governing body and its members, each a running node.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use weal_domain::Refusal;
+use weal_domain::agreements::Agreement;
+use weal_domain::catalogue::{Mode, ProductName, Terms};
+use weal_domain::governance::Standing;
+use weal_domain::identity::{Did, Person};
+use weal_node::api::{Answered, Ask, Inspect, MakeOffer, Publish, Published, RequestAgreement, Requested};
+use weal_node::config::{Config, Folder, Reach};
+use weal_node::fault::Error;
+use weal_node::{House, InitOptions, Running};
+
+/// The name under which the governing body's node runs.
+pub const GOVERNING: &str = "council";
+
+/// Nodes by name. Dropping it ends them with the test.
+#[derive(Debug)]
+pub struct Federation {
+    nodes: BTreeMap<String, MemberNode>,
+    _folder: TempDir,
+}
+
+/// One running node and the person who acts there.
+#[derive(Debug)]
+pub struct MemberNode {
+    pub name: String,
+    pub folder: Folder,
+    pub person: Person,
+    running: Option<Running>,
+    config: Config,
+}
+
+impl Federation {
+    /// Starts a governing body and these members, and has them join and be admitted.
+    pub async fn of(members: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut nodes = BTreeMap::new();
+        let council = MemberNode::start(folder.path(), GOVERNING, None).await;
+        let body = council.did();
+        nodes.insert(GOVERNING.to_owned(), council);
+        for name in members {
+            let node = MemberNode::start(folder.path(), name, Some(body.clone())).await;
+            node.house().join(&node.person, &body).await.expect("the application is received");
+            nodes.insert((*name).to_owned(), node);
+        }
+        let federation = Self { nodes, _folder: folder };
+        let council = federation.member(GOVERNING);
+        for name in members {
+            let did = federation.member(name).did();
+            council
+                .house()
+                .set_standing(&council.person, &did, Standing::Good, None)
+                .await
+                .expect("admitted");
+        }
+        for name in members {
+            federation.member(name).until_admitted(members.len() + 1).await;
+        }
+        federation
+    }
+
+    #[must_use]
+    pub fn member(&self, name: &str) -> &MemberNode {
+        self.nodes.get(name).unwrap_or_else(|| panic!("no member {name} in this federation"))
+    }
+
+    pub fn member_mut(&mut self, name: &str) -> &mut MemberNode {
+        self.nodes.get_mut(name).unwrap_or_else(|| panic!("no member {name} in this federation"))
+    }
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+    listener.local_addr().expect("an address")
+}
+
+impl MemberNode {
+    async fn start(parent: &Path, name: &str, governing_body: Option<Did>) -> Self {
+        let listen = free_address();
+        let folder = Folder::new(parent.join(name));
+        let options = InitOptions {
+            folder: folder.path().to_owned(),
+            name: name.parse().expect("a member name"),
+            title: format!("{} Agency", name[..1].to_uppercase() + &name[1..]),
+            listen,
+            origin: format!("http://{listen}"),
+            governs: governing_body.is_none(),
+            governing_body,
+            reach: Reach::Loopback,
+            store_url: None,
+            account: "ada".parse().expect("an account name"),
+            display_name: "Ada".into(),
+            password: "correct horse battery".into(),
+        };
+        weal_node::init(options).await.expect("a node is made");
+        let config = Config::read(&folder, []).expect("its configuration is read");
+        let running = weal_node::start(config.clone(), folder.clone()).await.expect("it starts");
+        let person = running.house.persons().await.expect("persons").pop().expect("the first person");
+        Self { name: name.into(), folder, person, running: Some(running), config }
+    }
+
+    #[must_use]
+    pub fn house(&self) -> &Arc<House> {
+        &self.running.as_ref().expect("the node runs").house
+    }
+
+    #[must_use]
+    pub fn did(&self) -> Did {
+        self.house().did.clone()
+    }
+
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.config.node.origin.clone()
+    }
+
+    /// Stops the node in order.
+    pub async fn stops(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        }
+    }
+
+    /// Starts it again in the same folder.
+    pub async fn starts(&mut self) {
+        let running =
+            weal_node::start(self.config.clone(), self.folder.clone()).await.expect("it starts again");
+        self.running = Some(running);
+    }
+
+    async fn until_admitted(&self, members: usize) {
+        for _ in 0..200 {
+            let ecosystem = self.house().ecosystem();
+            let known = ecosystem.members.values().filter(|member| member.standing == Standing::Good).count();
+            if ecosystem.credential.is_some() && known == members {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("{} was not admitted in time", self.name);
+    }
+
+    /// Publishes CSV text, accepting the node's own proposals, on these rungs.
+    pub async fn publishes(&self, name: &str, csv: &str, offers: Vec<(Mode, Terms)>) -> Published {
+        self.tries_to_publish(name, csv, offers).await.expect("it is published")
+    }
+
+    pub async fn tries_to_publish(
+        &self,
+        name: &str,
+        csv: &str,
+        offers: Vec<(Mode, Terms)>,
+    ) -> Result<Published, Error> {
+        let house = self.house();
+        let upload = house.begin_upload(&self.person).await?;
+        let body = futures::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from(csv.to_owned()))]);
+        house.receive_file(&self.person, &upload, &format!("{name}.csv"), body).await?;
+        let inspected = house.inspect(&self.person, &upload, &Inspect::default()).await?;
+        let product: ProductName = name.parse().expect("a product name");
+        let offers = offers
+            .into_iter()
+            .map(|(mode, terms)| MakeOffer { product: product.clone(), mode, terms })
+            .collect();
+        let publish = Publish {
+            upload,
+            name: product,
+            title: name.to_owned(),
+            description: String::new(),
+            keywords: Vec::new(),
+            classification: inspected.classification,
+            privacy: inspected.privacy,
+            offers,
+        };
+        house.publish(&self.person, publish).await
+    }
+
+    /// Looks at everybody's catalogue now.
+    pub async fn looks_around(&self) {
+        self.house().crawl().await.expect("the catalogues are read");
+    }
+
+    /// A wish for an agreement, to be completed with its purpose.
+    #[must_use]
+    pub fn requests(&self, product: &str, mode: Mode) -> Wish<'_> {
+        Wish { node: self, product: product.into(), mode }
+    }
+
+    pub async fn asks(&self, sql: &str) -> Result<Answered, Refusal> {
+        self.asks_with(Ask { sql: sql.into(), preview: false, loss: None, format: None, agreement: None })
+            .await
+    }
+
+    pub async fn asks_with(&self, ask: Ask) -> Result<Answered, Refusal> {
+        let outcome =
+            async { self.house().answered(self.house().ask(&self.person, &ask).await?).await }.await;
+        outcome.map_err(|cause| match cause {
+            Error::Refused(refusal) => refusal,
+            Error::Fault(fault) => panic!("a fault instead of an answer: {fault}"),
+        })
+    }
+
+    pub async fn revokes(&self, agreement: &Agreement, reason: &str) {
+        self.house().revoke(&self.person, &agreement.id, reason).await.expect("it is revoked");
+    }
+}
+
+/// A request for an agreement, waiting for its purpose.
+#[derive(Debug)]
+pub struct Wish<'a> {
+    node: &'a MemberNode,
+    product: String,
+    mode: Mode,
+}
+
+impl Wish<'_> {
+    pub async fn for_purpose(self, purpose: &str) -> Answer {
+        let request = RequestAgreement {
+            product: self.product.parse().expect("member.product"),
+            mode: self.mode,
+            purpose: purpose.parse().expect("a purpose"),
+            legal_basis: None,
+            wait_ms: Some(10_000),
+        };
+        match self.node.house().request_agreement(&self.node.person, request).await {
+            Ok(requested) => Answer(Ok(requested)),
+            Err(Error::Refused(refusal)) => Answer(Err(refusal)),
+            Err(Error::Fault(fault)) => panic!("a fault instead of an answer: {fault}"),
+        }
+    }
+}
+
+/// What came of a wish.
+#[derive(Debug)]
+pub struct Answer(pub Result<Requested, Refusal>);
+
+impl Answer {
+    /// The agreement; the test fails where there is none.
+    #[track_caller]
+    #[must_use]
+    pub fn is_agreed(self) -> Agreement {
+        match self.0 {
+            Ok(Requested { agreement: Some(agreement), .. }) => agreement,
+            Ok(requested) => panic!("no agreement: {requested:#?}"),
+            Err(refusal) => panic!("refused: {refusal:#?}"),
+        }
+    }
+
+    /// The refusal, whichever side gave it; the test fails where its code is another.
+    #[track_caller]
+    pub fn is_refused_because(self, code: &str) -> Refusal {
+        let refusal = match self.0 {
+            Ok(Requested { refusal: Some(refusal), .. }) => refusal,
+            Ok(requested) => panic!("not refused: {requested:#?}"),
+            Err(refusal) => refusal,
+        };
+        assert_eq!(refusal.code, code, "{refusal:#?}");
+        refusal
+    }
+
+    /// Still waiting for the other side.
+    #[track_caller]
+    #[must_use]
+    pub fn waits(self) -> Requested {
+        match self.0 {
+            Ok(requested) if requested.agreement.is_none() && requested.refusal.is_none() => requested,
+            other => panic!("does not wait: {other:#?}"),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Terms and words that most tests use.
+
+use weal_domain::catalogue::{Approval, Terms};
+use weal_domain::compute::Loss;
+
+/// Purposes and a legal basis of the Data Privacy Vocabulary.
+pub const FRAUD: &str = "https://w3id.org/dpv#FraudPreventionAndDetection";
+pub const RESEARCH: &str = "https://w3id.org/dpv#ResearchAndDevelopment";
+pub const PUBLIC_TASK: &str = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e";
+
+/// Terms for rows without a person in them, granted at once.
+#[must_use]
+pub fn open_terms() -> Terms {
+    Terms {
+        purposes: vec![FRAUD.parse().expect("a purpose"), RESEARCH.parse().expect("a purpose")],
+        legal_bases: vec![PUBLIC_TASK.parse().expect("a legal basis")],
+        recipients: Vec::new(),
+        roles: Vec::new(),
+        columns: None,
+        row_filter: None,
+        valid_until: None,
+        uses_per_day_max: None,
+        budget: None,
+        service_level: "Answered on working days.".into(),
+        liability: "Each side answers for its own node.".into(),
+        licence: "CC-BY-4.0".into(),
+        retention_days: 30,
+        disposal: "Delete all copies.".into(),
+        approval: Approval::Automatic,
+    }
+}
+
+/// Terms for private statistics with a budget of `rho_nano`.
+#[must_use]
+pub fn statistics_terms(rho_nano: u64) -> Terms {
+    Terms { budget: Some(Loss { rho_nano, delta_femto: 1_000_000_000 }), ..open_terms() }
+}
