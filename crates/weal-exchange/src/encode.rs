@@ -90,7 +90,7 @@ impl Write for Tray {
 enum Writer {
     Parquet(Box<ArrowWriter<Tray>>),
     Arrow(Box<arrow::ipc::writer::StreamWriter<Tray>>),
-    Csv(arrow::csv::Writer<Tray>),
+    Csv(Box<arrow::csv::Writer<Tray>>),
 }
 
 /// Turns batches into bytes that the caller takes away as they come.
@@ -122,7 +122,7 @@ impl Encoder {
                 let mut start = tray.clone();
                 start.write_all(&header).map_err(|cause| ArrowError::IoError(cause.to_string(), cause))?;
                 let writer = arrow::csv::WriterBuilder::new().with_header(false).build(tray.clone());
-                Writer::Csv(writer)
+                Writer::Csv(Box::new(writer))
             }
         };
         Ok(Self { tray, writer })

@@ -29,8 +29,7 @@ pub fn batch_of_answer(answer: &Answer) -> Result<RecordBatch, EncodeError> {
                 columns.push(Arc::new(keys.collect::<StringArray>()));
             }
             ColumnRole::Estimate => {
-                let parts: [(&str, fn(&Cell) -> Option<f64>); 3] =
-                    [("", value), ("_low", low), ("_high", high)];
+                let parts: [(&str, Part); 3] = [("", value), ("_low", low), ("_high", high)];
                 for (suffix, part) in parts {
                     fields.push(Field::new(format!("{}{suffix}", column.name), DataType::Float64, true));
                     columns.push(Arc::new(cells.clone().map(part).collect::<Float64Array>()));
@@ -40,6 +39,9 @@ pub fn batch_of_answer(answer: &Answer) -> Result<RecordBatch, EncodeError> {
     }
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
+
+/// One number of an estimate.
+type Part = fn(&Cell) -> Option<f64>;
 
 fn value(cell: &Cell) -> Option<f64> {
     if let Cell::Estimate { value, .. } = cell { Some(*value) } else { None }

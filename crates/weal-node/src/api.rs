@@ -237,6 +237,7 @@ pub struct Ask {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "made once per question, printed and dropped")]
 pub enum Answered {
     Preview {
         agreement: String,

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use weal_domain::identity::{Did, Person};
 use weal_domain::ledger::{Actor, ENTRY_VERSION, Entry, Fact};
 use weal_engine::{Engine, EngineLimits};
-use weal_store::{OpenOptions, Store, StoreError, Tx};
+use weal_store::{OpenOptions, Store, Tx};
 use weal_trust::checkpoint::Checkpoint;
 use weal_trust::did::DidDocument;
 use weal_trust::keys::NodeKey;
@@ -20,7 +20,7 @@ use crate::peers::Peers;
 use crate::seams::{Clock, Entropy, SystemClock, SystemEntropy};
 
 /// The fragment of the node's signing key in its DID document.
-pub const KEY_FRAGMENT: &str = "key-1";
+pub(crate) const KEY_FRAGMENT: &str = "key-1";
 
 /// One node, open.
 pub struct House {
@@ -47,12 +47,23 @@ impl std::fmt::Debug for House {
 }
 
 impl House {
-    /// Opens store, key and engine with the machine's own clock and chance.
+    /// Opens store, key and engine with the machine's own clock and chance, as the node that serves.
     pub async fn open(config: Config, folder: Folder) -> Result<Self, Fault> {
+        let house = Self::open_with(config, folder, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+        empty(&house.folder.scratch())?;
+        empty(&house.folder.received())?;
+        house.settle_what_a_crash_left().await.map_err(into_fault)?;
+        house.govern_at_start().await.map_err(into_fault)?;
+        house.reload_ecosystem().await.map_err(into_fault)?;
+        Ok(house)
+    }
+
+    /// Opens beside a node that may be serving: nothing of a running node's is settled or emptied.
+    pub async fn open_beside(config: Config, folder: Folder) -> Result<Self, Fault> {
         Self::open_with(config, folder, Arc::new(SystemClock), Arc::new(SystemEntropy)).await
     }
 
-    pub async fn open_with(
+    async fn open_with(
         config: Config,
         folder: Folder,
         clock: Arc<dyn Clock>,
@@ -61,7 +72,6 @@ impl House {
         let did = weal_wire::did::did_of(&config.node.origin)
             .map_err(|cause| Fault::new("making the node's DID from [node] origin", cause))?;
         let key = read_key(&folder)?;
-        empty_scratch(&folder)?;
         let store = Store::open(&config.store_url(&folder), OpenOptions::default())
             .await
             .map_err(|cause| Fault::new("opening the database", cause))?;
@@ -72,7 +82,7 @@ impl House {
             ..EngineLimits::default()
         })
         .map_err(|cause| Fault::new("starting the query engine", cause))?;
-        let house = Self {
+        Ok(Self {
             peers: Peers::new(&config.network)?,
             doors: Doors::new(clock.now(), config.limits.streams_max),
             metrics: Metrics::default(),
@@ -86,11 +96,7 @@ impl House {
             engine,
             clock,
             entropy,
-        };
-        house.settle_what_a_crash_left().await.map_err(into_fault)?;
-        house.govern_at_start().await.map_err(into_fault)?;
-        house.reload_ecosystem().await.map_err(into_fault)?;
-        Ok(house)
+        })
     }
 
     /// `BU-2`: what was reserved when the process died counts as spent, for its noise may have been seen.
@@ -203,14 +209,13 @@ fn read_key(folder: &Folder) -> Result<NodeKey, Fault> {
     NodeKey::from_pem(&pem).map_err(|cause| Fault::new("reading node-key.pem", cause))
 }
 
-/// Half-finished uploads and spills of an earlier run serve nobody.
-fn empty_scratch(folder: &Folder) -> Result<(), Fault> {
-    let scratch = folder.scratch();
-    let cleared = match std::fs::remove_dir_all(&scratch) {
+/// Half-finished uploads, spills and rows in transit of an earlier run serve nobody.
+fn empty(folder: &std::path::Path) -> Result<(), Fault> {
+    let cleared = match std::fs::remove_dir_all(folder) {
         Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
-        _ => std::fs::create_dir_all(&scratch),
+        _ => std::fs::create_dir_all(folder),
     };
-    cleared.map_err(|cause| Fault::new("emptying the scratch folder", cause))
+    cleared.map_err(|cause| Fault::new("emptying a scratch folder", cause))
 }
 
 fn into_fault(error: Error) -> Fault {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::Move;
-use weal_domain::agreements::{Agreement, Negotiation, NegotiationState, Side};
+use weal_domain::agreements::{Agreement, Negotiation, Side};
 use weal_wire::dsp::Reasons;
 use weal_wire::dsp::negotiation::{
     ContractAgreementMessage, ContractAgreementVerificationMessage, ContractNegotiation,

@@ -11,7 +11,7 @@ use super::answer::Problem;
 
 /// A message of a protocol, by its own reader.
 #[derive(Debug)]
-pub struct Wire<M>(pub M);
+pub(super) struct Wire<M>(pub M);
 
 impl<S: Send + Sync, M: weal_wire::Message> FromRequest<S> for Wire<M> {
     type Rejection = Problem;
@@ -23,7 +23,7 @@ impl<S: Send + Sync, M: weal_wire::Message> FromRequest<S> for Wire<M> {
 
 /// JSON of a local program, with an error that says where it is wrong.
 #[derive(Debug)]
-pub struct Json<T>(pub T);
+pub(super) struct Json<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;

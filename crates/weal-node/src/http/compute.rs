@@ -13,7 +13,6 @@ use weal_exchange::RowFormat;
 use super::answer::ApiResult;
 use super::body::Json;
 use super::extract::Local;
-use crate::acts::compute::Asked;
 use crate::api::{Ask, BudgetShown, PREFIX};
 use crate::house::House;
 

@@ -14,7 +14,7 @@ use crate::house::House;
 use crate::peers::Caller;
 
 /// The name of the session cookie.
-pub const SESSION_COOKIE: &str = "weal_session";
+pub(super) const SESSION_COOKIE: &str = "weal_session";
 
 /// A member's node, by its signed token and membership credential.
 #[derive(Debug, Clone)]

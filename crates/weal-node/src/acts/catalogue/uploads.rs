@@ -23,7 +23,7 @@ const FILE_NAME_BYTES_MAX: usize = 200;
 
 /// What was received and what was found in it.
 #[derive(Debug, Clone)]
-pub struct Upload {
+pub(super) struct Upload {
     folder: PathBuf,
     files: usize,
     size_bytes: u64,

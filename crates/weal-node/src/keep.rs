@@ -1,0 +1,161 @@
+//! Taking a node's state away and bringing it back: backup, restore, ledger export. All of it works
+//! beside a running node as well as without one.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use weal_domain::ledger::Fact;
+
+use crate::config::{Config, ConfigError, FILE_NAME, Folder};
+use crate::fault::{Error, Fault};
+use crate::house::House;
+
+/// The first entry of every backup, so that another archive is not taken for one.
+const MARK_NAME: &str = "weal-backup";
+const MARK: &[u8] = b"weal-backup-v1\n";
+
+/// Why a backup, a restore or an export did not happen. Nothing half-made is left behind under the name
+/// that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{path}: {cause}")]
+    Disk { path: PathBuf, cause: std::io::Error },
+    #[error("{0} exists already; choose another name, nothing was overwritten")]
+    Exists(PathBuf),
+    #[error("{0} is not a backup of a weal node")]
+    NotABackup(PathBuf),
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+impl From<Fault> for KeepError {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+fn disk(path: &Path) -> impl FnOnce(std::io::Error) -> KeepError {
+    let path = path.to_owned();
+    move |cause| KeepError::Disk { path, cause }
+}
+
+async fn open(folder: &Folder) -> Result<House, KeepError> {
+    let config = Config::read(folder, std::env::vars())?;
+    Ok(House::open_beside(config, folder.clone()).await?)
+}
+
+/// Writes the folder that `weal verify` reads. Returns the number of entries.
+pub async fn export_ledger(folder: PathBuf, out: &Path) -> Result<u64, KeepError> {
+    let house = open(&Folder::new(folder)).await?;
+    let size = house.export_ledger(out).await?;
+    house.store.close().await;
+    Ok(size)
+}
+
+/// Writes configuration, keys, database and products into one file that only this user may read. The
+/// database is a snapshot of one moment, taken without stopping the node. Returns its size in bytes.
+pub async fn backup(folder: PathBuf, out: &Path) -> Result<u64, KeepError> {
+    if out.exists() {
+        return Err(KeepError::Exists(out.to_owned()));
+    }
+    let folder = Folder::new(folder);
+    let house = open(&folder).await?;
+    let mut tx = house.store.write("backup").await.map_err(Error::from)?;
+    let ledger_size = tx.ledger_size().await.map_err(Error::from)?;
+    house.remember(&mut tx, &house.actor(None), vec![Fact::BackupTaken { ledger_size }]).await?;
+    tx.commit().await.map_err(Error::from)?;
+    let part = out.with_extension("part");
+    let snapshot = out.with_extension("db-part");
+    let written = write_archive(&house, &folder, &part, &snapshot).await;
+    house.store.close().await;
+    // Whatever happened, the snapshot itself is no longer needed.
+    let _ = std::fs::remove_file(&snapshot);
+    if let Err(cause) = written {
+        let _ = std::fs::remove_file(&part);
+        return Err(cause);
+    }
+    std::fs::rename(&part, out).map_err(disk(out))?;
+    Ok(std::fs::metadata(out).map_err(disk(out))?.len())
+}
+
+async fn write_archive(
+    house: &House,
+    folder: &Folder,
+    part: &Path,
+    snapshot: &Path,
+) -> Result<(), KeepError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    house.store.backup_to(snapshot).await.map_err(Error::from)?;
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(part);
+    let mut archive = tar::Builder::new(file.map_err(disk(part))?);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(MARK.len() as u64);
+    header.set_mode(0o600);
+    archive.append_data(&mut header, MARK_NAME, MARK).map_err(disk(part))?;
+    for (path, name) in [
+        (folder.config(), FILE_NAME),
+        (folder.key(), "node-key.pem"),
+        (folder.operator_token(), "operator.token"),
+        (snapshot.to_owned(), "node.db"),
+    ] {
+        archive.append_path_with_name(&path, name).map_err(disk(&path))?;
+    }
+    if folder.products().is_dir() {
+        archive.append_dir_all("products", folder.products()).map_err(disk(&folder.products()))?;
+    }
+    archive.into_inner().and_then(|file| file.sync_all()).map_err(disk(part))
+}
+
+/// Brings a backup back into a folder that does not exist yet. Returns the node's DID.
+///
+/// A node restored from an old backup has an older ledger than its peers have seen; they will notice. Let
+/// the governing body know before it serves again.
+pub async fn restore(file: &Path, folder: PathBuf) -> Result<weal_domain::identity::Did, KeepError> {
+    if folder.exists() {
+        return Err(KeepError::Exists(folder));
+    }
+    let part = folder.with_extension("part");
+    let unpacked = unpack(file, &part);
+    if let Err(cause) = unpacked {
+        let _ = std::fs::remove_dir_all(&part);
+        return Err(cause);
+    }
+    std::fs::rename(&part, &folder).map_err(disk(&folder))?;
+    let restored = Folder::new(&folder);
+    for made in [restored.products(), restored.received(), restored.scratch()] {
+        std::fs::create_dir_all(&made).map_err(disk(&made))?;
+    }
+    let house = open(&restored).await?;
+    let did = house.did.clone();
+    house.store.close().await;
+    Ok(did)
+}
+
+fn unpack(file: &Path, into: &Path) -> Result<(), KeepError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let not_a_backup = || KeepError::NotABackup(file.to_owned());
+    let mut archive = tar::Archive::new(File::open(file).map_err(disk(file))?);
+    archive.set_preserve_permissions(true);
+    let mut entries = archive.entries().map_err(|_| not_a_backup())?;
+    let mut mark = entries.next().ok_or_else(not_a_backup)?.map_err(|_| not_a_backup())?;
+    let named = mark.path().is_ok_and(|path| path == Path::new(MARK_NAME));
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(&mut mark, 64), &mut text).map_err(disk(file))?;
+    if !named || text != MARK {
+        return Err(not_a_backup());
+    }
+    drop(mark);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(into).map_err(disk(into))?;
+    for entry in entries {
+        let mut entry = entry.map_err(disk(file))?;
+        // `unpack_in` never writes outside the folder; anything but files and folders is not ours.
+        let kind = entry.header().entry_type();
+        let inside = (kind.is_file() || kind.is_dir()) && entry.unpack_in(into).map_err(disk(into))?;
+        if !inside {
+            return Err(not_a_backup());
+        }
+    }
+    Ok(())
+}
