@@ -373,21 +373,25 @@ fn budget(question: &GateQuestion<'_>, mode: Mode) -> Result<String, Refusal> {
         let refusal = product.exhausted(question.loss).changed_by("the owner's data protection officer");
         return Err(Refusal { code: "product-budget-exhausted".to_owned(), ..refusal });
     }
-    match (question.budgets.agreement, agreement.terms.budget) {
-        (None, Some(_)) => {
-            Err(Refusal::forbidden("budget-missing", "The agreement's privacy budget has not been opened.")
-                .changed_by("the owner's node"))
+    // Only terms that grant a budget have an account of their own.
+    let account = match (agreement.terms.budget, question.budgets.agreement) {
+        (None, _) => None,
+        (Some(_), Some(account)) => Some(account),
+        (Some(_), None) => {
+            return Err(Refusal::forbidden(
+                "budget-missing",
+                "The agreement's privacy budget has not been opened.",
+            )
+            .changed_by("the owner's node"));
         }
-        (None, None) => Ok(format!("{} of the product's budget is left.", product.left())),
-        (Some(account), _) => {
-            let over_policy = against(question, mode)?
-                .into_iter()
-                .any(|violated| violated.left.as_deref() == Some(iri::BUDGET_RHO_NANO));
-            if over_policy || !account.has_room(question.loss) {
-                let refusal = account.exhausted(question.loss).changed_by("the owner's steward");
-                return Err(Refusal { code: "agreement-budget-exhausted".to_owned(), ..refusal });
-            }
-            Ok(format!("{} of the agreement's budget is left.", account.left().min(product.left())))
-        }
+    };
+    let over_policy = against(question, mode)?
+        .into_iter()
+        .any(|violated| violated.left.as_deref() == Some(iri::BUDGET_RHO_NANO));
+    if over_policy || account.is_some_and(|account| !account.has_room(question.loss)) {
+        let refusal = account.unwrap_or(product).exhausted(question.loss).changed_by("the owner's steward");
+        return Err(Refusal { code: "agreement-budget-exhausted".to_owned(), ..refusal });
     }
+    let left = account.map_or(product.left(), |account| account.left().min(product.left()));
+    Ok(format!("Of the budget {left} is left."))
 }

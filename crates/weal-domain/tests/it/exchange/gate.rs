@@ -335,6 +335,26 @@ fn no_account_and_no_price_mean_no_private_answer() {
 }
 
 #[test]
+fn terms_without_a_budget_draw_on_the_products_alone() {
+    let without = || {
+        Case::education_asks().agreed(|agreement| {
+            agreement.terms.budget = None;
+            agreement.policy = weal_domain::agreements::policy_of_terms(Mode::Statistics, &agreement.terms);
+        })
+    };
+    without()
+        .with(|case| case.budgets.agreement = None)
+        .permit::<Statistics>()
+        .expect("the product's budget");
+    let empty = Some(Budget::default());
+    without()
+        .with(|case| case.budgets.agreement = empty)
+        .permit::<Statistics>()
+        .expect("no account was granted");
+    without().with(|case| case.budgets.product = empty).is_refused("budget", "product-budget-exhausted");
+}
+
+#[test]
 fn rows_draw_on_no_budget() {
     Case::education_asks()
         .with(|case| {
