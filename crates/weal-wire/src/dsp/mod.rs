@@ -43,12 +43,12 @@ pub(crate) fn envelope(type_name: &'static str) -> Map<String, Value> {
 /// The extension member that numbers a sender's messages of one negotiation or transfer.
 const TURN_MEMBER: &str = "urn:weal:turn";
 
-/// A message with its sender's count of messages, so that a repetition can be told from a new message
-/// of the same words. Strangers send no count and ignore ours.
+/// A message with its sender's clock (`turn` of a `Notice`), so that a repetition can be told from a new
+/// message of the same words. Strangers send none and ignore ours.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Turned<M> {
     pub message: M,
-    /// From 1.
+    /// Grows, with gaps, from 1.
     pub turn: Option<u32>,
 }
 
