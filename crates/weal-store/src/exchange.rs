@@ -149,6 +149,13 @@ impl Tx {
         self.row(query).await?.map_or(Ok(0), |row| get_u64(&row, "uses"))
     }
 
+    /// How often an agreement was ever used.
+    pub async fn uses_ever(&mut self, agreement: &AgreementId) -> Result<u64, StoreError> {
+        let query =
+            sql("SELECT CAST(COALESCE(SUM(uses), 0) AS BIGINT) AS uses FROM use_count WHERE agreement = $1");
+        self.row(query.bind(agreement.to_string())).await?.map_or(Ok(0), |row| get_u64(&row, "uses"))
+    }
+
     /// Keeps a use. The same use twice on the same side is a [`StoreError::Conflict`].
     pub async fn put_use(&mut self, stored: &StoredUse) -> Result<(), StoreError> {
         let number = self.next("data_use").await?;

@@ -5,7 +5,7 @@ use weal_domain::compute::Loss;
 
 /// Purposes and a legal basis of the Data Privacy Vocabulary.
 pub const FRAUD: &str = "https://w3id.org/dpv#FraudPreventionAndDetection";
-pub const RESEARCH: &str = "https://w3id.org/dpv#ResearchAndDevelopment";
+pub const RESEARCH: &str = "https://w3id.org/dpv#ScientificResearch";
 pub const PUBLIC_TASK: &str = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e";
 
 /// Terms for rows without a person in them, granted at once.

@@ -10,12 +10,12 @@ use axum::routing::{get, post};
 use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::Move;
 use weal_domain::agreements::{Agreement, Negotiation, Side};
-use weal_wire::dsp::Reasons;
 use weal_wire::dsp::negotiation::{
     ContractAgreementMessage, ContractAgreementVerificationMessage, ContractNegotiation,
     ContractNegotiationError, ContractNegotiationEventMessage, ContractNegotiationTerminationMessage,
     ContractOfferMessage, ContractRequestMessage, NegotiationEvent,
 };
+use weal_wire::dsp::{Reasons, Turned};
 
 use super::answer::{ApiResult, Problem, faulted};
 use super::body::{Json, Wire};
@@ -58,9 +58,9 @@ pub(super) fn routes() -> Router<Arc<House>> {
 async fn request(
     State(house): Node,
     Member(from): Member,
-    Wire(message): Wire<ContractRequestMessage>,
+    Wire(message): Wire<Turned<ContractRequestMessage>>,
 ) -> Response {
-    let pid = message.consumer_pid.clone();
+    let pid = message.message.consumer_pid.clone();
     answer(house.receive_request(&from, None, message).await, Pids::consumer(pid), StatusCode::CREATED)
 }
 
@@ -68,18 +68,18 @@ async fn counter_request(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<ContractRequestMessage>,
+    Wire(message): Wire<Turned<ContractRequestMessage>>,
 ) -> Response {
-    let pids = Pids { provider: pid.clone(), consumer: message.consumer_pid.clone() };
+    let pids = Pids { provider: pid.clone(), consumer: message.message.consumer_pid.clone() };
     answer(house.receive_request(&from, Some(&pid), message).await, pids, StatusCode::OK)
 }
 
 async fn offer(
     State(house): Node,
     Member(from): Member,
-    Wire(message): Wire<ContractOfferMessage>,
+    Wire(message): Wire<Turned<ContractOfferMessage>>,
 ) -> Response {
-    let pid = message.provider_pid.clone();
+    let pid = message.message.provider_pid.clone();
     answer(house.receive_offer(&from, None, message).await, Pids::provider(pid), StatusCode::CREATED)
 }
 
@@ -87,9 +87,9 @@ async fn counter_offer(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<ContractOfferMessage>,
+    Wire(message): Wire<Turned<ContractOfferMessage>>,
 ) -> Response {
-    let pids = Pids { provider: message.provider_pid.clone(), consumer: pid.clone() };
+    let pids = Pids { provider: message.message.provider_pid.clone(), consumer: pid.clone() };
     answer(house.receive_offer(&from, Some(&pid), message).await, pids, StatusCode::OK)
 }
 
@@ -97,9 +97,9 @@ async fn agreement(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<ContractAgreementMessage>,
+    Wire(message): Wire<Turned<ContractAgreementMessage>>,
 ) -> Response {
-    let pids = Pids { provider: message.provider_pid.clone(), consumer: pid.clone() };
+    let pids = Pids { provider: message.message.provider_pid.clone(), consumer: pid.clone() };
     answer(house.receive_agreement(&from, &pid, message).await, pids, StatusCode::OK)
 }
 
@@ -107,46 +107,46 @@ async fn verification(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<ContractAgreementVerificationMessage>,
+    Wire(Turned { message, turn }): Wire<Turned<ContractAgreementVerificationMessage>>,
 ) -> Response {
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(&house, &from, Side::Provider, pid, pids, Move::Verify).await
+    hear(&house, &from, Side::Provider, pid, pids, Move::Verify, turn).await
 }
 
 async fn provider_event(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<ContractNegotiationEventMessage>,
+    Wire(Turned { message, turn }): Wire<Turned<ContractNegotiationEventMessage>>,
 ) -> Response {
-    event(&house, &from, Side::Provider, pid, message).await
+    event(&house, &from, Side::Provider, pid, message, turn).await
 }
 
 async fn consumer_event(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<ContractNegotiationEventMessage>,
+    Wire(Turned { message, turn }): Wire<Turned<ContractNegotiationEventMessage>>,
 ) -> Response {
-    event(&house, &from, Side::Consumer, pid, message).await
+    event(&house, &from, Side::Consumer, pid, message, turn).await
 }
 
 async fn provider_termination(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<ContractNegotiationTerminationMessage>,
+    Wire(Turned { message, turn }): Wire<Turned<ContractNegotiationTerminationMessage>>,
 ) -> Response {
-    termination(&house, &from, Side::Provider, pid, message).await
+    termination(&house, &from, Side::Provider, pid, message, turn).await
 }
 
 async fn consumer_termination(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<ContractNegotiationTerminationMessage>,
+    Wire(Turned { message, turn }): Wire<Turned<ContractNegotiationTerminationMessage>>,
 ) -> Response {
-    termination(&house, &from, Side::Consumer, pid, message).await
+    termination(&house, &from, Side::Consumer, pid, message, turn).await
 }
 
 async fn provider_state(State(house): Node, Member(from): Member, Path(pid): Path<String>) -> Response {
@@ -165,13 +165,14 @@ async fn event(
     side: Side,
     pid: String,
     message: ContractNegotiationEventMessage,
+    turn: Option<u32>,
 ) -> Response {
     let own = match message.event {
         NegotiationEvent::Accepted => Move::Accept,
         NegotiationEvent::Finalized => Move::Finalize,
     };
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(house, from, side, pid, pids, own).await
+    hear(house, from, side, pid, pids, own, turn).await
 }
 
 async fn termination(
@@ -180,11 +181,12 @@ async fn termination(
     side: Side,
     pid: String,
     message: ContractNegotiationTerminationMessage,
+    turn: Option<u32>,
 ) -> Response {
     let code = message.code.unwrap_or_else(|| "terminated".into());
     let own = Move::Terminate { code, reason: message.reason.0.join("\n") };
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(house, from, side, pid, pids, own).await
+    hear(house, from, side, pid, pids, own, turn).await
 }
 
 /// The message's own pid for us must be the one of its address.
@@ -195,13 +197,14 @@ async fn hear(
     pid: String,
     pids: Pids,
     own: Move,
+    turn: Option<u32>,
 ) -> Response {
     let (ours, theirs) = match side {
         Side::Provider => (&pids.provider, &pids.consumer),
         Side::Consumer => (&pids.consumer, &pids.provider),
     };
     let outcome = if *ours == pid {
-        house.receive_move(from, side, &pid, theirs, own).await
+        house.receive_move(from, side, &pid, theirs, own, turn).await
     } else {
         Err(Refusal::invalid("pid-differs", "The message names another process than its address.").into())
     };

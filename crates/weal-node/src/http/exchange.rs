@@ -15,11 +15,11 @@ use weal_domain::exchange::{Asking, DataAddress, Transfer};
 use weal_domain::identity::Role;
 use weal_domain::{Refusal, RefusalKind};
 use weal_exchange::RowFormat;
-use weal_wire::dsp::Reasons;
 use weal_wire::dsp::transfer::{
     TransferCompletionMessage, TransferError, TransferProcess, TransferRequestMessage, TransferStartMessage,
     TransferSuspensionMessage, TransferTerminationMessage,
 };
+use weal_wire::dsp::{Reasons, Turned};
 use weal_wire::peer::{
     LEDGER_INDEX_HEADER, PERSON_HEADER, QuestionMessage, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER,
     check_person, receipt_header,
@@ -80,9 +80,9 @@ pub(super) fn stream_routes() -> Router<Arc<House>> {
 async fn request(
     State(house): Node,
     Member(from): Member,
-    Wire(message): Wire<TransferRequestMessage>,
+    Wire(message): Wire<Turned<TransferRequestMessage>>,
 ) -> Response {
-    let pid = message.consumer_pid.clone();
+    let pid = message.message.consumer_pid.clone();
     let outcome = house.receive_transfer_request(&from, message).await;
     answer(outcome, ("urn:weal:unknown".into(), pid), StatusCode::CREATED)
 }
@@ -98,7 +98,7 @@ async fn start(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<TransferStartMessage>,
+    Wire(Turned { message, turn }): Wire<Turned<TransferStartMessage>>,
     side: Side,
 ) -> Response {
     let address = message.data_address.map(|wire| DataAddress {
@@ -106,54 +106,70 @@ async fn start(
         endpoint: wire.endpoint.unwrap_or_default(),
         properties: wire.properties.into_iter().map(|property| (property.name, property.value)).collect(),
     });
-    hear(&house, &from, side, pid, (message.provider_pid, message.consumer_pid), Move::Start { address })
-        .await
+    hear(
+        &house,
+        &from,
+        side,
+        pid,
+        (message.provider_pid, message.consumer_pid),
+        Move::Start { address },
+        turn,
+    )
+    .await
 }
 
 async fn complete(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<TransferCompletionMessage>,
+    Wire(Turned { message, turn }): Wire<Turned<TransferCompletionMessage>>,
     side: Side,
 ) -> Response {
-    hear(&house, &from, side, pid, (message.provider_pid, message.consumer_pid), Move::Complete).await
+    hear(&house, &from, side, pid, (message.provider_pid, message.consumer_pid), Move::Complete, turn).await
 }
 
 async fn suspend(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<TransferSuspensionMessage>,
+    Wire(Turned { message, turn }): Wire<Turned<TransferSuspensionMessage>>,
     side: Side,
 ) -> Response {
     let (code, reason) = (message.code.unwrap_or_default(), message.reason.0.join("\n"));
     let pids = (message.provider_pid, message.consumer_pid);
-    hear(&house, &from, side, pid, pids, Move::Suspend { code, reason }).await
+    hear(&house, &from, side, pid, pids, Move::Suspend { code, reason }, turn).await
 }
 
 async fn terminate(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(message): Wire<TransferTerminationMessage>,
+    Wire(Turned { message, turn }): Wire<Turned<TransferTerminationMessage>>,
     side: Side,
 ) -> Response {
     let (code, reason) = (message.code.unwrap_or_default(), message.reason.0.join("\n"));
     let pids = (message.provider_pid, message.consumer_pid);
-    hear(&house, &from, side, pid, pids, Move::Terminate { code, reason }).await
+    hear(&house, &from, side, pid, pids, Move::Terminate { code, reason }, turn).await
 }
 
 /// Provider's and consumer's process identifiers.
 type Pids = (String, String);
 
-async fn hear(house: &House, from: &Caller, side: Side, pid: String, pids: Pids, message: Move) -> Response {
+async fn hear(
+    house: &House,
+    from: &Caller,
+    side: Side,
+    pid: String,
+    pids: Pids,
+    message: Move,
+    turn: Option<u32>,
+) -> Response {
     let (ours, theirs) = match side {
         Side::Provider => (&pids.0, &pids.1),
         Side::Consumer => (&pids.1, &pids.0),
     };
     let outcome = if *ours == pid {
-        house.receive_transfer_move(from, side, &pid, theirs, message).await
+        house.receive_transfer_move(from, side, &pid, theirs, message, turn).await
     } else {
         Err(Refusal::invalid("pid-differs", "The message names another process than its address.").into())
     };

@@ -2,16 +2,18 @@
 
 use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::{Event, Move, Notice};
-use weal_domain::agreements::{Negotiation, Side};
-use weal_wire::dsp::Reasons;
+use weal_domain::agreements::{AgreementId, AgreementStatus, Negotiation, Side};
+use weal_domain::identity::Did;
+use weal_store::Tx;
 use weal_wire::dsp::negotiation::{
     ContractAgreementMessage, ContractAgreementVerificationMessage, ContractNegotiation,
     ContractNegotiationError, ContractNegotiationEventMessage, ContractNegotiationTerminationMessage,
     ContractOfferMessage, ContractRequestMessage, NegotiationEvent, Thread,
 };
+use weal_wire::dsp::{Reasons, Turned};
 use weal_wire::odrl::{Agreement as WireAgreement, DateTime, MessageOffer};
 
-use super::{missing, negotiation_unknown};
+use super::{LIST_MAX, missing, negotiation_unknown};
 use crate::fault::Result;
 use crate::house::House;
 use crate::peers::{Reply, segment};
@@ -44,6 +46,25 @@ impl House {
         }
     }
 
+    /// A consumer that uses an agreement has received our FINALIZED, whether its acknowledgement has
+    /// arrived here yet or not.
+    pub(crate) async fn imply_finalized(&self, tx: &mut Tx, id: &AgreementId, consumer: &Did) -> Result<()> {
+        let pending =
+            tx.agreement(id).await?.is_some_and(|agreement| agreement.status == AgreementStatus::Pending);
+        if !pending {
+            return Ok(());
+        }
+        for (negotiation, revision) in tx.negotiations(LIST_MAX).await? {
+            let awaited = negotiation.awaiting_ack.as_ref().filter(|notice| notice.message == Move::Finalize);
+            let Some(turn) = awaited.map(|notice| notice.turn) else { continue };
+            if negotiation.agreement.as_ref() == Some(id) && negotiation.peer == *consumer {
+                let step = negotiation.on(Event::Acked { turn, peer_pid: None }, self.clock.now())?;
+                self.keep_negotiation(tx, step, revision, None).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn heard_back(&self, own_pid: &str, event: Event) -> Result<()> {
         let mut tx = self.store.write("agreements.acked").await?;
         let (negotiation, revision) = tx.negotiation(own_pid).await?.ok_or_else(negotiation_unknown)?;
@@ -74,48 +95,55 @@ impl House {
         Ok(match &notice.message {
             Move::Request { proposal } => Outgoing {
                 path: if notice.opening { "/negotiations/request".into() } else { at("request") },
-                body: weal_wire::print(&ContractRequestMessage {
-                    consumer_pid,
-                    thread,
-                    offer: message_offer(proposal),
-                }),
+                body: turned(
+                    notice.turn,
+                    ContractRequestMessage { consumer_pid, thread, offer: message_offer(proposal) },
+                ),
             },
             Move::Offer { proposal } => Outgoing {
                 path: if notice.opening { "/negotiations/offers".into() } else { at("offers") },
-                body: weal_wire::print(&ContractOfferMessage {
-                    provider_pid,
-                    thread,
-                    offer: message_offer(proposal),
-                }),
+                body: turned(
+                    notice.turn,
+                    ContractOfferMessage { provider_pid, thread, offer: message_offer(proposal) },
+                ),
             },
             Move::Accept => Outgoing {
                 path: at("events"),
-                body: event_message(provider_pid, consumer_pid, NegotiationEvent::Accepted),
+                body: event_message(notice.turn, provider_pid, consumer_pid, NegotiationEvent::Accepted),
             },
             Move::Finalize => Outgoing {
                 path: at("events"),
-                body: event_message(provider_pid, consumer_pid, NegotiationEvent::Finalized),
+                body: event_message(notice.turn, provider_pid, consumer_pid, NegotiationEvent::Finalized),
             },
             Move::Agree { agreement } => Outgoing {
                 path: at("agreement"),
-                body: weal_wire::print(&ContractAgreementMessage {
-                    provider_pid,
-                    consumer_pid,
-                    agreement: wire_agreement(agreement)?,
-                }),
+                body: turned(
+                    notice.turn,
+                    ContractAgreementMessage {
+                        provider_pid,
+                        consumer_pid,
+                        agreement: wire_agreement(agreement)?,
+                    },
+                ),
             },
             Move::Verify => Outgoing {
                 path: at("agreement/verification"),
-                body: weal_wire::print(&ContractAgreementVerificationMessage { provider_pid, consumer_pid }),
+                body: turned(
+                    notice.turn,
+                    ContractAgreementVerificationMessage { provider_pid, consumer_pid },
+                ),
             },
             Move::Terminate { code, reason } => Outgoing {
                 path: at("termination"),
-                body: weal_wire::print(&ContractNegotiationTerminationMessage {
-                    provider_pid,
-                    consumer_pid,
-                    code: Some(code.clone()),
-                    reason: Reasons(reason.lines().map(str::to_owned).collect()),
-                }),
+                body: turned(
+                    notice.turn,
+                    ContractNegotiationTerminationMessage {
+                        provider_pid,
+                        consumer_pid,
+                        code: Some(code.clone()),
+                        reason: Reasons(reason.lines().map(str::to_owned).collect()),
+                    },
+                ),
             },
         })
     }
@@ -127,8 +155,13 @@ impl House {
     }
 }
 
-fn event_message(provider_pid: String, consumer_pid: String, event: NegotiationEvent) -> String {
-    weal_wire::print(&ContractNegotiationEventMessage { provider_pid, consumer_pid, event })
+fn event_message(turn: u32, provider_pid: String, consumer_pid: String, event: NegotiationEvent) -> String {
+    turned(turn, ContractNegotiationEventMessage { provider_pid, consumer_pid, event })
+}
+
+/// A message with our count of messages, by which the peer tells a repetition from a new one.
+pub(crate) fn turned<M: weal_wire::Message>(turn: u32, message: M) -> String {
+    weal_wire::print(&Turned { message, turn: Some(turn) })
 }
 
 fn message_offer(proposal: &weal_domain::agreements::Proposal) -> MessageOffer {

@@ -5,6 +5,7 @@ use weal_domain::agreements::negotiation::{Event, Move, Opening};
 use weal_domain::agreements::{Agreement, Conclusion, Negotiation, Proposal, Side};
 use weal_domain::catalogue::dataset_id;
 use weal_store::Tx;
+use weal_wire::dsp::Turned;
 use weal_wire::dsp::negotiation::{
     ContractAgreementMessage, ContractOfferMessage, ContractRequestMessage, Thread,
 };
@@ -21,18 +22,18 @@ impl House {
         &self,
         from: &Caller,
         pid: Option<&str>,
-        message: ContractRequestMessage,
+        Turned { message, turn }: Turned<ContractRequestMessage>,
     ) -> Result<Negotiation> {
         let mut tx = self.store.write("agreements.request").await?;
         let proposal = self.proposal_of_ours(&mut tx, message.offer).await?;
         match (message.thread, pid) {
             (Thread::Opens { callback_address }, None) => {
                 let opening = self.opening(from, &callback_address, proposal)?;
-                self.open_or_repeat(tx, Side::Provider, opening, message.consumer_pid).await
+                self.open_or_repeat(tx, Side::Provider, opening, message.consumer_pid, turn).await
             }
             (Thread::Continues { receiver_pid }, Some(pid)) if receiver_pid == pid => {
                 let own = Move::Request { proposal: Box::new(proposal) };
-                self.hear(tx, from, Side::Provider, pid, &message.consumer_pid, own).await
+                self.hear(tx, from, Side::Provider, pid, &message.consumer_pid, own, turn).await
             }
             _ => Err(thread_wrong().into()),
         }
@@ -43,18 +44,18 @@ impl House {
         &self,
         from: &Caller,
         pid: Option<&str>,
-        message: ContractOfferMessage,
+        Turned { message, turn }: Turned<ContractOfferMessage>,
     ) -> Result<Negotiation> {
         let tx = self.store.write("agreements.offer").await?;
         let proposal = proposal_of(message.offer)?;
         match (message.thread, pid) {
             (Thread::Opens { callback_address }, None) => {
                 let opening = self.opening(from, &callback_address, proposal)?;
-                self.open_or_repeat(tx, Side::Consumer, opening, message.provider_pid).await
+                self.open_or_repeat(tx, Side::Consumer, opening, message.provider_pid, turn).await
             }
             (Thread::Continues { receiver_pid }, Some(pid)) if receiver_pid == pid => {
                 let own = Move::Offer { proposal: Box::new(proposal) };
-                self.hear(tx, from, Side::Consumer, pid, &message.provider_pid, own).await
+                self.hear(tx, from, Side::Consumer, pid, &message.provider_pid, own, turn).await
             }
             _ => Err(thread_wrong().into()),
         }
@@ -65,7 +66,7 @@ impl House {
         &self,
         from: &Caller,
         pid: &str,
-        message: ContractAgreementMessage,
+        Turned { message, turn }: Turned<ContractAgreementMessage>,
     ) -> Result<Negotiation> {
         let mut tx = self.store.write("agreements.agreement").await?;
         let (negotiation, _) = self.negotiation_with(&mut tx, from, Side::Consumer, pid).await?;
@@ -90,7 +91,7 @@ impl House {
             agreed_at: wire.timestamp.and_then(|time| time.timestamp()).unwrap_or_else(|| self.clock.now()),
         })?;
         let own = Move::Agree { agreement: Box::new(agreement) };
-        self.hear(tx, from, Side::Consumer, pid, &message.provider_pid, own).await
+        self.hear(tx, from, Side::Consumer, pid, &message.provider_pid, own, turn).await
     }
 
     /// Any message without content of its own: accepted, verified, finalised, terminated.
@@ -101,9 +102,10 @@ impl House {
         pid: &str,
         peer_pid: &str,
         own: Move,
+        turn: Option<u32>,
     ) -> Result<Negotiation> {
         let tx = self.store.write("agreements.move").await?;
-        self.hear(tx, from, side, pid, peer_pid, own).await
+        self.hear(tx, from, side, pid, peer_pid, own, turn).await
     }
 
     /// A negotiation by our pid, for the peer it is with.
@@ -132,9 +134,10 @@ impl House {
         pid: &str,
         peer_pid: &str,
         message: Move,
+        turn: Option<u32>,
     ) -> Result<Negotiation> {
         let (negotiation, revision) = self.negotiation_with(&mut tx, from, side, pid).await?;
-        let event = Event::Received { message, peer_pid: peer_pid.to_owned(), turn: None };
+        let event = Event::Received { message, peer_pid: peer_pid.to_owned(), turn };
         let step = negotiation.on(event, self.clock.now())?;
         let acknowledged = step.next.clone();
         if acknowledged == negotiation {
@@ -155,12 +158,13 @@ impl House {
         side: Side,
         opening: Opening,
         peer_pid: String,
+        turn: Option<u32>,
     ) -> Result<Negotiation> {
         if let Some((known, _)) = tx.negotiation_of_peer(side, &opening.peer, &peer_pid).await? {
             known.reopened(&opening.proposal)?;
             return Ok(known);
         }
-        let step = Negotiation::received(side, opening, peer_pid, None, self.clock.now());
+        let step = Negotiation::received(side, opening, peer_pid, turn, self.clock.now());
         let acknowledged = step.next.clone();
         self.keep_and_go_on(&mut tx, step, 0).await?;
         tx.commit().await?;

@@ -11,6 +11,7 @@ use weal_wire::dsp::transfer::{
 };
 
 use super::transfer_unknown;
+use crate::acts::agreements::turned;
 use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::peers::{Reply, segment};
@@ -69,7 +70,7 @@ fn outgoing(transfer: &Transfer, notice: &Notice, callback_address: String) -> (
                 callback_address,
                 data_address: None,
             };
-            ("/transfers/request".into(), weal_wire::print(&message))
+            ("/transfers/request".into(), turned(notice.turn, message))
         }
         Move::Start { address } => {
             let data_address = address.as_ref().map(|address| WireAddress {
@@ -83,21 +84,21 @@ fn outgoing(transfer: &Transfer, notice: &Notice, callback_address: String) -> (
             });
             (
                 at("start"),
-                weal_wire::print(&TransferStartMessage { provider_pid, consumer_pid, data_address }),
+                turned(notice.turn, TransferStartMessage { provider_pid, consumer_pid, data_address }),
             )
         }
         Move::Complete => {
-            (at("completion"), weal_wire::print(&TransferCompletionMessage { provider_pid, consumer_pid }))
+            (at("completion"), turned(notice.turn, TransferCompletionMessage { provider_pid, consumer_pid }))
         }
         Move::Suspend { code, reason } => {
             let (code, reason) = (Some(code.clone()), Reasons::one(reason));
             let message = TransferSuspensionMessage { provider_pid, consumer_pid, code, reason };
-            (at("suspension"), weal_wire::print(&message))
+            (at("suspension"), turned(notice.turn, message))
         }
         Move::Terminate { code, reason } => {
             let (code, reason) = (Some(code.clone()), Reasons::one(reason));
             let message = TransferTerminationMessage { provider_pid, consumer_pid, code, reason };
-            (at("termination"), weal_wire::print(&message))
+            (at("termination"), turned(notice.turn, message))
         }
     }
 }

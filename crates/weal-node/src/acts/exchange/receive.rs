@@ -5,6 +5,7 @@ use weal_domain::agreements::{AgreementId, Side};
 use weal_domain::exchange::transfer::{Event, Move, Opening};
 use weal_domain::exchange::{DataAddress, Transfer};
 use weal_store::Tx;
+use weal_wire::dsp::Turned;
 use weal_wire::dsp::transfer::{DataAddress as WireAddress, TransferRequestMessage};
 
 use super::{format_of, transfer_unknown};
@@ -19,10 +20,11 @@ impl House {
     pub async fn receive_transfer_request(
         &self,
         from: &Caller,
-        message: TransferRequestMessage,
+        Turned { message, turn }: Turned<TransferRequestMessage>,
     ) -> Result<Transfer> {
         let mut tx = self.store.write("exchange.request").await?;
         let id: AgreementId = message.agreement_id.parse().map_err(|_| agreement_unknown())?;
+        self.imply_finalized(&mut tx, &id, &from.did).await?;
         let agreement = tx.agreement(&id).await?;
         let agreement = agreement
             .filter(|agreement| agreement.side == Side::Provider && agreement.consumer == from.did)
@@ -54,7 +56,7 @@ impl House {
             agreement: id,
             format: message.format,
         };
-        let step = Transfer::received(opening, message.consumer_pid, None, self.clock.now());
+        let step = Transfer::received(opening, message.consumer_pid, turn, self.clock.now());
         let acknowledged = step.next.clone();
         let revision = self.keep_transfer(&mut tx, step, 0).await?;
         let address = self.data_address(&mut tx, &acknowledged).await?;
@@ -94,6 +96,7 @@ impl House {
         pid: &str,
         peer_pid: &str,
         message: Move,
+        turn: Option<u32>,
     ) -> Result<Transfer> {
         let mut tx = self.store.write("exchange.move").await?;
         let (transfer, revision) = self.transfer_with(&mut tx, from, side, pid).await?;
@@ -107,7 +110,7 @@ impl House {
             Move::Terminate { code, reason } if code == "agreement-revoked" => Some(reason.clone()),
             _ => None,
         };
-        let event = Event::Received { message, peer_pid: peer_pid.to_owned(), turn: None };
+        let event = Event::Received { message, peer_pid: peer_pid.to_owned(), turn };
         let step = transfer.on(event, self.clock.now())?;
         let acknowledged = step.next.clone();
         if acknowledged == transfer {

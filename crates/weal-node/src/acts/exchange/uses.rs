@@ -89,7 +89,7 @@ impl House {
             columns: None,
             place: None,
             uses_today: u32::try_from(today).unwrap_or(u32::MAX),
-            uses_ever: today,
+            uses_ever: tx.uses_ever(id).await?,
             consent: ConsentCover::NoRegister,
             loss,
             budgets: if loss.is_zero() { Budgets::default() } else { budgets },
