@@ -1,1 +1,52 @@
-fn main() {}
+//! What the project does to itself.
+//!
+//! `cargo xtask tidy` checks what a stranger relies on: the map in ARCHITECTURE.md, the arrows, the words,
+//! the sizes, the documents. `cargo xtask docs` writes the generated pages. `cargo xtask bench node`
+//! measures.
+
+mod bench;
+mod docs;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask tidy             check map, arrows, words, sizes and documents
+       cargo xtask docs [--check]   write the generated pages, or check that they are fresh
+       cargo xtask bench node [--weal FILE] [--data FILE]
+                                    measure a node; builds the release binary where none is named";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = root();
+    let done = match words.as_slice() {
+        ["tidy"] => tidy::run(&root),
+        ["docs"] => docs::write(&root),
+        ["docs", "--check"] => docs::check(&root),
+        ["bench", "node", rest @ ..] => bench::node(&root, rest),
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The checkout that this program was built from.
+fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_owned()
+}
+
+/// Reads a file, or says which one cannot be read.
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|cause| format!("{}: {cause}", path.display()))
+}
