@@ -13,7 +13,7 @@
 
 use crate::bounds::Sensitivity;
 use crate::loss::Loss;
-use crate::rounding::{FEMTO, NANO, units_up};
+use crate::rounding::{FEMTO, NANO, float_up, quotient_up, square_down, square_up, units_up};
 
 /// Why no epsilon can be stated.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -79,7 +79,7 @@ pub fn rho_of_pure(epsilon: f64) -> u64 {
     if !(epsilon > 0.0 && epsilon.is_finite()) {
         return u64::MAX;
     }
-    units_up((epsilon * epsilon).next_up() / 2.0, NANO)
+    units_up(quotient_up(square_up(epsilon), 2.0), NANO)
 }
 
 /// The rho (in 10⁻⁹, rounded up) of adding discrete Gaussian noise of `scale` to cells of `sensitivity`:
@@ -89,9 +89,11 @@ pub fn gaussian_rho_nano(sensitivity: Sensitivity, scale: f64) -> u64 {
     if !(scale > 0.0 && scale.is_finite()) {
         return u64::MAX;
     }
-    let squared = (sensitivity.l2_squared() as f64).next_up();
-    let twice = (2.0 * (scale * scale).next_down()).next_down();
-    units_up((squared / twice).next_up(), NANO)
+    let variance = square_down(scale);
+    if variance == 0.0 {
+        return u64::MAX;
+    }
+    units_up(quotient_up(float_up(sensitivity.l2_squared()), variance) / 2.0, NANO)
 }
 
 /// Golden-section search over the logarithm of `a - 1`. For a fixed epsilon the logarithm of delta is convex in
@@ -118,8 +120,9 @@ fn epsilon_at_best_order(rho: f64, delta: f64) -> f64 {
     at_left.min(at_right).max(0.0)
 }
 
-/// Corollary 13 solved for epsilon at the order `1 + u`, and a margin above every rounding error: each
-/// term is accurate to a few parts in 10¹⁶, the margin is one part in 10¹² of their magnitudes.
+/// Corollary 13 solved for epsilon at the order `1 + u`, and a margin above every rounding error (that of
+/// `rho` and `delta` included): each term is accurate to a few parts in 10¹⁶, the margin is one part in 10¹²
+/// of their magnitudes.
 fn epsilon_at_order(rho: f64, delta: f64, u: f64) -> f64 {
     const MARGIN: f64 = 1e-12;
     let terms = [(1.0 + u) * rho, u.ln(), -u.ln_1p(), -delta.ln() / u, -u.ln_1p() / u];

@@ -34,6 +34,37 @@ fn parts(value: f64) -> (u64, i32) {
     if raw == 0 { (fraction, -1074) } else { (fraction | (1 << 52), raw - 1075) }
 }
 
+/// The square, rounded up. For positive numbers.
+pub(crate) fn square_up(value: f64) -> f64 {
+    let square = value * value;
+    let too_low = value.mul_add(value, -square) > 0.0;
+    if too_low { square.next_up() } else { square.max(f64::MIN_POSITIVE) }
+}
+
+/// The square, rounded down; 0 where it is too small to be exact about. For positive numbers.
+pub(crate) fn square_down(value: f64) -> f64 {
+    let square = value * value;
+    let too_high = value.mul_add(value, -square) < 0.0;
+    match if too_high { square.next_down() } else { square } {
+        small if small < f64::MIN_POSITIVE => 0.0,
+        square => square,
+    }
+}
+
+/// The quotient, rounded up. For positive numbers.
+pub(crate) fn quotient_up(dividend: f64, divisor: f64) -> f64 {
+    let quotient = dividend / divisor;
+    let too_low = quotient.mul_add(divisor, -dividend) < 0.0;
+    if too_low { quotient.next_up() } else { quotient.max(f64::MIN_POSITIVE) }
+}
+
+/// The whole number as a floating-point number, rounded up.
+pub(crate) fn float_up(whole: u128) -> f64 {
+    let float = whole as f64;
+    // The cast back is exact, or stops at the end for 2^128 itself, which is above every `whole`.
+    if (float as u128) < whole { float.next_up() } else { float }
+}
+
 /// The nearest positive floating-point number not below `value` whose significand has `bits` bits, and
 /// the one after it.
 pub(crate) fn ceil_to_bits(value: f64, bits: u32) -> (f64, f64) {

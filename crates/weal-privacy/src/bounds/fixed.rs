@@ -78,10 +78,14 @@ fn power_of_ten(decimals: u8) -> f64 {
     10_f64.powi(decimals.into())
 }
 
-/// The sum, stopped at the ends of `i64`. It is stopped once, at the end, so the order of the values does
-/// not matter and one value moves the result by no more than itself; stopping after each addition would
-/// break both.
+/// The sum, stopped at the ends of `i64` as [`saturate`] does: once, at the end.
 pub fn saturating_sum(values: impl IntoIterator<Item = i64>) -> i64 {
-    let exact: i128 = values.into_iter().map(i128::from).sum();
+    saturate(values.into_iter().map(i128::from).sum())
+}
+
+/// An exact sum, stopped at the ends of `i64`. Stopping once, after the last addition, neither makes the
+/// order of the values matter nor lets one value move the result by more than itself; stopping after each
+/// addition would do both, and an error on overflow would tell that the sum was large.
+pub fn saturate(exact: i128) -> i64 {
     exact.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }

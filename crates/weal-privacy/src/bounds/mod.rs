@@ -4,7 +4,7 @@
 mod fixed;
 mod sensitivity;
 
-pub use fixed::{DECIMALS_MAX, FIXED_MAX, FixedPoint, saturating_sum};
+pub use fixed::{DECIMALS_MAX, FIXED_MAX, FixedPoint, saturate, saturating_sum};
 pub use sensitivity::{PER_GROUP_MAX, Sensitivity};
 
 use crate::loss::Loss;

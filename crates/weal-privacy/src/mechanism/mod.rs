@@ -25,6 +25,10 @@ pub enum MechanismError {
     LossTooLarge { rho_nano: u64 },
     #[error("groups with private keys need a delta above 0 and below 1")]
     NoDelta,
+    #[error(
+        "a delta of {delta_femto}e-15 is too small for so many groups per subject; allow more delta or fewer groups"
+    )]
+    DeltaTooSmall { delta_femto: u64 },
     #[error("a subject must be allowed at least one group")]
     NoGroups,
     #[error(

@@ -2,7 +2,7 @@
 //! are built and invoked within one call and never stored.
 
 use std::collections::HashMap;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use opendp::core::Measurement;
 use opendp::domains::{AtomDomain, MapDomain, VectorDomain};
@@ -26,6 +26,9 @@ type Shown = Measurement<Groups, GroupDistance, Approximate<ZeroConcentratedDive
 /// Bits of the noise scale's significand: few enough that drawing stays fast, so many that rounding the
 /// scale up costs less than one unit of loss.
 const SCALE_BITS: u32 = 34;
+/// The first candidate is off by floating-point error alone, so the second already fits; more than a few
+/// would be a mistake of ours.
+const SCALE_STEPS_MAX: usize = 8;
 
 fn gaussian(scale: f64) -> Result<Noisy<Cells>, MechanismError> {
     let domain = VectorDomain::new(AtomDomain::<i64>::new_non_nan());
@@ -75,12 +78,18 @@ pub(super) fn scale_for(sensitivity: Sensitivity, rho_nano: u64) -> Result<f64, 
         return Err(MechanismError::LossTooLarge { rho_nano });
     }
     let rho = rho_nano as f64 / NANO as f64;
-    let (mut scale, mut next) =
-        ceil_to_bits((sensitivity.l2_squared() as f64 / (2.0 * rho)).sqrt(), SCALE_BITS);
-    while charged_rho_nano(sensitivity, scale)? > rho_nano {
+    let nearly = (sensitivity.l2_squared() as f64 / (2.0 * rho)).sqrt();
+    let (mut scale, mut next) = ceil_to_bits(nearly, SCALE_BITS);
+    for _ in 0..SCALE_STEPS_MAX {
+        if scale > SCALE_MAX {
+            return Err(MechanismError::TooMuchNoise);
+        }
+        if charged_rho_nano(sensitivity, scale)? <= rho_nano {
+            return Ok(scale);
+        }
         (scale, next) = (next, ceil_to_bits(next, SCALE_BITS).1);
     }
-    if scale > SCALE_MAX { Err(MechanismError::TooMuchNoise) } else { Ok(scale) }
+    Err(MechanismError::TooMuchNoise)
 }
 
 /// Adds noise to every cell.
@@ -119,8 +128,17 @@ fn in_parts<T: Sync, R: Send>(
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get());
     let draw = &draw;
     thread::scope(|scope| {
-        let running: Vec<_> =
-            items.chunks(items.len().div_ceil(threads)).map(|part| scope.spawn(move || draw(part))).collect();
-        running.into_iter().map(|part| part.join().unwrap_or(Err(MechanismError::NoiseUnavailable))).collect()
+        let running: Vec<_> = items
+            .chunks(items.len().div_ceil(threads))
+            .map(|part| thread::Builder::new().spawn_scoped(scope, move || draw(part)))
+            .collect();
+        running
+            .into_iter()
+            .map(|part| match part.map(ScopedJoinHandle::join) {
+                Ok(Ok(drawn)) => drawn,
+                // The system gave no thread, or the thread died.
+                Err(_) | Ok(Err(_)) => Err(MechanismError::NoiseUnavailable),
+            })
+            .collect()
     })
 }

@@ -110,22 +110,20 @@ fn lowest_threshold(
         charged_threshold_loss(sensitivity, scale, threshold)
             .map(|loss| loss.filter(|loss| loss.is_within(allowed)))
     };
+    let unreachable = MechanismError::DeltaTooSmall { delta_femto: allowed.delta_femto };
     let mut below = 1_i64;
     let mut enough = 2_i64;
     let mut loss = within(enough)?;
-    while loss.is_none() {
-        if enough as f64 > SCALE_MAX {
-            return Err(MechanismError::TooMuchNoise);
-        }
+    while loss.is_none() && (enough as f64) < SCALE_MAX {
         (below, enough) = (enough, enough * 2);
         loss = within(enough)?;
     }
-    while enough - below > 1 {
+    while loss.is_some() && enough - below > 1 {
         let middle = below + (enough - below) / 2;
         match within(middle)? {
             Some(found) => (enough, loss) = (middle, Some(found)),
             None => below = middle,
         }
     }
-    loss.map(|loss| (enough, loss)).ok_or(MechanismError::TooMuchNoise)
+    loss.map(|loss| (enough, loss)).ok_or(unreachable)
 }

@@ -1,3 +1,15 @@
-//! Tests of the mathematics of privacy.
+//! Tests of the mathematics of privacy. OpenDP's randomness cannot be seeded, so every statistical test
+//! states how often it fails by chance: all of them together less than once in 10⁸ runs.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod accountant;
+mod auditor;
+mod audits;
 mod conversions;
+mod defect;
+mod exact;
+mod integers;
+mod noise;
+mod sampler;
+mod thresholds;
