@@ -41,7 +41,8 @@ const SEEN: [&str; 16] = [
 
 #[test]
 fn every_command_of_the_guides_works() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the checkout is here");
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the checkout is here");
     let data = root.join(DATA);
     if !data.exists() {
         eprintln!("skipped: {DATA} is not here");

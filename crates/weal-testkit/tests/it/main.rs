@@ -1,4 +1,3 @@
 //! Whole federations at their main job.
 
-mod guides;
 mod main_job;
