@@ -147,11 +147,16 @@ impl House {
     pub async fn transfer_of_token(&self, from: &Caller, pid: &str, token: &str) -> Result<Transfer> {
         let mut tx = self.store.read("exchange.token").await?;
         let named = tx.transfer_of_token(&sha256_hex(token)).await?;
-        let found = match named {
-            Some(own_pid) if own_pid == pid => tx.transfer::<Transfer>(&own_pid).await?,
-            _ => None,
-        };
-        let transfer = found.map(|(transfer, _)| transfer).filter(|transfer| transfer.peer == from.did);
-        Ok(transfer.ok_or_else(transfer_unknown)?)
+        let found = tx.transfer::<Transfer>(pid).await?.map(|(transfer, _)| transfer);
+        let transfer = found.filter(|transfer| transfer.peer == from.did && transfer.side == Side::Provider);
+        let transfer = transfer.ok_or_else(transfer_unknown)?;
+        if named.as_deref() == Some(pid) {
+            return Ok(transfer);
+        }
+        // A revocation takes the tokens away; the peer whose transfer it was is told why.
+        if let Some(agreement) = tx.agreement(&transfer.agreement).await? {
+            agreement.in_force(self.clock.now())?;
+        }
+        Err(transfer_unknown().into())
     }
 }
