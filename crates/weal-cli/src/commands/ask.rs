@@ -1,0 +1,234 @@
+//! `weal ask`
+
+use std::path::{Path, PathBuf};
+
+use futures::StreamExt as _;
+use reqwest::{Response, header};
+use tokio::io::AsyncWriteExt as _;
+use weal_domain::compute::{Loss, Preview};
+use weal_node::api::{Answered, Ask, BudgetShown};
+
+use super::budget::share_spent;
+use crate::client::Client;
+use crate::compose::Setting;
+use crate::failure::{Doing as _, Exit, Failure, Result};
+use crate::print::number::{bytes, decimal, thousands};
+use crate::print::terminal::Unit;
+use crate::print::{Table, csv};
+
+/// Ask a question in SQL.
+///
+/// Products stand as MEMBER.PRODUCT. Where the agreement is for statistics, the answer is
+/// differentially private: every number comes with its interval, and the budget is charged. Where it
+/// is for rows, the rows come. --preview says what a question would cost, reads no data and is free.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: weal ask \"SELECT region, COUNT(*), AVG(monthly_wage) FROM revenue.payroll GROUP BY region\"")]
+pub struct Args {
+    /// One SELECT.
+    sql: String,
+    /// Only say what it would cost and how exact it would be.
+    #[arg(long)]
+    preview: bool,
+    /// Spend at most this; the owner's default where it is left out.
+    #[arg(long, value_name = "EPSILON")]
+    epsilon: Option<f64>,
+    /// Which agreement to use, where several would do.
+    #[arg(long, value_name = "ID")]
+    agreement: Option<String>,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the answer to this file.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    Table,
+    Csv,
+    Json,
+    Parquet,
+}
+
+pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
+    let format = if setting.terminal.is_json() { Format::Json } else { args.format };
+    if format == Format::Parquet && args.out.is_none() && setting.terminal.stdout_is_terminal() {
+        return Err(Failure::usage("Parquet is not for a terminal").next("add --out FILE"));
+    }
+    let body = Ask {
+        sql: args.sql,
+        preview: args.preview,
+        loss: args.epsilon.map(loss_of_epsilon).transpose()?,
+        format: match format {
+            Format::Csv if !args.preview => Some("csv".into()),
+            Format::Parquet if !args.preview => Some("parquet".into()),
+            _ => None,
+        },
+        agreement: args.agreement,
+    };
+    let client = setting.client()?;
+    let response = client.post_raw("/questions", &body, "the question").await?;
+    if !is_json(&response) {
+        return stream(response, args.out.as_deref(), setting).await;
+    }
+    let answered: Answered = client.read(response).await?;
+    show(&answered, format, args.out.as_deref(), setting)?;
+    Ok(Exit::Ok)
+}
+
+fn is_json(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+/// Bytes as they come, in bounded memory.
+async fn stream(response: Response, out: Option<&Path>, setting: &Setting) -> Result<Exit> {
+    let mut file = match out {
+        Some(path) => {
+            Some(tokio::fs::File::create(path).await.doing(format!("cannot write {}", path.display()))?)
+        }
+        None => None,
+    };
+    let mut progress = setting.terminal.progress("receiving", response.content_length(), Unit::Bytes);
+    let mut chunks = response.bytes_stream();
+    let mut written = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| {
+            Failure::failed("the rows stopped coming before their end")
+                .next("see why with `weal agreements ID`")
+        })?;
+        match &mut file {
+            Some(file) => file.write_all(&chunk).await.doing("cannot write the answer")?,
+            None => setting.terminal.raw(&chunk).doing("cannot print the answer")?,
+        }
+        written += chunk.len() as u64;
+        progress.at(written);
+    }
+    if let Some(file) = &mut file {
+        file.flush().await.doing("cannot write the answer")?;
+    }
+    drop(progress);
+    if let Some(path) = out {
+        setting.terminal.note(format!("Wrote {} ({}).", path.display(), bytes(written)));
+    }
+    Ok(Exit::Ok)
+}
+
+fn show(answered: &Answered, format: Format, out: Option<&Path>, setting: &Setting) -> Result<()> {
+    let body = match (format, answered) {
+        (Format::Json, _) => serde_json::to_string_pretty(answered).doing("cannot print the answer")? + "\n",
+        (Format::Csv, Answered::Statistics { answer, .. }) => csv::of_answer(answer),
+        (Format::Csv, Answered::Rows { columns, rows, .. }) => csv::of_rows(columns, rows),
+        (_, Answered::Preview { preview, .. }) => preview_words(preview),
+        (_, Answered::Statistics { answer, .. }) => Table::of_answer(answer).to_string(),
+        (_, Answered::Rows { columns, rows, .. }) => rows_table(columns, rows).to_string(),
+    };
+    match out {
+        Some(path) => {
+            std::fs::write(path, &body).doing(format!("cannot write {}", path.display()))?;
+            setting.terminal.note(format!("Wrote {} ({}).", path.display(), bytes(body.len() as u64)));
+        }
+        None => setting.terminal.raw(body.as_bytes()).doing("cannot print the answer")?,
+    }
+    if format != Format::Json {
+        setting.terminal.note(beside(answered));
+    }
+    Ok(())
+}
+
+/// What a person should know beside the answer.
+#[must_use]
+pub fn beside(answered: &Answered) -> String {
+    match answered {
+        Answered::Preview { budget, .. } => {
+            budget.as_ref().map(|budget| format!("Nothing was spent. {}", left(budget))).unwrap_or_default()
+        }
+        Answered::Rows { rows, receipts, .. } => {
+            format!("{} rows under {} receipts.", thousands(rows.len() as u64), receipts.len())
+        }
+        Answered::Statistics { answer, receipt, provider_index, budget_before, budget_after, .. } => {
+            let mut lines = vec![format!(
+                "Each ± holds the truth with {} % confidence. {}",
+                decimal(answer.confidence * 100.0, 0),
+                answer.protection.join(" ")
+            )];
+            lines.push(format!(
+                "Cost {}. Budget spent: {} before, {} after. {}",
+                answer.loss,
+                percent(share_spent(budget_before)),
+                percent(share_spent(budget_after)),
+                left(budget_after),
+            ));
+            lines.push(format!("Receipt {}, entry {provider_index} of the owner's ledger.", receipt.use_id));
+            lines.join("\n")
+        }
+    }
+}
+
+fn left(budget: &BudgetShown) -> String {
+    match budget.questions_left {
+        Some(questions) => format!("About {} questions are left.", thousands(questions)),
+        None => format!("{} of the budget is left.", percent(1.0 - share_spent(budget))),
+    }
+}
+
+#[must_use]
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+fn preview_words(preview: &Preview) -> String {
+    let mut lines = vec![format!("This would cost {}.", preview.loss)];
+    for (column, half) in preview.columns.iter().zip(&preview.half_widths) {
+        if let Some(half) = half {
+            let places = crate::print::number::decimals_for(*half);
+            lines.push(format!("  {:<24} ± {}", column.name, decimal(*half, places)));
+        }
+    }
+    if let Some(from) = preview.shown_from {
+        lines.push(format!("Groups of fewer than about {} subjects would not be shown.", thousands(from)));
+    }
+    lines.extend(preview.explanation.iter().cloned());
+    lines.join("\n") + "\n"
+}
+
+fn rows_table(columns: &[String], rows: &[Vec<serde_json::Value>]) -> Table {
+    let numeric =
+        |index: usize| rows.iter().any(|row| row.get(index).is_some_and(serde_json::Value::is_number));
+    let heads: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| if numeric(index) { format!(">{column}") } else { column.clone() })
+        .collect();
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    let mut table = Table::new(&heads);
+    for row in rows {
+        table.row(row.iter().map(csv::text));
+    }
+    table
+}
+
+/// The delta at which nodes speak of epsilon, and how much of it thresholds may spend.
+const DELTA: f64 = 1e-6;
+const THRESHOLDS_DELTA_FEMTO: u64 = 100_000_000;
+
+/// The loss that epsilon stands for, rounded down: never more than was asked for.
+pub fn loss_of_epsilon(epsilon: f64) -> Result<Loss> {
+    let delta_left = DELTA - THRESHOLDS_DELTA_FEMTO as f64 * 1e-15;
+    match weal_privacy::accounting::rho_nano_for(epsilon, delta_left) {
+        0 => {
+            Err(Failure::usage(format!("{epsilon} is no epsilon that buys an answer"))
+                .next("try --epsilon 0.5"))
+        }
+        rho_nano => Ok(Loss { rho_nano, delta_femto: THRESHOLDS_DELTA_FEMTO }),
+    }
+}
+
+/// Asks for statistics and expects nothing else.
+pub async fn statistics(client: &Client, sql: &str) -> Result<Answered> {
+    let body = Ask { sql: sql.to_owned(), preview: false, loss: None, format: None, agreement: None };
+    let response = client.post_raw("/questions", &body, "the question").await?;
+    client.read(response).await
+}

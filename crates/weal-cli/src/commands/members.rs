@@ -1,0 +1,66 @@
+//! `weal members`
+
+use weal_domain::governance::{Member, Standing};
+use weal_domain::identity::Did;
+use weal_node::api::SetStanding;
+
+use crate::client::segment;
+use crate::compose::Setting;
+use crate::failure::{Exit, Result};
+use crate::print::Table;
+use crate::print::number::time;
+
+/// List the members of the ecosystem; a governing body admits and suspends them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: weal members --admit did:web:revenue.example")]
+pub struct Args {
+    /// Admit this member.
+    #[arg(long, value_name = "DID")]
+    admit: Option<Did>,
+    /// Suspend this member: nobody agrees with it or answers it from then on.
+    #[arg(long, value_name = "DID", conflicts_with = "admit")]
+    suspend: Option<Did>,
+    /// Why, for the ledger and for the member.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
+    let client = setting.client()?;
+    let change = match (args.admit, args.suspend) {
+        (Some(did), _) => Some((did, Standing::Good)),
+        (None, Some(did)) => Some((did, Standing::Suspended)),
+        (None, None) => None,
+    };
+    if let Some((did, standing)) = change {
+        let body = SetStanding { standing, reason: args.reason };
+        let path = format!("/members/{}/standing", segment(did.as_str()));
+        let member: Member = client.post(&path, &body, "changing a member's standing").await?;
+        setting.terminal.answer(&member, || format!("{} is now {}.", member.title, words(member.standing)));
+        return Ok(Exit::Ok);
+    }
+    let members: Vec<Member> = client.get("/members", "listing the members").await?;
+    setting.terminal.answer(&members, || {
+        let mut table = Table::new(&["member", "standing", "since", "did", "name in full"]);
+        for member in &members {
+            table.row([
+                member.name.as_str(),
+                words(member.standing),
+                &time(member.since),
+                member.did.as_str(),
+                &member.title,
+            ]);
+        }
+        if table.is_empty() { "No members yet.".into() } else { table.to_string() }
+    });
+    Ok(Exit::Ok)
+}
+
+fn words(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Applied => "applied",
+        Standing::Good => "in good standing",
+        Standing::Suspended => "suspended",
+        Standing::Left => "left",
+    }
+}
