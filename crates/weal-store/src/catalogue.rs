@@ -112,6 +112,11 @@ impl Tx {
             .bind(etag.map(str::to_owned))
             .bind(int(entries.len() as u64, "catalogue")?);
         self.run(query).await?;
+        let bodies = self.put_entries(peer, entries).await;
+        self.whole(bodies)
+    }
+
+    async fn put_entries<T: Serialize>(&mut self, peer: &Did, entries: &[T]) -> Result<(), StoreError> {
         for (place, entry) in entries.iter().enumerate() {
             let query = sql("INSERT INTO peer_entry (peer, place, v, body) VALUES ($1, $2, $3, $4)")
                 .bind(peer.to_string())

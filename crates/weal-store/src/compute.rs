@@ -5,40 +5,18 @@ use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use weal_domain::Timestamp;
 use weal_domain::agreements::AgreementId;
-use weal_domain::compute::Loss;
+use weal_domain::compute::{Budget, Loss};
 use weal_domain::exchange::UseId;
 
 use crate::tx::{BindBody, get, get_body, get_text, get_time, get_u64, int, ms, sql};
 use crate::{StoreError, Tx};
 
-/// An account's privacy budget: `product:<name>` or `agreement:<id>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Budget {
-    pub granted: Loss,
-    /// Set aside for uses whose answer may or may not have left.
-    pub reserved: Loss,
-    pub spent: Loss,
-}
-
-impl Budget {
-    /// What a further use may cost.
-    #[must_use]
-    pub fn left(&self) -> Loss {
-        let left =
-            |granted: u64, reserved: u64, spent: u64| granted.saturating_sub(reserved).saturating_sub(spent);
-        Loss {
-            rho_nano: left(self.granted.rho_nano, self.reserved.rho_nano, self.spent.rho_nano),
-            delta_femto: left(self.granted.delta_femto, self.reserved.delta_femto, self.spent.delta_femto),
-        }
-    }
-}
-
-/// An account has less left than was asked of it.
+/// An account has less left than was asked of it: `budget.exhausted(asked)` is the refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the budget of `{account}` does not cover this")]
 pub struct Overdrawn {
     pub account: String,
-    pub left: Loss,
+    pub budget: Budget,
 }
 
 /// What is set aside for one use in one account.
@@ -81,7 +59,7 @@ pub struct BudgetEvent {
 }
 
 impl Tx {
-    /// An account's budget; nothing granted where there is no such account.
+    /// The budget of an account (`product:<name>`, `agreement:<id>`); nothing granted where there is no such account.
     pub async fn budget(&mut self, account: &str) -> Result<Budget, StoreError> {
         let query = sql("SELECT * FROM budget WHERE account = $1").bind(account.to_owned());
         let Some(row) = self.row(query).await? else { return Ok(Budget::default()) };
@@ -96,11 +74,10 @@ impl Tx {
     /// that nothing is left; the total that now stands is returned.
     pub async fn grant(&mut self, account: &str, total: Loss, at: Timestamp) -> Result<Loss, StoreError> {
         let now = self.budget(account).await?;
+        let used = now.reserved.saturating_add(now.spent);
         let total = Loss {
-            rho_nano: total.rho_nano.max(now.reserved.rho_nano.saturating_add(now.spent.rho_nano)),
-            delta_femto: total
-                .delta_femto
-                .max(now.reserved.delta_femto.saturating_add(now.spent.delta_femto)),
+            rho_nano: total.rho_nano.max(used.rho_nano),
+            delta_femto: total.delta_femto.max(used.delta_femto),
         };
         let query = sql("INSERT INTO budget (account, granted_rho, granted_delta,
                  reserved_rho, reserved_delta, spent_rho, spent_delta) VALUES ($1, $2, $3, 0, 0, 0, 0)
@@ -124,9 +101,9 @@ impl Tx {
         at: Timestamp,
     ) -> Result<Result<(), Overdrawn>, StoreError> {
         for account in accounts {
-            let left = self.budget(account).await?.left();
-            if cost.rho_nano > left.rho_nano || cost.delta_femto > left.delta_femto {
-                return Ok(Err(Overdrawn { account: (*account).to_owned(), left }));
+            let budget = self.budget(account).await?;
+            if !budget.has_room(cost) {
+                return Ok(Err(Overdrawn { account: (*account).to_owned(), budget }));
             }
         }
         for account in accounts {

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The database server cannot be reached.
     #[error("the database cannot be reached: {reason}")]
     Unreachable { reason: String },
+    /// The database, its file or this transaction can only be read.
+    #[error("the database can only be read here")]
+    ReadOnly,
     /// The database holds something that this program cannot have written.
     #[error("the database is damaged at {what}; restore the last backup")]
     Corrupt { what: String },
@@ -77,13 +80,18 @@ impl From<sqlx::Error> for StoreError {
 /// five of them: SQLite's codes have at most four.
 fn known_code(code: &str) -> Option<StoreError> {
     if code.len() < 5 {
+        // IOERR_SHMSIZE: no room for the file beside the log.
+        if code == "4874" {
+            return Some(StoreError::Full);
+        }
         let primary = code.parse::<u32>().ok()? & 0xff;
         return match primary {
             13 => Some(StoreError::Full),
             5 | 6 => Some(StoreError::Busy),
             11 | 26 => Some(StoreError::corrupt("its file")),
             14 => Some(StoreError::Unreachable { reason: "its file cannot be opened".into() }),
-            8 | 23 => Some(StoreError::Unreachable { reason: "its file cannot be written".into() }),
+            8 => Some(StoreError::ReadOnly),
+            23 => Some(StoreError::Unreachable { reason: "access to its file is denied".into() }),
             _ => None,
         };
     }
@@ -91,6 +99,7 @@ fn known_code(code: &str) -> Option<StoreError> {
         "53100" => Some(StoreError::Full),
         // Too many connections, lock timeout, serialization failure, deadlock.
         "53300" | "55P03" | "40001" | "40P01" => Some(StoreError::Busy),
+        "25006" => Some(StoreError::ReadOnly),
         "XX001" | "XX002" => Some(StoreError::corrupt("its files")),
         "57P01" | "57P02" | "57P03" | "08000" | "08003" | "08006" | "08001" | "28000" | "28P01" | "3D000" => {
             Some(StoreError::Unreachable { reason: format!("PostgreSQL answered {code}") })

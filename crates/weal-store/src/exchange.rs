@@ -1,11 +1,9 @@
 //! Exchange: transfers, their tokens, how often an agreement was used, and the receipts of the uses.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use weal_domain::Timestamp;
 use weal_domain::agreements::{AgreementId, Side};
-use weal_domain::exchange::UseId;
+use weal_domain::exchange::{Transfer, UseId};
 use weal_domain::identity::Did;
 use weal_domain::ledger::Receipt;
 
@@ -13,19 +11,6 @@ use crate::tx::{BindBody, Sql, get, get_body, get_time, get_u64, int, ms, revise
 use crate::{StoreError, Tx};
 
 const DAY_MS: i64 = 86_400_000;
-
-/// By what a transfer is found again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TransferKeys<'a> {
-    pub own_pid: &'a str,
-    /// Unknown until the peer has answered.
-    pub peer_pid: Option<&'a str>,
-    pub side: Side,
-    pub peer: &'a Did,
-    pub agreement: &'a AgreementId,
-    /// The protocol's state.
-    pub state: &'a str,
-}
 
 /// A use, as this side's ledger keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,25 +24,19 @@ pub struct StoredUse {
 
 impl Tx {
     /// Saves a transfer; `revision` as in [`Tx::put_negotiation`].
-    pub async fn put_transfer<T: Serialize>(
-        &mut self,
-        keys: TransferKeys<'_>,
-        transfer: &T,
-        revision: u64,
-        at: Timestamp,
-    ) -> Result<u64, StoreError> {
+    pub async fn put_transfer(&mut self, transfer: &Transfer, revision: u64) -> Result<u64, StoreError> {
         let query = if revision == 0 {
             let number = self.next("transfer").await?;
             let insert = sql("INSERT INTO transfer
                      (pid, side, peer, agreement, peer_pid, state, updated_ms, v, body, revision, number)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10) ON CONFLICT (pid) DO NOTHING");
-            bind_transfer(insert, keys, transfer, at)?.bind(number)
+            bind_transfer(insert, transfer)?.bind(number)
         } else {
             let update =
                 sql("UPDATE transfer SET peer_pid = $5, state = $6, updated_ms = $7, v = $8, body = $9,
                      revision = revision + 1
                  WHERE pid = $1 AND side = $2 AND peer = $3 AND agreement = $4 AND revision = $10");
-            bind_transfer(update, keys, transfer, at)?.bind(int(revision, "revision")?)
+            bind_transfer(update, transfer)?.bind(int(revision, "revision")?)
         };
         if self.run(query).await? == 0 {
             return Err(self.refuse(StoreError::Conflict { what: "the transfer" }));
@@ -66,18 +45,18 @@ impl Tx {
     }
 
     /// A transfer by this node's own pid, and its revision.
-    pub async fn transfer<T: DeserializeOwned>(&mut self, pid: &str) -> Result<Option<(T, u64)>, StoreError> {
-        let query = sql("SELECT v, body, revision FROM transfer WHERE pid = $1").bind(pid.to_owned());
+    pub async fn transfer(&mut self, own_pid: &str) -> Result<Option<(Transfer, u64)>, StoreError> {
+        let query = sql("SELECT v, body, revision FROM transfer WHERE pid = $1").bind(own_pid.to_owned());
         self.row(query).await?.map(|row| revised(&row, "transfer")).transpose()
     }
 
     /// A transfer by the peer's pid: how a repeated first message is known. `side` is this node's.
-    pub async fn transfer_of_peer<T: DeserializeOwned>(
+    pub async fn transfer_of_peer(
         &mut self,
         side: Side,
         peer: &Did,
         peer_pid: &str,
-    ) -> Result<Option<(T, u64)>, StoreError> {
+    ) -> Result<Option<(Transfer, u64)>, StoreError> {
         let query = sql("SELECT v, body, revision FROM transfer
              WHERE peer = $1 AND peer_pid = $2 AND side = $3")
         .bind(peer.to_string())
@@ -87,22 +66,20 @@ impl Tx {
     }
 
     /// The transfers of an agreement and their revisions, newest first.
-    pub async fn transfers_of<T: DeserializeOwned>(
+    pub async fn transfers_of(
         &mut self,
         agreement: &AgreementId,
-    ) -> Result<Vec<(T, u64)>, StoreError> {
+    ) -> Result<Vec<(Transfer, u64)>, StoreError> {
         let query = sql("SELECT v, body, revision FROM transfer WHERE agreement = $1 ORDER BY number DESC");
-        self.rows(query.bind(agreement.to_string()))
-            .await?
-            .iter()
-            .map(|row| revised(row, "transfer"))
-            .collect()
+        let rows = self.rows(query.bind(agreement.to_string())).await?;
+        rows.iter().map(|row| revised(row, "transfer")).collect()
     }
 
     /// Transfers and their revisions, newest first.
-    pub async fn transfers<T: DeserializeOwned>(&mut self, limit: u32) -> Result<Vec<(T, u64)>, StoreError> {
+    pub async fn transfers(&mut self, limit: u32) -> Result<Vec<(Transfer, u64)>, StoreError> {
         let query = sql("SELECT v, body, revision FROM transfer ORDER BY number DESC LIMIT $1");
-        self.rows(query.bind(i64::from(limit))).await?.iter().map(|row| revised(row, "transfer")).collect()
+        let rows = self.rows(query.bind(i64::from(limit))).await?;
+        rows.iter().map(|row| revised(row, "transfer")).collect()
     }
 
     /// Lets a token open a transfer. `token_sha256` is lower-case hex; the token itself is never stored.
@@ -197,20 +174,15 @@ impl Tx {
     }
 }
 
-fn bind_transfer<T: Serialize>(
-    query: Sql,
-    keys: TransferKeys<'_>,
-    transfer: &T,
-    at: Timestamp,
-) -> Result<Sql, StoreError> {
+fn bind_transfer(query: Sql, transfer: &Transfer) -> Result<Sql, StoreError> {
     query
-        .bind(keys.own_pid.to_owned())
-        .bind(keys.side.as_str())
-        .bind(keys.peer.to_string())
-        .bind(keys.agreement.to_string())
-        .bind(keys.peer_pid.map(str::to_owned))
-        .bind(keys.state.to_owned())
-        .bind(ms(at))
+        .bind(transfer.own_pid.clone())
+        .bind(transfer.side.as_str())
+        .bind(transfer.peer.to_string())
+        .bind(transfer.agreement.to_string())
+        .bind(transfer.peer_pid.clone())
+        .bind(transfer.state.as_str())
+        .bind(ms(transfer.updated_at))
         .bind_body(transfer)
 }
 

@@ -56,27 +56,8 @@ impl Tx {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let head = self.head().await?;
-        let mut nodes: HashMap<Coord, Hash> =
-            Frontier::coords(head.size).into_iter().zip(head.frontier.iter().copied()).collect();
-        let mut tree = Frontier::load(head.size, head.frontier).map_err(StoreError::fault)?;
-        let mut indices = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let body = serde_json::to_string(entry).map_err(StoreError::fault)?;
-            let nonce = Nonce::from_entropy(entropy());
-            let commitment = Commitment::seal(&nonce, body.as_bytes());
-            let index = tree.size();
-            let mut completed = Vec::new();
-            tree.append(commitment.leaf_hash(), |node| completed.push(node)).map_err(StoreError::fault)?;
-            self.put_entry(SealedEntry { index, nonce, body, commitment }).await?;
-            for node in completed {
-                nodes.insert(Coord { level: node.level, index: node.index }, node.hash);
-                self.put_node(node).await?;
-            }
-            indices.push(index);
-        }
-        self.put_head(&tree, &nodes, signer).await?;
-        Ok(indices)
+        let appended = self.append_all(entries, entropy, signer).await;
+        self.whole(appended)
     }
 
     /// Signs the ledger as it stands: before its first entry, or with a new key.
@@ -163,6 +144,35 @@ impl Tx {
         let plan = merkle::consistency_plan(old, new).map_err(StoreError::fault)?;
         let nodes = self.nodes(plan.coords()).await?;
         plan.build(|coord| nodes.get(&coord).copied()).map_err(|e| StoreError::corrupt(e.to_string()))
+    }
+
+    async fn append_all(
+        &mut self,
+        entries: &[Entry],
+        entropy: &mut (dyn FnMut() -> [u8; 32] + Send),
+        signer: Signer<'_>,
+    ) -> Result<Vec<u64>, StoreError> {
+        let head = self.head().await?;
+        let mut nodes: HashMap<Coord, Hash> =
+            Frontier::coords(head.size).into_iter().zip(head.frontier.iter().copied()).collect();
+        let mut tree = Frontier::load(head.size, head.frontier).map_err(StoreError::fault)?;
+        let mut indices = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let body = serde_json::to_string(entry).map_err(StoreError::fault)?;
+            let nonce = Nonce::from_entropy(entropy());
+            let commitment = Commitment::seal(&nonce, body.as_bytes());
+            let index = tree.size();
+            let mut completed = Vec::new();
+            tree.append(commitment.leaf_hash(), |node| completed.push(node)).map_err(StoreError::fault)?;
+            self.put_entry(SealedEntry { index, nonce, body, commitment }).await?;
+            for node in completed {
+                nodes.insert(Coord { level: node.level, index: node.index }, node.hash);
+                self.put_node(node).await?;
+            }
+            indices.push(index);
+        }
+        self.put_head(&tree, &nodes, signer).await?;
+        Ok(indices)
     }
 
     async fn head(&mut self) -> Result<Head, StoreError> {

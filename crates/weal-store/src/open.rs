@@ -1,7 +1,7 @@
 //! The store: where it is, how it is opened, how a transaction begins.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Connection, Executor};
@@ -11,7 +11,7 @@ use crate::{StoreError, Tx, migrate, tx};
 /// How a store is opened.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// Connections for readers; on PostgreSQL for everything.
+    /// Connections for readers. One more writes.
     pub connections_max: u32,
     /// How long a writer waits for its turn, or anyone for a connection, before [`StoreError::Busy`].
     pub wait_ms_max: u64,
@@ -37,8 +37,8 @@ pub(crate) enum Place {
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) readers: AnyPool,
-    /// SQLite: the one connection that writes, so that writers queue here in order of arrival instead of
-    /// failing on the file's lock. PostgreSQL: the same pool as `readers`.
+    /// The one connection that writes: writers queue here in order of arrival, instead of failing on
+    /// SQLite's file lock or of keeping PostgreSQL's connections from the readers.
     pub(crate) writer: AnyPool,
     pub(crate) place: Place,
 }
@@ -128,15 +128,24 @@ async fn open_sqlite(url: &str, options: &OpenOptions) -> Result<Store, StoreErr
     let file = format!("{}?mode=rw", sqlite_url(&path));
     let wait_ms = options.wait_ms_max;
     let setup = format!(
-        "PRAGMA busy_timeout = {wait_ms}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-         PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+        "PRAGMA busy_timeout = {wait_ms}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA trusted_schema = OFF;"
     );
     let page_limit = options.pages_max.map_or(String::new(), |max| format!("PRAGMA max_page_count = {max};"));
-    let writer = pool(options, format!("{setup} {page_limit}")).max_connections(1).connect(&file).await?;
-    let readers = pool(options, format!("{setup} PRAGMA query_only = ON;"))
-        .max_connections(options.connections_max)
-        .connect(&file)
-        .await?;
+    let writing = format!("{setup} {page_limit}");
+    // The file remembers that it keeps a write-ahead log. Of two that turn it on at once, SQLite sends one
+    // away without waiting.
+    let turn_on = format!("{writing} PRAGMA journal_mode = WAL;");
+    let patience = Instant::now() + Duration::from_millis(wait_ms);
+    while let Err(error) = try_out(&file, &turn_on).await {
+        if !matches!(error, StoreError::Busy) || Instant::now() > patience {
+            return Err(error);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let reading = format!("{setup} PRAGMA query_only = ON;");
+    let readers = pool(options, reading).max_connections(options.connections_max).connect_lazy(&file)?;
+    let writer = pool(options, writing).max_connections(1).connect_lazy(&file)?;
     Ok(Store { readers, writer, place: Place::Sqlite })
 }
 
@@ -144,8 +153,18 @@ async fn open_postgres(url: &str, options: &OpenOptions) -> Result<Store, StoreE
     let wait_ms = options.wait_ms_max;
     // A node that hangs inside a transaction must not keep all others from writing.
     let setup = format!("SET lock_timeout = {wait_ms}; SET idle_in_transaction_session_timeout = 60000;");
-    let readers = pool(options, setup).max_connections(options.connections_max).connect(url).await?;
-    Ok(Store { writer: readers.clone(), readers, place: Place::Postgres })
+    try_out(url, &setup).await?;
+    let readers = pool(options, setup.clone()).max_connections(options.connections_max).connect_lazy(url)?;
+    let writer = pool(options, setup).max_connections(1).connect_lazy(url)?;
+    Ok(Store { readers, writer, place: Place::Postgres })
+}
+
+/// Connects once outside the pools: they try again until their time is up and then only say that they
+/// were busy, where a wrong password or a damaged file should be named at once.
+async fn try_out(url: &str, setup: &str) -> Result<(), StoreError> {
+    let mut connection = AnyConnection::connect(url).await?;
+    connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(setup.to_owned()))).await?;
+    Ok(connection.close().await?)
 }
 
 fn pool(options: &OpenOptions, setup: String) -> AnyPoolOptions {
@@ -194,7 +213,7 @@ fn sqlite_path(url: &str) -> Result<PathBuf, StoreError> {
 
 /// SQLite would make the file readable for everyone on the machine; it holds people's roles and digests
 /// of credentials. The log beside it inherits the file's mode.
-fn make_private_file(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn make_private_file(path: &Path) -> Result<(), StoreError> {
     let mut open = std::fs::OpenOptions::new();
     open.write(true).create(true).truncate(false);
     #[cfg(unix)]

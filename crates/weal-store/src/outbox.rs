@@ -71,8 +71,15 @@ impl Tx {
         .bind(ms(now))
         .bind(ms(lease_until))
         .bind(i64::from(limit));
-        let mut jobs = self.rows(query).await?.iter().map(job).collect::<Result<Vec<Job<T>>, _>>()?;
-        jobs.sort_by_key(|job| job.id);
+        let mut jobs = Vec::new();
+        for row in self.rows(query).await? {
+            match job(&row) {
+                Ok(job) => jobs.push(job),
+                // One that cannot be read must not keep the others from being done.
+                Err(error) => self.give_up(get_u64(&row, "id")?, &error.to_string()).await?,
+            }
+        }
+        jobs.sort_by_key(|job: &Job<T>| job.id);
         Ok(jobs)
     }
 

@@ -102,6 +102,12 @@ impl Tx {
         error
     }
 
+    /// For acts of several steps: a failure after the first leaves less than the whole.
+    pub(crate) fn whole<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.void |= outcome.is_err();
+        outcome
+    }
+
     fn voided<T>(&mut self, outcome: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         outcome.map_err(|error| {
             self.void = true;

@@ -1,7 +1,7 @@
 //! The owner's side of a private question: preview, reserve, compute, seal, release.
 
 use weal_domain::agreements::Side;
-use weal_domain::compute::{Answer, Budget, Loss, Preview};
+use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::exchange::{Permit, Statistics};
 use weal_domain::ledger::Fact;
 use weal_wire::peer::{AnswerMessage, BudgetLeft, Exact, LedgerProof, PreviewMessage, QuestionMessage};
@@ -49,8 +49,7 @@ impl House {
         if let Err(overdrawn) = tx.reserve(use_id, &names, loss, self.clock.now()).await? {
             // The gate has just found room, so only a broken invariant leads here.
             self.metrics.invariant_broken();
-            let left = Budget { granted: overdrawn.left, ..Budget::default() };
-            return Err(left.exhausted(loss).into());
+            return Err(overdrawn.budget.exhausted(loss).into());
         }
         let fact = Fact::BudgetReserved { use_id: use_id.clone(), product: using.product.name.clone(), loss };
         self.remember(&mut tx, &self.actor(None), vec![fact]).await?;

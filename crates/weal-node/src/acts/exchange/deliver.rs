@@ -40,7 +40,7 @@ impl House {
 
     async fn transfer_heard_back(&self, own_pid: &str, event: Event) -> Result<()> {
         let mut tx = self.store.write("exchange.acked").await?;
-        let (transfer, revision) = tx.transfer::<Transfer>(own_pid).await?.ok_or_else(transfer_unknown)?;
+        let (transfer, revision) = tx.transfer(own_pid).await?.ok_or_else(transfer_unknown)?;
         let step = transfer.on(event, self.clock.now())?;
         if step.next == transfer {
             return Ok(());

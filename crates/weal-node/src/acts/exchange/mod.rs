@@ -10,7 +10,7 @@ use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, Side};
 use weal_domain::exchange::Transfer;
 use weal_domain::exchange::transfer::{Event, Move, Step};
-use weal_store::{NewJob, TransferKeys, Tx};
+use weal_store::{NewJob, Tx};
 
 pub(crate) use fetch::acting_role;
 pub use rows::ReleasedRows;
@@ -33,15 +33,7 @@ impl House {
     /// Saves a transfer's step, in the caller's transaction.
     async fn keep_transfer(&self, tx: &mut Tx, step: Step, revision: u64) -> Result<u64> {
         let next = &step.next;
-        let keys = TransferKeys {
-            own_pid: &next.own_pid,
-            peer_pid: next.peer_pid.as_deref(),
-            side: next.side,
-            peer: &next.peer,
-            agreement: &next.agreement,
-            state: next.state.as_str(),
-        };
-        let revision = tx.put_transfer(keys, next, revision, self.clock.now()).await?;
+        let revision = tx.put_transfer(next, revision).await?;
         if next.state.is_final() && next.side == Side::Provider {
             tx.remove_transfer_tokens(&next.own_pid).await?;
         }

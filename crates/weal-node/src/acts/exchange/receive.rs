@@ -43,7 +43,7 @@ impl House {
                 .into());
         }
         if let Some((known, _)) =
-            tx.transfer_of_peer::<Transfer>(Side::Provider, &from.did, &message.consumer_pid).await?
+            tx.transfer_of_peer(Side::Provider, &from.did, &message.consumer_pid).await?
         {
             known.reopened(&id, &message.format)?;
             return Ok(known);
@@ -147,7 +147,7 @@ impl House {
     pub async fn transfer_of_token(&self, from: &Caller, pid: &str, token: &str) -> Result<Transfer> {
         let mut tx = self.store.read("exchange.token").await?;
         let named = tx.transfer_of_token(&sha256_hex(token)).await?;
-        let found = tx.transfer::<Transfer>(pid).await?.map(|(transfer, _)| transfer);
+        let found = tx.transfer(pid).await?.map(|(transfer, _)| transfer);
         let transfer = found.filter(|transfer| transfer.peer == from.did && transfer.side == Side::Provider);
         let transfer = transfer.ok_or_else(transfer_unknown)?;
         if named.as_deref() == Some(pid) {

@@ -100,8 +100,7 @@ impl House {
     }
 
     pub(crate) async fn budget_in(&self, tx: &mut Tx, account: &str) -> Result<Budget> {
-        let stored = tx.budget(account).await?;
-        Ok(Budget { granted: stored.granted, reserved: stored.reserved, spent: stored.spent })
+        Ok(tx.budget(account).await?)
     }
 
     /// A refused use is remembered too, without what was asked.

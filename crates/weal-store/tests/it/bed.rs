@@ -1,0 +1,91 @@
+//! An empty database for one test, of either kind.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::{AnyConnection, Connection, Executor};
+use tempfile::TempDir;
+use weal_store::{OpenOptions, Store, sqlite_url};
+
+/// Where one test's data is. Gone when the test is over.
+#[derive(Debug)]
+pub(crate) struct Bed {
+    pub(crate) url: String,
+    schema: Option<(String, String)>,
+    pub(crate) folder: TempDir,
+}
+
+impl Bed {
+    pub(crate) fn sqlite() -> Bed {
+        let folder = tempfile::tempdir().unwrap();
+        Bed { url: sqlite_url(&folder.path().join("node.db")), schema: None, folder }
+    }
+
+    /// A schema of its own on the server that the environment names.
+    pub(crate) async fn postgres() -> Option<Bed> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let Ok(server) = std::env::var("WEAL_TEST_POSTGRES_URL") else {
+            eprintln!("skipped: WEAL_TEST_POSTGRES_URL is not set (run it under `.ci/postgres`)");
+            return None;
+        };
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let nanos = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+        let schema = format!("bed_{}_{count}_{nanos}", std::process::id());
+        run(&server, format!("CREATE SCHEMA {schema}")).await;
+        let joint = if server.contains('?') { '&' } else { '?' };
+        let url = format!("{server}{joint}options=-csearch_path%3D{schema}");
+        Some(Bed { url, schema: Some((server, schema)), folder: tempfile::tempdir().unwrap() })
+    }
+
+    pub(crate) async fn open(&self) -> Store {
+        self.open_with(OpenOptions::default()).await
+    }
+
+    pub(crate) async fn open_with(&self, options: OpenOptions) -> Store {
+        Store::open(&self.url, options).await.unwrap()
+    }
+
+    /// SQL behind the store's back.
+    pub(crate) async fn meddle(&self, sql: &str) {
+        run(&self.url, sql.to_owned()).await;
+    }
+
+    pub(crate) async fn clear(self) {
+        if let Some((server, schema)) = &self.schema {
+            run(server, format!("DROP SCHEMA {schema} CASCADE")).await;
+        }
+    }
+}
+
+async fn run(url: &str, sql: String) {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(url).await.unwrap();
+    connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// Makes of each `async fn name(bed: &Bed)` a test on SQLite and one on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let bed = $crate::bed::Bed::sqlite();
+                    super::$name(&bed).await;
+                    bed.clear().await;
+                }
+            )*
+        }
+        mod on_postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let Some(bed) = $crate::bed::Bed::postgres().await else { return };
+                    super::$name(&bed).await;
+                    bed.clear().await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_both;
