@@ -62,7 +62,7 @@ fn places_of(tree: &Tree, room: &str, floor: &str) -> BTreeSet<String> {
         let parts: Vec<&str> = file.path.split('/').collect();
         let named = |part: &&str| part.strip_suffix(".rs").unwrap_or(part) == room;
         // Words and views of a language are kept by the same names; they belong to the portal's own shape.
-        if let Some(at) = parts.iter().position(|part| named(part)) {
+        if let Some(at) = parts.iter().position(named) {
             places.insert(without_ending(&parts[..=at].join("/")).to_owned());
         }
     }

@@ -1,0 +1,239 @@
+//! `cargo xtask bench node`: the figures of docs/benchmarks.md, from the release binary, on loopback. Prints a
+//! table and writes nothing.
+
+mod data;
+mod http;
+mod machine;
+mod nodes;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use http::Api;
+use nodes::{Node, run};
+
+const STARTS: usize = 10;
+const AGREEMENTS: usize = 20;
+const QUESTIONS: usize = 10;
+const IDLE_AFTER: Duration = Duration::from_secs(2);
+const PURPOSE: &str = "https://w3id.org/dpv#FraudPreventionAndDetection";
+/// What is asked, privately and plainly.
+const QUESTION: &str = "SELECT MARS, COUNT(*), SUM(e00200), AVG(e00200) FROM revenue.wages GROUP BY MARS";
+
+/// Lines of the table: what, figure.
+type Rows = Vec<(String, String)>;
+
+pub(crate) fn node(root: &Path, arguments: &[&str]) -> Result<String, String> {
+    let (weal, data) = options(root, arguments)?;
+    let weal = match weal {
+        Some(weal) => weal,
+        None => build(root)?,
+    };
+    let place = Place::make()?;
+    let (file, about) = data::find(root, data.as_deref(), &place.0)?;
+    let mut rows = Rows::new();
+    let mut governing = Node::make(&weal, &place.0, "council", &["--governs"])?;
+    let mut owner = Node::make(&weal, &place.0, "revenue", &[])?;
+    let mut asker = Node::make(&weal, &place.0, "welfare", &[])?;
+    starting(&mut owner, &mut rows)?;
+    governing.start()?;
+    asker.start()?;
+    federate(&weal, &governing, &[&owner, &asker])?;
+    publishing(&weal, &owner, &file, &about, &mut rows)?;
+    agreeing(&owner, &asker, &mut rows)?;
+    appends(root, &mut rows)?;
+    Ok(report(&weal, arguments, &rows))
+}
+
+fn options(root: &Path, arguments: &[&str]) -> Result<(Option<String>, Option<PathBuf>), String> {
+    let (mut weal, mut data) = (None, None);
+    let mut rest = arguments.iter();
+    while let Some(option) = rest.next() {
+        let value = rest.next().ok_or_else(|| format!("{option} needs a file\n{}", crate::USAGE))?;
+        match *option {
+            // Commands run in other folders, so the path is made whole.
+            "--weal" => weal = Some(root.join(value).display().to_string()),
+            "--data" => data = Some(root.join(value)),
+            _ => return Err(crate::USAGE.to_owned()),
+        }
+    }
+    Ok((weal, data))
+}
+
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+fn build(root: &Path) -> Result<String, String> {
+    cargo(root, &["build", "--release"])?;
+    Ok(target(root).join("release/weal").display().to_string())
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    eprintln!("cargo {}", arguments.join(" "));
+    let status = Command::new("cargo").args(arguments).current_dir(root).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("cargo {}: {status}", arguments.join(" "))),
+        Err(cause) => Err(format!("cargo: {cause}")),
+    }
+}
+
+/// A folder that is gone with this value.
+struct Place(PathBuf);
+
+impl Place {
+    fn make() -> Result<Self, String> {
+        let folder = std::env::temp_dir().join(format!("weal-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).map_err(|cause| format!("{}: {cause}", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What cannot be removed is the operating system's to clean.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn starting(node: &mut Node, rows: &mut Rows) -> Result<(), String> {
+    let mut took = Vec::new();
+    for _ in 0..STARTS {
+        node.stop();
+        took.push(node.start()?);
+    }
+    rows.push((format!("start-up to the first answer, median of {STARTS}"), ms(median(took))));
+    std::thread::sleep(IDLE_AFTER);
+    let mib = node.resident_mib().map_or_else(|| "unknown".to_owned(), |mib| format!("{mib:.1} MiB"));
+    rows.push(("idle memory (resident)".to_owned(), mib));
+    Ok(())
+}
+
+fn federate(weal: &str, governing: &Node, members: &[&Node]) -> Result<(), String> {
+    let (governing_did, governing_folder) = (governing.did(), governing.folder.display().to_string());
+    for member in members {
+        let folder = member.folder.display().to_string();
+        run(weal, &["join", &governing_did, "--node", &folder, "--wait", "0"])?;
+        run(weal, &["members", "--admit", &member.did(), "--node", &governing_folder])?;
+        run(weal, &["join", &governing_did, "--node", &folder, "--wait", "10"])?;
+    }
+    Ok(())
+}
+
+fn publishing(weal: &str, owner: &Node, file: &Path, about: &str, rows: &mut Rows) -> Result<(), String> {
+    let (file, folder) = (file.display().to_string(), owner.folder.display().to_string());
+    let began = Instant::now();
+    run(
+        weal,
+        &[
+            "publish",
+            &file,
+            "--name",
+            "wages",
+            "--subject",
+            "RECID",
+            "--class",
+            "personal",
+            "--yes",
+            "--node",
+            &folder,
+        ],
+    )?;
+    rows.push((format!("publish {about}"), format!("{:.2} s", began.elapsed().as_secs_f64())));
+    Ok(())
+}
+
+fn agreeing(owner: &Node, asker: &Node, rows: &mut Rows) -> Result<(), String> {
+    let mut api = Api::open(&asker.address, &asker.folder)?;
+    let mut own = Api::open(&owner.address, &owner.folder)?;
+    api.post("/catalogue/refresh", &json!(null))?;
+    let request =
+        json!({"product": "revenue.wages", "mode": "statistics", "purpose": PURPOSE, "wait_ms": 20_000});
+    let (mut agreed, mut first, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..AGREEMENTS {
+        let (took, answer) = timed(|| api.post("/requests", &request))?;
+        let id = answer["agreement"]["id"].as_str().map(str::to_owned);
+        ids.push(id.ok_or_else(|| format!("no agreement was made: {answer}"))?);
+        agreed.push(took);
+    }
+    let price = smallest_price(&mut api, &ids[0])?;
+    let ask = |id: &str, preview: bool| json!({"sql": QUESTION, "agreement": id, "preview": preview, "loss": price});
+    for id in &ids {
+        first.push(timed(|| api.post("/questions", &ask(id, false)))?.0);
+    }
+    let repeat = |api: &mut Api, body: serde_json::Value| -> Result<Duration, String> {
+        let took: Result<Vec<_>, String> =
+            (0..QUESTIONS).map(|_| timed(|| api.post("/questions", &body)).map(|(took, _)| took)).collect();
+        Ok(median(took?))
+    };
+    let further = repeat(&mut api, ask(&ids[0], false))?;
+    let preview = repeat(&mut api, ask(&ids[0], true))?;
+    let plain = repeat(&mut own, json!({"sql": QUESTION}))?;
+    rows.push((format!("request to agreement, median of {AGREEMENTS}"), ms(median(agreed))));
+    rows.push((format!("agreement to first answer, median of {AGREEMENTS}"), ms(median(first))));
+    rows.push((format!("further answer, median of {QUESTIONS}"), ms(further)));
+    rows.push((format!("preview, median of {QUESTIONS}"), ms(preview)));
+    rows.push((format!("the same question without privacy, by its owner, median of {QUESTIONS}"), ms(plain)));
+    let ratio = |took: Duration| format!("{:.2} times", took.as_secs_f64() / plain.as_secs_f64());
+    rows.push(("private against plain, all told".to_owned(), ratio(further)));
+    rows.push((
+        "private against plain, the preview's time taken off".to_owned(),
+        ratio(further.saturating_sub(preview)),
+    ));
+    Ok(())
+}
+
+/// A loss so small that the budget lasts for the whole benchmark: a fiftieth of what a question costs by default.
+fn smallest_price(api: &mut Api, agreement: &str) -> Result<serde_json::Value, String> {
+    let preview =
+        api.post("/questions", &json!({"sql": QUESTION, "agreement": agreement, "preview": true}))?;
+    let mut loss = preview["preview"]["loss"].clone();
+    let rho = loss["rho_nano"].as_u64().ok_or_else(|| format!("a preview without a loss: {preview}"))?;
+    loss["rho_nano"] = json!((rho / 50).max(1));
+    Ok(loss)
+}
+
+fn appends(root: &Path, rows: &mut Rows) -> Result<(), String> {
+    cargo(root, &["build", "--release", "--package", "weal-store", "--example", "ledger_appends"])?;
+    let program = target(root).join("release/examples/ledger_appends").display().to_string();
+    let said: serde_json::Value =
+        serde_json::from_str(&run(&program, &[])?).map_err(|cause| format!("{program}: {cause}"))?;
+    let (entries, seconds) =
+        (said["entries"].as_f64().unwrap_or(0.0), said["seconds"].as_f64().unwrap_or(1.0));
+    rows.push((
+        "ledger appends, each durable and signed (SQLite)".to_owned(),
+        format!("{:.0} a second", entries / seconds),
+    ));
+    Ok(())
+}
+
+fn timed<T>(act: impl FnOnce() -> Result<T, String>) -> Result<(Duration, T), String> {
+    let began = Instant::now();
+    let done = act()?;
+    Ok((began.elapsed(), done))
+}
+
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort();
+    all.get(all.len() / 2).copied().unwrap_or_default()
+}
+
+fn ms(took: Duration) -> String {
+    format!("{:.1} ms", took.as_secs_f64() * 1_000.0)
+}
+
+fn report(weal: &str, arguments: &[&str], rows: &Rows) -> String {
+    let mut text = format!("command: cargo xtask bench node {}\n", arguments.join(" "));
+    for line in machine::lines(weal) {
+        text.push_str(&format!("{line}\n"));
+    }
+    text.push_str("\n| what | figure |\n|---|---|\n");
+    for (what, figure) in rows {
+        text.push_str(&format!("| {what} | {figure} |\n"));
+    }
+    text
+}

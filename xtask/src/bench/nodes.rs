@@ -1,0 +1,105 @@
+//! Nodes to measure: made in a temporary folder, run as processes of their own, ended with their value.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a node may take to answer before the benchmark is given up.
+const READY_MAX: Duration = Duration::from_secs(30);
+
+pub(super) struct Node {
+    pub(super) folder: PathBuf,
+    pub(super) address: String,
+    weal: String,
+    process: Option<Child>,
+}
+
+impl Node {
+    /// `weal init`.
+    pub(super) fn make(weal: &str, place: &Path, name: &str, options: &[&str]) -> Result<Self, String> {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
+        let address = port.map_err(|cause| format!("no free port: {cause}"))?.to_string();
+        let node = Self { folder: place.join(name), address, weal: weal.to_owned(), process: None };
+        let folder = node.folder.display().to_string();
+        let mut arguments = vec!["init", &folder, "--listen", &node.address];
+        arguments.extend(options);
+        run(weal, &arguments)?;
+        Ok(node)
+    }
+
+    /// The identity that its address gives it.
+    pub(super) fn did(&self) -> String {
+        format!("did:web:{}", self.address.replace(':', "%3A"))
+    }
+
+    /// Runs `weal serve`; answers how long it took from the start of the process to its first answer.
+    pub(super) fn start(&mut self) -> Result<Duration, String> {
+        let began = Instant::now();
+        let log = std::fs::File::create(self.folder.join("node.log")).map_err(|cause| cause.to_string())?;
+        let process = Command::new(&self.weal)
+            .args(["serve", "--exit-with-parent", "--node"])
+            .arg(&self.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|cause| format!("{}: {cause}", self.weal))?;
+        self.process = Some(process);
+        while began.elapsed() < READY_MAX {
+            if self.is_ready() {
+                return Ok(began.elapsed());
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        Err(format!("{} did not answer within {} s", self.folder.display(), READY_MAX.as_secs()))
+    }
+
+    fn is_ready(&self) -> bool {
+        use std::io::{Read as _, Write as _};
+        let Ok(mut stream) = TcpStream::connect(&self.address) else { return false };
+        let request = format!("GET /readyz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
+        let mut answer = String::new();
+        stream.write_all(request.as_bytes()).is_ok()
+            && stream.read_to_string(&mut answer).is_ok()
+            && answer.starts_with("HTTP/1.1 200")
+    }
+
+    /// Tells the process to stop and waits for it.
+    pub(super) fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // Its standard input ends, and with it the node, in order.
+            drop(process.stdin.take());
+            let _ = process.wait();
+        }
+    }
+
+    /// The memory it holds now, in MiB.
+    pub(super) fn resident_mib(&self) -> Option<f64> {
+        let id = self.process.as_ref()?.id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Runs a program to its end and answers with what it printed.
+pub(super) fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .env("WEAL_PASSWORD", "a password for a benchmark")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|cause| format!("{program}: {cause}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} {}: {}\n{said}", arguments.join(" "), output.status))
+}
