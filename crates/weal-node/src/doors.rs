@@ -11,6 +11,7 @@ use weal_domain::agreements::AgreementId;
 
 use crate::acts::catalogue::Uploads;
 use crate::http::Rates;
+use crate::http::pages::Answers;
 use crate::peers::TokenMemory;
 
 /// Tokens seen, requests counted, streams open.
@@ -19,6 +20,8 @@ pub struct Doors {
     pub tokens: TokenMemory,
     pub rates: Rates,
     pub uploads: Uploads,
+    /// The last answers given on the ask page, for their askers to take home.
+    pub answers: Answers,
     /// A place for each stream of rows that may be open at once.
     pub streams: Semaphore,
     started_in_ms: AtomicU64,
@@ -33,6 +36,7 @@ impl Doors {
             tokens: TokenMemory::new(now),
             rates: Rates::default(),
             uploads: Uploads::default(),
+            answers: Answers::default(),
             streams: Semaphore::new(streams_max),
             started_in_ms: AtomicU64::new(0),
             all_streams: CancellationToken::new(),

@@ -48,6 +48,12 @@ pub fn product(member: &MemberName, product: &ProductName) -> String {
     format!("{CATALOGUE}/{}/{}", segment(member.as_str()), segment(product.as_str()))
 }
 
+/// The ODCS 3.1 data contract of an own product, as YAML.
+#[must_use]
+pub fn contract(member: &MemberName, name: &ProductName) -> String {
+    format!("{}/contract", product(member, name))
+}
+
 #[must_use]
 pub fn agreement(id: &AgreementId) -> String {
     format!("{AGREEMENTS}/{}", segment(id.as_str()))

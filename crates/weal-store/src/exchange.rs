@@ -158,6 +158,14 @@ impl Tx {
         self.rows(query).await?.iter().map(stored_use).collect()
     }
 
+    /// How many uses of an agreement were ever recorded here.
+    pub async fn uses_total(&mut self, agreement: &AgreementId) -> Result<u64, StoreError> {
+        let query =
+            sql("SELECT COUNT(*) AS uses FROM data_use WHERE agreement = $1").bind(agreement.to_string());
+        let row = self.row(query).await?;
+        row.map_or(Ok(0), |row| get_u64(&row, "uses"))
+    }
+
     /// Uses, of one agreement or of all, newest first.
     pub async fn uses(
         &mut self,

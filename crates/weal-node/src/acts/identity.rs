@@ -17,7 +17,7 @@ use crate::house::House;
 use crate::http::Session;
 
 /// How long a session lasts without being renewed by signing in.
-const SESSION_HOURS: i64 = 12;
+pub const SESSION_HOURS: i64 = 12;
 /// After so many failures in a row an account or address waits.
 const FAILURES_MAX: u64 = 8;
 const FAILURE_WAIT_S: i64 = 60;

@@ -23,7 +23,7 @@ pub struct ProvedEntry {
     pub proof: String,
 }
 
-fn entry_unknown() -> Refusal {
+pub(crate) fn entry_unknown() -> Refusal {
     Refusal::not_found("entry-unknown", "The ledger has no entry with this number.")
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Redirect, Response};
 use weal_domain::identity::Person;
 use weal_domain::{Refusal, RefusalKind};
 
@@ -67,18 +66,6 @@ impl FromRequestParts<Arc<House>> for Local {
     async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Problem> {
         let token = bearer(&parts.headers)?;
         Ok(Self(house.person_of_token(token).await?))
-    }
-}
-
-impl FromRequestParts<Arc<House>> for Session {
-    type Rejection = Response;
-    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Response> {
-        let token = cookie(&parts.headers, SESSION_COOKIE).unwrap_or_default();
-        match house.session(token).await {
-            Ok(Some(session)) => Ok(session),
-            Ok(None) => Err(Redirect::to("/sign-in").into_response()),
-            Err(cause) => Err(Problem(cause).into_response()),
-        }
     }
 }
 

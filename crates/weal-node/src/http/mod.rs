@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod extract;
 mod operations;
+pub mod pages;
 mod rates;
 
 pub mod agreements;
@@ -20,12 +21,13 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
 
 use crate::house::House;
 use crate::observe::Door;
@@ -49,11 +51,9 @@ pub fn router(house: Arc<House>) -> Router {
         .merge(identity::routes())
         .merge(ledger::routes())
         .merge(operations::routes())
+        .merge(pages::asset_routes())
         .layer(CompressionLayer::new())
-        .layer(tower_http::timeout::TimeoutLayer::with_status_code(
-            axum::http::StatusCode::SERVICE_UNAVAILABLE,
-            Duration::from_secs(REQUEST_SECONDS_MAX),
-        ))
+        .layer(slowest())
         .layer(DefaultBodyLimit::max(body_bytes_max));
     Router::new()
         .merge(brief)
@@ -61,7 +61,10 @@ pub fn router(house: Arc<House>) -> Router {
         .merge(catalogue::upload_routes())
         .merge(compute::stream_routes().layer(DefaultBodyLimit::max(body_bytes_max)))
         .merge(exchange::stream_routes())
-        .fallback(operations::not_found)
+        // Pages are not compressed: a form's secret stands in them beside text that others chose.
+        .merge(pages::routes().layer(slowest()).layer(DefaultBodyLimit::max(body_bytes_max)))
+        .fallback(pages::no_such_page)
+        .layer(from_fn_with_state(Arc::clone(&house), pages::paint))
         .layer(from_fn_with_state(Arc::clone(&house), watch))
         .layer(from_fn_with_state(Arc::clone(&house), rates::limit))
         .layer(CatchPanicLayer::custom(answer::panicked))
@@ -73,6 +76,10 @@ pub fn router(house: Arc<House>) -> Router {
             "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
         ))
         .with_state(house)
+}
+
+fn slowest() -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_SECONDS_MAX))
 }
 
 fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

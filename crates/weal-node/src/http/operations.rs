@@ -7,9 +7,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use weal_domain::Refusal;
 
-use super::answer::{ApiResult, Problem};
+use super::answer::ApiResult;
 use super::extract::Local;
 use crate::fault::{Fault, Result};
 use crate::house::House;
@@ -41,8 +40,4 @@ async fn metrics(State(house): State<Arc<House>>, _operator: Local) -> impl Into
         [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
         house.metrics.text(),
     )
-}
-
-pub(super) async fn not_found() -> Problem {
-    Refusal::not_found("no-such-page", "There is nothing at this address.").into()
 }

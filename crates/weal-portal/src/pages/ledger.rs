@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::messages::{Messages, fill, messages, plain};
-use crate::parts::facts::{actor, fact, group};
+use crate::parts::facts::{actor, fact};
 use crate::parts::layout::{document, head};
 use crate::parts::paging::paging;
 use crate::parts::state::{tag, tone_class, tone_icon};
@@ -113,7 +113,7 @@ pub fn entry(chrome: &Chrome, view: &EntryView) -> String {
         (facts_list(&[
             (words.when, m.time(view.entry.at)),
             (words.who, actor(m, &view.entry, &view.names)),
-            (words.about, plain(group_name(m, group(&view.entry.fact)))),
+            (words.about, plain(group_name(m, FactGroup::of(&view.entry.fact)))),
         ]))
         (proof(m, view))
         section aria-labelledby="body" {

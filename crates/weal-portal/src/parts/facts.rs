@@ -7,31 +7,10 @@ use weal_domain::ledger::{Entry, Fact, Receipt};
 use super::clip;
 use super::timeline::negotiation_state;
 use crate::messages::{Messages, fill, plain};
-use crate::view::{FactGroup, Names};
+use crate::view::Names;
 
 /// Reasons are written by people; in a list they are cut.
 const REASON_CHARS_MAX: usize = 200;
-
-pub(crate) fn group(fact: &Fact) -> FactGroup {
-    match fact {
-        Fact::UseGranted { .. }
-        | Fact::UseReceived { .. }
-        | Fact::UseRefused { .. }
-        | Fact::UseEnded { .. }
-        | Fact::BudgetReserved { .. } => FactGroup::Uses,
-        Fact::NegotiationMoved { .. }
-        | Fact::AgreementMade { .. }
-        | Fact::AgreementRevoked { .. }
-        | Fact::TransferMoved { .. } => FactGroup::Agreements,
-        Fact::ProductPublished { .. } | Fact::OfferMade { .. } | Fact::OfferWithdrawn { .. } => {
-            FactGroup::Catalogue
-        }
-        Fact::CharterAdopted { .. } | Fact::MemberAdmitted { .. } | Fact::MemberSuspended { .. } => {
-            FactGroup::Governance
-        }
-        Fact::PersonAdded { .. } | Fact::BackupTaken { .. } => FactGroup::House,
-    }
-}
 
 /// One sentence, escaped as it enters the page.
 pub(crate) fn fact(m: &Messages, entry: &Entry, names: &Names) -> Markup {

@@ -1,4 +1,4 @@
-use weal_domain::ledger::Entry;
+use weal_domain::ledger::{Entry, Fact};
 
 use super::{Names, Paging};
 
@@ -52,6 +52,29 @@ impl FactGroup {
             FactGroup::Catalogue => "catalogue",
             FactGroup::Governance => "governance",
             FactGroup::House => "house",
+        }
+    }
+
+    /// The group that a fact belongs to.
+    #[must_use]
+    pub fn of(fact: &Fact) -> FactGroup {
+        match fact {
+            Fact::UseGranted { .. }
+            | Fact::UseReceived { .. }
+            | Fact::UseRefused { .. }
+            | Fact::UseEnded { .. }
+            | Fact::BudgetReserved { .. } => FactGroup::Uses,
+            Fact::NegotiationMoved { .. }
+            | Fact::AgreementMade { .. }
+            | Fact::AgreementRevoked { .. }
+            | Fact::TransferMoved { .. } => FactGroup::Agreements,
+            Fact::ProductPublished { .. } | Fact::OfferMade { .. } | Fact::OfferWithdrawn { .. } => {
+                FactGroup::Catalogue
+            }
+            Fact::CharterAdopted { .. } | Fact::MemberAdmitted { .. } | Fact::MemberSuspended { .. } => {
+                FactGroup::Governance
+            }
+            Fact::PersonAdded { .. } | Fact::BackupTaken { .. } => FactGroup::House,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Sending what was decided, and taking in the peer's acknowledgement.
 
 use weal_domain::Refusal;
-use weal_domain::agreements::negotiation::{Event, Move, Notice};
+use weal_domain::agreements::negotiation::{Event, Move, Notice, Turn};
 use weal_domain::agreements::{AgreementId, AgreementStatus, Negotiation, Side};
 use weal_domain::identity::Did;
 use weal_store::Tx;
@@ -14,7 +14,7 @@ use weal_wire::dsp::{Reasons, Turned};
 use weal_wire::odrl::{Agreement as WireAgreement, DateTime, MessageOffer};
 
 use super::{LIST_MAX, missing, negotiation_unknown};
-use crate::fault::Result;
+use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::peers::{Reply, segment};
 
@@ -77,6 +77,15 @@ impl House {
         self.wakers.outbox.notify_one();
         self.wakers.moved.notify_waiters();
         Ok(())
+    }
+
+    /// A message that has taken effect, as the protocol prints it; `None` for one it cannot print.
+    pub(crate) fn message_of(&self, negotiation: &Negotiation, turn: &Turn) -> Option<String> {
+        let opening = turn.by == negotiation.side && negotiation.turns.first() == Some(turn);
+        let notice = Notice { turn: 0, opening, message: turn.message.clone() };
+        let body: serde_json::Value =
+            serde_json::from_str(&self.outgoing(negotiation, &notice).ok()?.body).ok()?;
+        serde_json::to_string_pretty(&body).ok()
     }
 
     fn outgoing(&self, negotiation: &Negotiation, notice: &Notice) -> Result<Outgoing> {
@@ -172,6 +181,18 @@ fn message_offer(proposal: &weal_domain::agreements::Proposal) -> MessageOffer {
         policy: proposal.policy.clone(),
         terms: proposal.terms.clone(),
     }
+}
+
+/// The agreement as it travels, for people: its policy in ODRL, its parties and its terms.
+pub(crate) fn agreement_text(agreement: &weal_domain::agreements::Agreement) -> Result<String> {
+    let message = ContractAgreementMessage {
+        provider_pid: String::new(),
+        consumer_pid: String::new(),
+        agreement: wire_agreement(agreement)?,
+    };
+    let printing = |cause| Fault::new("printing an agreement", cause);
+    let body: serde_json::Value = serde_json::from_str(&weal_wire::print(&message)).map_err(printing)?;
+    Ok(serde_json::to_string_pretty(body.get("agreement").unwrap_or(&body)).map_err(printing)?)
 }
 
 fn wire_agreement(agreement: &weal_domain::agreements::Agreement) -> Result<WireAgreement> {

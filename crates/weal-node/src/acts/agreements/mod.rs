@@ -17,7 +17,7 @@ use weal_domain::identity::Person;
 use weal_store::{NewJob, Tx};
 
 pub use answer::{refusal_of_words, words_of_refusal};
-pub(crate) use deliver::turned;
+pub(crate) use deliver::{agreement_text, turned};
 pub(crate) use revoke::agreement_unknown;
 pub use show::LIST_MAX;
 

@@ -138,7 +138,7 @@ impl House {
     }
 
     /// Why a negotiation ended without an agreement, or does not go on.
-    pub(super) fn refusal_of(&self, negotiation: &Negotiation) -> Option<Refusal> {
+    pub(crate) fn refusal_of(&self, negotiation: &Negotiation) -> Option<Refusal> {
         use weal_domain::agreements::negotiation::Move;
         if negotiation.state == NegotiationState::Terminated {
             let last = negotiation.turns.last().map(|turn| &turn.message);

@@ -11,7 +11,7 @@ mod verify;
 
 pub use frontier::{Frontier, FrontierError, Node};
 pub use plan::{Coord, Plan, PlanError, consistency_plan, inclusion_plan, root_plan};
-pub use verify::{ProofError, verify_consistency, verify_inclusion};
+pub use verify::{ProofError, inclusion_root, verify_consistency, verify_inclusion};
 
 use sha2::{Digest as _, Sha256};
 

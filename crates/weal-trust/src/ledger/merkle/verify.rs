@@ -25,6 +25,11 @@ pub fn verify_inclusion(
     proof: &[Hash],
     root: &Hash,
 ) -> Result<(), ProofError> {
+    if inclusion_root(leaf, index, size, proof)? == *root { Ok(()) } else { Err(ProofError::WrongRoot) }
+}
+
+/// The root to which a proof leads from the leaf, whatever root was signed.
+pub fn inclusion_root(leaf: &Hash, index: u64, size: u64, proof: &[Hash]) -> Result<Hash, ProofError> {
     if index >= size || size > LEAVES_MAX {
         return Err(ProofError::NoSuchLeaf { index, size });
     }
@@ -49,7 +54,7 @@ pub fn verify_inclusion(
     if last != 0 {
         return Err(ProofError::WrongLength);
     }
-    if hash == *root { Ok(()) } else { Err(ProofError::WrongRoot) }
+    Ok(hash)
 }
 
 /// That the tree of `new` leaves continues the tree of `old` leaves without changing any.

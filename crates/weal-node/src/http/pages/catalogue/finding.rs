@@ -1,0 +1,119 @@
+//! The catalogue of all nodes, searched and narrowed.
+
+use serde::Deserialize;
+use weal_domain::agreements::Side;
+use weal_domain::catalogue::{CatalogueEntry, Facets as Found, Mode, search};
+use weal_domain::governance::Standing;
+use weal_domain::identity::{Did, MemberName};
+use weal_portal::view::{CatalogueQuery, CatalogueView, Facet, Facets, Paging, Party, ProductCard};
+
+use super::super::super::catalogue::SearchParams;
+use super::super::frame::Visit;
+use super::super::parties::party;
+use crate::acts::governance::Ecosystem;
+use crate::fault::Result;
+
+const PRODUCTS_PER_PAGE: usize = 20;
+/// A catalogue that was due so many times over and did not come is old.
+const MISSED_LOOKS_MAX: u64 = 3;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Searched {
+    #[serde(flatten)]
+    params: SearchParams,
+    #[serde(default)]
+    page: String,
+}
+
+pub(super) async fn view(visit: &Visit, searched: &Searched) -> Result<CatalogueView> {
+    let query = searched.params.query();
+    let entries = visit.house.entries().await?;
+    let hits = search(&entries, &query);
+    let pages = hits.found.len().div_ceil(PRODUCTS_PER_PAGE).max(1);
+    let page = searched.page.parse().unwrap_or(1).clamp(1, pages);
+    let shown = hits.found.iter().skip((page - 1) * PRODUCTS_PER_PAGE).take(PRODUCTS_PER_PAGE);
+    let held = held(visit).await?;
+    let ecosystem = visit.house.ecosystem();
+    Ok(CatalogueView {
+        facets: facets(visit, &entries, &hits.facets),
+        results: shown.map(|found| card(visit, &ecosystem, found.entry, &held)).collect(),
+        paging: Paging { page: page as u64, pages: pages as u64, total: hits.found.len() as u64 },
+        unreachable: unreachable(visit, &ecosystem).await?,
+        query: CatalogueQuery {
+            text: query.text,
+            member: query.member,
+            mode: query.mode,
+            class: query.classification,
+        },
+    })
+}
+
+/// Datasets and rungs for which we hold an agreement in force.
+async fn held(visit: &Visit) -> Result<Vec<(String, Mode)>> {
+    let now = visit.now();
+    let agreements = visit.house.agreements().await?;
+    let ours = agreements.into_iter().filter(|one| one.side == Side::Consumer && one.in_force(now).is_ok());
+    Ok(ours.map(|one| (one.dataset, one.mode)).collect())
+}
+
+fn card(
+    visit: &Visit,
+    ecosystem: &Ecosystem,
+    entry: &CatalogueEntry,
+    held: &[(String, Mode)],
+) -> ProductCard {
+    let is_held = |mode: &Mode| held.iter().any(|(dataset, held)| *dataset == entry.dataset && held == mode);
+    ProductCard {
+        owner: party(&visit.house, ecosystem, &entry.did),
+        product: entry.product.clone(),
+        title: entry.title.clone(),
+        description: entry.description.clone(),
+        classification: entry.classification,
+        offered: entry.modes(),
+        held: Mode::LADDER.into_iter().filter(is_held).collect(),
+        updated_at: entry.fetched_at,
+    }
+}
+
+fn facets(visit: &Visit, entries: &[CatalogueEntry], found: &Found) -> Facets {
+    let ecosystem = visit.house.ecosystem();
+    let owner =
+        |name: &MemberName| entries.iter().find(|entry| entry.member == *name).map(|entry| &entry.did);
+    let members = found.members.iter().filter_map(|facet| {
+        let value = party(&visit.house, &ecosystem, owner(&facet.value)?);
+        Some(Facet { value, count: facet.count as u64 })
+    });
+    Facets {
+        members: members.collect(),
+        modes: found
+            .modes
+            .iter()
+            .map(|facet| Facet { value: facet.value, count: facet.count as u64 })
+            .collect(),
+        classes: found
+            .classifications
+            .iter()
+            .map(|facet| Facet { value: facet.value, count: facet.count as u64 })
+            .collect(),
+    }
+}
+
+/// Members in good standing whose catalogue did not come when it was due.
+async fn unreachable(visit: &Visit, ecosystem: &Ecosystem) -> Result<Vec<Party>> {
+    let house = &visit.house;
+    let fresh = house.store.read("pages.freshness").await?.peer_freshness().await?;
+    let age_max_s = house.config.network.crawl_interval_s.saturating_mul(MISSED_LOOKS_MAX);
+    let now_s = visit.now().as_second();
+    let is_fresh = |did: &Did| {
+        let read = fresh.iter().find(|one| one.peer == *did).map(|one| one.fetched_at.as_second());
+        read.is_some_and(|at| u64::try_from(now_s - at).unwrap_or(0) <= age_max_s)
+    };
+    let others = ecosystem.members.values().filter(|member| member.did != house.did);
+    let good = others.filter(|member| member.standing == Standing::Good);
+    let mut old: Vec<Party> = good
+        .filter(|member| !is_fresh(&member.did))
+        .map(|member| party(house, ecosystem, &member.did))
+        .collect();
+    old.sort();
+    Ok(old)
+}

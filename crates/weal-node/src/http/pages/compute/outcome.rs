@@ -1,0 +1,145 @@
+//! From what a question came to, to what its page shows.
+
+use serde_json::Value;
+use weal_domain::Refusal;
+use weal_domain::agreements::{Agreement, Side};
+use weal_domain::catalogue::ProductRef;
+use weal_domain::compute::{Answer, Preview};
+use weal_domain::ledger::{Fact, Receipt};
+use weal_portal::view::{
+    AnswerView, AskOutcome, BudgetChange, HeldProduct, Party, PreviewView, ReceiptRef, RowsView,
+};
+
+use super::super::frame::Visit;
+use super::super::parties::{meter, party, title_of};
+use super::keep::exports;
+use crate::acts::agreements::agreement_unknown;
+use crate::api::{Answered, BudgetShown};
+use crate::fault::Result;
+
+pub(super) async fn outcome(visit: &Visit, answered: Answered, held: &[HeldProduct]) -> Result<AskOutcome> {
+    let kept = answered.clone();
+    Ok(match answered {
+        Answered::Preview { agreement, preview, budget } => {
+            let chosen = held.iter().any(|held| held.agreement.as_str() == agreement);
+            let budget = budget.filter(|_| chosen);
+            AskOutcome::Preview(Box::new(PreviewView {
+                budget: budget.map(|b| after(&b, &preview)),
+                preview,
+            }))
+        }
+        Answered::Statistics { agreement, answer, receipt, budget_before, budget_after, .. } => {
+            let about = About::of(visit, &agreement).await?;
+            let loss = answer.loss;
+            let budget =
+                BudgetChange { before: meter(&budget_before, loss), after: meter(&budget_after, loss) };
+            visit.house.doors.answers.keep(&visit.session.person.account, &receipt.use_id, kept);
+            AskOutcome::Answer(Box::new(statistics(visit, about, answer, &receipt, budget).await?))
+        }
+        Answered::Rows { agreements, columns, rows, receipts } => {
+            let (Some(agreement), Some(receipt)) = (agreements.first(), receipts.first()) else {
+                return Err(own_rows().into());
+            };
+            let about = About::of(visit, agreement).await?;
+            let is_kept =
+                visit.house.doors.answers.keep(&visit.session.person.account, &receipt.use_id, kept);
+            let mut view = released(visit, about, columns, &rows, receipt).await?;
+            if !is_kept {
+                view.exports.clear();
+            }
+            AskOutcome::Rows(Box::new(view))
+        }
+    })
+}
+
+fn own_rows() -> Refusal {
+    Refusal::invalid(
+        "own-product",
+        "This question is about your own products alone, and this page asks others.",
+    )
+    .remedy("Ask it with `weal ask`.")
+}
+
+/// What every answer says about where it comes from.
+struct About {
+    title: String,
+    owner: Party,
+    product: ProductRef,
+    agreement: Agreement,
+}
+
+impl About {
+    async fn of(visit: &Visit, agreement: &str) -> Result<Self> {
+        let house = &visit.house;
+        let agreement = house.agreement(&agreement.parse().map_err(|_| agreement_unknown())?).await?;
+        let owner = party(house, &house.ecosystem(), &agreement.provider);
+        Ok(Self {
+            title: title_of(&house.entries().await?, &agreement.provider, &agreement.product),
+            product: ProductRef { member: owner.name.clone(), product: agreement.product.clone() },
+            owner,
+            agreement,
+        })
+    }
+}
+
+fn after(before: &BudgetShown, preview: &Preview) -> BudgetChange {
+    let before = meter(before, preview.loss);
+    let mut after = before;
+    after.spent = before.spent.saturating_add(preview.loss);
+    BudgetChange { before, after }
+}
+
+async fn statistics(
+    visit: &Visit,
+    about: About,
+    answer: Answer,
+    receipt: &Receipt,
+    budget: BudgetChange,
+) -> Result<AnswerView> {
+    Ok(AnswerView {
+        title: about.title,
+        owner: about.owner,
+        product: about.product,
+        agreement: about.agreement.id,
+        purpose: about.agreement.purpose,
+        units: vec![None; answer.columns.len()],
+        answer,
+        budget: Some(budget),
+        receipt: receipt_ref(visit, receipt).await?,
+        asked_at: receipt.at,
+        exports: exports(&receipt.use_id, true),
+    })
+}
+
+async fn released(
+    visit: &Visit,
+    about: About,
+    columns: Vec<String>,
+    rows: &[Vec<Value>],
+    receipt: &Receipt,
+) -> Result<RowsView> {
+    Ok(RowsView {
+        title: about.title,
+        owner: about.owner,
+        product: about.product,
+        agreement: about.agreement.id,
+        purpose: about.agreement.purpose,
+        columns,
+        rows: rows.iter().map(|row| row.iter().map(super::keep::text_of).collect()).collect(),
+        total: Some(rows.len() as u64),
+        receipt: Some(receipt_ref(visit, receipt).await?),
+        asked_at: receipt.at,
+        exports: exports(&receipt.use_id, false),
+    })
+}
+
+/// Where both ledgers keep the use, as this node's own entry says.
+async fn receipt_ref(visit: &Visit, receipt: &Receipt) -> Result<ReceiptRef> {
+    let uses = visit.house.store.read("pages.receipt").await?.uses_by_id(&receipt.use_id).await?;
+    let ours = uses.iter().find(|one| one.side == Side::Consumer).map_or(0, |one| one.ledger_index);
+    let owner_index = match visit.house.proved_entry(ours).await?.entry.fact {
+        Fact::UseReceived { provider_index, .. } => provider_index,
+        _ => 0,
+    };
+    Ok(ReceiptRef { use_id: receipt.use_id.clone(), ledger_index: ours, owner_index })
+}

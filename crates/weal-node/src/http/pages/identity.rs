@@ -1,0 +1,139 @@
+//! Signing in and out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
+use weal_domain::Refusal;
+use weal_portal::view::{FieldError, SignInView};
+use weal_portal::{pages, paths};
+
+use super::super::extract::{SESSION_COOKIE, cookie};
+use super::frame::{NoFields, PageResult, Posted, chrome, html, page, read_form, see, status_of};
+use crate::acts::identity::SESSION_HOURS;
+use crate::fault::Error;
+use crate::house::House;
+
+type Node = State<Arc<House>>;
+
+/// What ties a sign-in form to the browser that was shown it, while there is no session yet.
+const FORM_COOKIE: &str = "weal_sign_in";
+const FORM_COOKIE_SECONDS: i64 = 3600;
+const NEXT_BYTES_MAX: usize = 2_000;
+
+pub(super) fn routes() -> Router<Arc<House>> {
+    Router::new()
+        .route(paths::SIGN_IN, get(show).post(sign_in))
+        .route(paths::SIGN_OUT, post(sign_out))
+        .route(paths::ACCESSIBILITY, get(accessibility))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Wanted {
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+struct SignIn {
+    csrf: String,
+    account: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+async fn show(State(house): Node, headers: HeaderMap, Query(wanted): Query<Wanted>) -> PageResult {
+    let session = house.session(cookie(&headers, SESSION_COOKIE).unwrap_or_default()).await?;
+    if session.is_some() {
+        return see(local(&wanted.next));
+    }
+    form(&house, &headers, StatusCode::OK, SignInView { next: wanted.next, ..SignInView::default() }).await
+}
+
+async fn sign_in(
+    State(house): Node,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    request: Request,
+) -> PageResult {
+    let given: SignIn = read_form(request, &house).await?;
+    let shown = cookie(&headers, FORM_COOKIE).unwrap_or_default();
+    let is_ours = !shown.is_empty() && bool::from(shown.as_bytes().ct_eq(given.csrf.as_bytes()));
+    let signed = match is_ours {
+        true => house.sign_in(&given.account, &given.password, &from.ip().to_string()).await,
+        false => Err(form_not_ours().into()),
+    };
+    match signed {
+        Ok(token) => enter(&house, &headers, &token, &given.next).await,
+        Err(Error::Refused(refusal)) => {
+            let text = format!("{} {}", refusal.reason, refusal.remedy.as_deref().unwrap_or_default());
+            let errors = vec![FieldError { field: "account", text: text.trim().to_owned() }];
+            let view = SignInView { account: given.account, next: given.next, errors };
+            form(&house, &headers, status_of(&refusal), view).await
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+fn form_not_ours() -> Refusal {
+    Refusal::forbidden("form-not-ours", "This form is too old, or your browser keeps no cookies.")
+        .remedy("Try again from this page.")
+}
+
+/// The form, with the cookie that it must come back with.
+async fn form(house: &House, headers: &HeaderMap, status: StatusCode, view: SignInView) -> PageResult {
+    let standing = cookie(headers, FORM_COOKIE).filter(|token| !token.is_empty());
+    let token = standing.map_or_else(|| house.entropy.token(), |token| Ok(token.to_owned()))?;
+    let mut chrome = chrome(house, None, None).await?;
+    chrome.csrf.clone_from(&token);
+    let mut response = html(status, pages::identity::sign_in(&chrome, &view));
+    set_cookie(&mut response, house, FORM_COOKIE, &token, FORM_COOKIE_SECONDS);
+    Ok(response)
+}
+
+/// A new session, never one that stood before signing in.
+async fn enter(house: &House, headers: &HeaderMap, token: &str, next: &str) -> PageResult {
+    if let Some(old) = cookie(headers, SESSION_COOKIE) {
+        house.sign_out(old).await?;
+    }
+    let mut response = see(local(next))?;
+    set_cookie(&mut response, house, SESSION_COOKIE, token, SESSION_HOURS * 3600);
+    set_cookie(&mut response, house, FORM_COOKIE, "", 0);
+    Ok(response)
+}
+
+async fn sign_out(headers: HeaderMap, Posted { visit, .. }: Posted<NoFields>) -> PageResult {
+    visit.house.sign_out(cookie(&headers, SESSION_COOKIE).unwrap_or_default()).await?;
+    let mut response = see(paths::SIGN_IN)?;
+    set_cookie(&mut response, &visit.house, SESSION_COOKIE, "", 0);
+    Ok(response)
+}
+
+fn set_cookie(response: &mut Response, house: &House, name: &str, value: &str, age_s: i64) {
+    let secure = if house.config.node.origin.starts_with("https:") { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}");
+    // Tokens are base64url, so the text is always a header; one that came in and is not is dropped.
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+/// A path on this node, or home: nobody is sent elsewhere by a link that leads here.
+fn local(next: &str) -> &str {
+    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_local = next.starts_with('/') && !next.starts_with("//") && next.len() <= NEXT_BYTES_MAX;
+    if is_local && is_plain { next } else { paths::HOME }
+}
+
+async fn accessibility(State(house): Node, headers: HeaderMap) -> PageResult {
+    let session = house.session(cookie(&headers, SESSION_COOKIE).unwrap_or_default()).await?;
+    let chrome = chrome(&house, session.as_ref(), None).await?;
+    page(pages::notices::accessibility(&chrome))
+}
