@@ -4,5 +4,5 @@
 mod federation;
 mod products;
 
-pub use federation::{Answer, Federation, MemberNode, Wish};
+pub use federation::{Answer, Federation, GOVERNING, MemberNode, Wish};
 pub use products::{FRAUD, PUBLIC_TASK, RESEARCH, open_terms, statistics_terms};

@@ -1,6 +1,7 @@
 //! Negotiations (room: agreements): those that wait for a steward, and how each came about.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
@@ -22,6 +23,8 @@ use crate::acts::agreements::LIST_MAX;
 use crate::acts::governance::Ecosystem;
 use crate::fault::{Error, Result};
 use crate::house::House;
+
+const TOLD_WAIT: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new()
@@ -65,7 +68,10 @@ async fn refuse(Path(id): Path<String>, Posted { visit, fields }: Posted<Reason>
 async fn decide(visit: &Visit, id: &str, is_approved: bool, typed: String) -> PageResult {
     let reason = Some(one_line(&typed)).filter(|reason| !reason.is_empty());
     match visit.house.decide_request(&visit.session.person, id, is_approved, reason).await {
-        Ok(_) => see(&paths::negotiation(id)),
+        Ok(_) => {
+            until_told(visit, id).await?;
+            see(&paths::negotiation(id))
+        }
         Err(Error::Refused(refusal)) if refusal.kind == RefusalKind::Invalid && !is_approved => {
             let mut view = view(visit, id).await?;
             view.refuse_reason = typed;
@@ -74,6 +80,21 @@ async fn decide(visit: &Visit, id: &str, is_approved: bool, typed: String) -> Pa
             Ok(html(status_of(&refusal), text))
         }
         Err(cause) => Err(cause.into()),
+    }
+}
+
+/// A decision takes effect when the other side has heard it, so the page waits for that a little.
+async fn until_told(visit: &Visit, id: &str) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + TOLD_WAIT;
+    loop {
+        let moved = visit.house.wakers.moved.notified();
+        tokio::pin!(moved);
+        // Registered before the look, so that a move in between is not missed.
+        moved.as_mut().enable();
+        let is_on_its_way = visit.house.negotiation(id).await?.awaiting_ack.is_some();
+        if !is_on_its_way || tokio::time::timeout_at(deadline, moved).await.is_err() {
+            return Ok(());
+        }
     }
 }
 

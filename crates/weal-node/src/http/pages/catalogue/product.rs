@@ -50,6 +50,7 @@ pub(super) async fn view(
         rungs,
         contract_href: is_open_to.then_some(contract),
         freshness,
+        names: parties::names(house, &house.ecosystem()),
         draft,
         product: entry.product,
         title: entry.title,

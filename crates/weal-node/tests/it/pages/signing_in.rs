@@ -1,0 +1,103 @@
+//! Who gets in, and what a form must prove.
+
+use weal_testkit::{Federation, GOVERNING};
+
+use super::browser::{Browser, PASSWORD};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_signs_in_and_out() {
+    let federation = Federation::of(&[]).await;
+    let browser = Browser::at(federation.member(GOVERNING));
+    let form = browser.get("/sign-in").await;
+    assert_eq!(form.status, 200);
+    assert!(!form.text.contains("Sign out"), "{}", form.text);
+
+    let signed = browser.sign_in("ada", PASSWORD, "/ledger?page=2").await;
+    assert_eq!(signed.leads_to(), "/ledger?page=2");
+    let cookies: Vec<&str> =
+        signed.headers.get_all("set-cookie").iter().map(|value| value.to_str().expect("plain")).collect();
+    let session = cookies.iter().find(|cookie| cookie.starts_with("weal_session=")).expect("a session");
+    for part in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=43200"] {
+        assert!(session.contains(part), "{session}");
+    }
+    assert!(!session.contains("Secure"), "this origin is plain http: {session}");
+
+    let home = browser.get("/").await;
+    assert_eq!(home.status, 200);
+    assert_eq!(home.header("cache-control"), "private, no-store");
+    assert!(home.header("content-security-policy").starts_with("default-src 'self'"));
+    assert!(home.text.contains("Sign out") && home.text.contains("Ada"));
+    assert_eq!(browser.get("/sign-in").await.leads_to(), "/", "who is in needs no form");
+
+    assert_eq!(browser.fill_in("/", "/sign-out", &[]).await.leads_to(), "/sign-in");
+    assert_eq!(browser.get("/").await.leads_to(), "/sign-in");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_not_signed_in_is_led_to_the_form_and_back() {
+    let federation = Federation::of(&[]).await;
+    let browser = Browser::at(federation.member(GOVERNING));
+    assert_eq!(browser.get("/").await.leads_to(), "/sign-in");
+    let asked = browser.get("/catalogue?q=pay%20roll").await;
+    assert_eq!(asked.leads_to(), "/sign-in?next=%2Fcatalogue%3Fq%3Dpay%2520roll");
+    let form = browser.get(asked.leads_to()).await;
+    assert!(form.text.contains("name=\"next\" value=\"/catalogue?q=pay%20roll\""), "{}", form.text);
+    for path in ["/products", "/agreements", "/negotiations", "/ask", "/ledger", "/ledger/0", "/members"] {
+        assert!(browser.get(path).await.leads_to().starts_with("/sign-in"), "{path}");
+    }
+    let posted = browser.send("/agreements/urn%3Auuid%3Ax/revoke", &[("csrf", "x"), ("reason", "r")]).await;
+    assert_eq!(posted.leads_to(), "/sign-in", "a form is not sent again after signing in");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_led_away_from_this_node() {
+    let federation = Federation::of(&[]).await;
+    let node = federation.member(GOVERNING);
+    for away in ["https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example", "evil"] {
+        assert_eq!(Browser::at(node).sign_in("ada", PASSWORD, away).await.leads_to(), "/", "{away}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_says_nothing_about_the_account_and_soon_waits() {
+    let federation = Federation::of(&[]).await;
+    let browser = Browser::at(federation.member(GOVERNING));
+    let unknown = browser.sign_in("nobody", "not the password", "/ask").await;
+    let wrong = browser.sign_in("ada", "not the password", "/ask").await;
+    assert_eq!((unknown.status, wrong.status), (401, 401));
+    let said = "The account and password do not go together.";
+    assert!(unknown.text.contains(said) && wrong.text.contains(said));
+    assert!(
+        wrong.text.contains("value=\"ada\"") && wrong.text.contains("value=\"/ask\""),
+        "it keeps what was typed"
+    );
+    assert!(!wrong.text.contains("not the password"), "but never the password");
+    for _ in 2..8 {
+        assert_eq!(browser.sign_in("ada", "not the password", "").await.status, 401);
+    }
+    let waits = browser.sign_in("ada", PASSWORD, "").await;
+    assert_eq!(waits.status, 429, "{}", waits.text);
+    assert!(waits.text.contains("Wait a minute"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_is_not_ours_changes_nothing() {
+    let federation = Federation::of(&[]).await;
+    let node = federation.member(GOVERNING);
+    let stranger = Browser::at(node);
+    let fields = [("csrf", "guessed"), ("account", "ada"), ("password", PASSWORD)];
+    assert_eq!(stranger.send("/sign-in", &fields).await.status, 403, "no page of ours was seen");
+
+    let browser = Browser::of(node, "ada").await;
+    for path in
+        ["/sign-out", "/ask", "/agreements/request", "/agreements/x/revoke", "/negotiations/x/approve"]
+    {
+        let fields = [("offer", "o"), ("member", "m"), ("product", "p"), ("reason", "r")];
+        let missing = browser.send(path, &fields).await;
+        assert_eq!(missing.status, 400, "{path}: {}", missing.text);
+        let guessed = browser.send(path, &[&[("csrf", "guessed")], &fields[..]].concat()).await;
+        assert_eq!(guessed.status, 403, "{path}: {}", guessed.text);
+        assert!(guessed.text.contains("form-not-ours") && guessed.text.contains("<html"), "{}", guessed.text);
+    }
+    assert_eq!(browser.get("/").await.status, 200, "still signed in");
+}
