@@ -1,0 +1,288 @@
+//! The governing body's acts: founding, admitting, suspending, and signing what members keep.
+
+use std::time::Duration;
+
+use weal_domain::Refusal;
+use weal_domain::agreements::Purpose;
+use weal_domain::governance::{Charter, Member, Standing};
+use weal_domain::identity::{Act, Did, Person};
+use weal_domain::ledger::Fact;
+use weal_store::{Membership, NewJob, SignedRegister, Tx};
+use weal_trust::credential;
+use weal_trust::jws::jws_sign;
+use weal_wire::peer::{AdmissionMessage, ApplicationMessage, CharterMessage, RegisterMessage};
+
+use super::{CHARTER_TYPE, REGISTER_TYPE, SETTING_BODY, SETTING_BODY_DOCUMENT};
+use crate::acts::json_sha256;
+use crate::api::AdoptCharter;
+use crate::drivers::{JOB_ADMISSION, JOB_REGISTER};
+use crate::fault::{Error, Fault, Result};
+use crate::house::House;
+
+/// How long a membership credential is good for; it is renewed with every new register.
+const CREDENTIAL_DAYS: u64 = 90;
+const DAY_S: u64 = 24 * 3600;
+
+/// A first charter provides for every purpose that has a plain name; the governing body narrows it.
+fn first_purposes() -> Result<Vec<Purpose>> {
+    let known = weal_domain::agreements::sentence::known_purposes();
+    known
+        .map(|(iri, _)| iri.parse().map_err(|cause| Fault::new("founding the ecosystem", cause).into()))
+        .collect()
+}
+
+impl House {
+    /// A governing body's node founds its ecosystem at its first start: a charter and itself as member.
+    pub(crate) async fn govern_at_start(&self) -> Result<()> {
+        if !self.config.ecosystem.governs {
+            return Ok(());
+        }
+        let mut tx = self.store.write("governance.found").await?;
+        if tx.charter().await?.is_some() {
+            return Ok(());
+        }
+        tx.put_setting(SETTING_BODY, self.did.as_str()).await?;
+        tx.put_setting(SETTING_BODY_DOCUMENT, &self.did_document().to_json().to_string()).await?;
+        let charter = Charter {
+            version: 1,
+            name: self.config.node.title.clone(),
+            governing_body: self.did.clone(),
+            purposes: first_purposes()?,
+            text:
+                "Data is shared for the purposes named here, under agreements that both sides sign, with the \
+                   least disclosure that answers the question. Every use is recorded and can be verified."
+                    .into(),
+            adopted_at: self.clock.now(),
+        };
+        self.save_charter(&mut tx, charter).await?;
+        let own = Member {
+            did: self.did.clone(),
+            name: self.config.node.name.clone(),
+            title: self.config.node.title.clone(),
+            origin: self.config.node.origin.clone(),
+            standing: Standing::Good,
+            since: self.clock.now(),
+        };
+        tx.put_member(&own).await?;
+        let fact = Fact::MemberAdmitted { member: own.did.clone(), name: own.name.clone() };
+        self.remember(&mut tx, &self.actor(None), vec![fact]).await?;
+        let membership = self.issue(&own)?;
+        tx.put_membership(&membership).await?;
+        self.sign_register(&mut tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn save_charter(&self, tx: &mut Tx, charter: Charter) -> Result<()> {
+        let message = CharterMessage { charter: charter.clone(), issued_at: self.clock.now() };
+        let signed = jws_sign(weal_wire::print(&message).as_bytes(), CHARTER_TYPE, &self.key_id(), &self.key);
+        tx.put_charter(&charter, &signed).await?;
+        let fact = Fact::CharterAdopted { version: charter.version, charter_sha256: json_sha256(&charter)? };
+        self.remember(tx, &self.actor(None), vec![fact]).await?;
+        Ok(())
+    }
+
+    /// Signs the members' register as it stands in this transaction, and sends it to every member.
+    async fn sign_register(&self, tx: &mut Tx) -> Result<()> {
+        let now = self.clock.now();
+        let members = tx.members().await?;
+        let message =
+            RegisterMessage { governing_body: self.did.clone(), issued_at: now, members: members.clone() };
+        let signed =
+            jws_sign(weal_wire::print(&message).as_bytes(), REGISTER_TYPE, &self.key_id(), &self.key);
+        tx.put_register(&SignedRegister { governing_body: self.did.clone(), signed, fetched_at: now })
+            .await?;
+        for member in members.iter().filter(|member| member.did != self.did) {
+            let key = format!("{}@{}", member.did, now.as_millisecond());
+            let job =
+                NewJob { kind: JOB_REGISTER, key: &key, peer: member.did.as_str(), body: &(), due_at: now };
+            tx.enqueue(job).await?;
+        }
+        Ok(())
+    }
+
+    fn issue(&self, member: &Member) -> Result<Membership> {
+        let now = self.clock.now();
+        let until = now + Duration::from_secs(CREDENTIAL_DAYS * DAY_S);
+        let membership = credential::Membership {
+            id: self.entropy.urn()?,
+            issuer: self.did.to_string(),
+            subject: member.did.to_string(),
+            member_name: member.name.to_string(),
+            ecosystem: self.did.to_string(),
+            valid_from_s: now.as_second(),
+            valid_until_s: until.as_second(),
+            status_id: Some(format!("{}/governance/register", self.config.node.origin)),
+        };
+        let signed = credential::issue(&membership, &self.key_id(), &self.key)
+            .map_err(|cause| Fault::new("issuing a membership credential", cause))?;
+        Ok(Membership {
+            governing_body: self.did.clone(),
+            credential: signed,
+            received_at: now,
+            expires_at: until,
+        })
+    }
+
+    fn require_governing(&self) -> Result<(), Refusal> {
+        if self.config.ecosystem.governs {
+            return Ok(());
+        }
+        Err(Refusal::forbidden("not-governing", "This node is not the governing body of an ecosystem.")
+            .remedy("Ask the governing body's node."))
+    }
+
+    // --- The governing body's acts ---------------------------------------------------------------
+
+    /// A node asks to be admitted. The caller has proved that it holds the DID's key.
+    pub async fn receive_application(
+        &self,
+        from: &Did,
+        message: ApplicationMessage,
+    ) -> Result<AdmissionMessage> {
+        self.require_governing()?;
+        if message.did != *from {
+            return Err(Refusal::forbidden("application-not-own", "A node can only apply for itself.").into());
+        }
+        let mut tx = self.store.write("governance.apply").await?;
+        if let Some(known) = tx.member(from).await? {
+            let credential = match known.standing {
+                Standing::Good => Some(self.issue(&known)?.credential),
+                _ => None,
+            };
+            return Ok(AdmissionMessage { standing: known.standing, credential });
+        }
+        if tx.member_by_name(&message.name).await?.is_some() {
+            return Err(Refusal::conflict(
+                "name-taken",
+                format!("The name `{}` belongs to another member.", message.name),
+            )
+            .remedy("Choose another name in [node] name and join again.")
+            .into());
+        }
+        let now = self.clock.now();
+        let member = Member {
+            did: message.did,
+            name: message.name,
+            title: message.title,
+            origin: message.origin,
+            standing: Standing::Applied,
+            since: now,
+        };
+        tx.put_member(&member).await?;
+        tx.commit().await?;
+        self.reload_ecosystem().await?;
+        self.wakers.moved.notify_waiters();
+        Ok(AdmissionMessage { standing: Standing::Applied, credential: None })
+    }
+
+    /// Admits an applicant, or suspends or restores a member. Every member is told at once.
+    pub async fn set_standing(
+        &self,
+        by: &Person,
+        did: &Did,
+        standing: Standing,
+        reason: Option<String>,
+    ) -> Result<Member> {
+        self.require_governing()?;
+        self.require_act(by, Act::Govern)?;
+        if *did == self.did {
+            return Err(Refusal::conflict(
+                "standing-own",
+                "The governing body cannot change its own standing.",
+            )
+            .into());
+        }
+        let mut tx = self.store.write("governance.standing").await?;
+        let member = tx.member(did).await?.ok_or_else(|| {
+            Refusal::not_found("member-unknown", format!("{did} has not applied."))
+                .remedy("List applicants with `weal members`.")
+        })?;
+        let now = self.clock.now();
+        let (member, facts) = match standing {
+            Standing::Good => member.admit(now)?,
+            Standing::Suspended => member.suspend(&reason.unwrap_or_default(), now)?,
+            Standing::Applied | Standing::Left => {
+                return Err(Refusal::invalid(
+                    "standing-unknown",
+                    "A member is admitted (good) or suspended.",
+                )
+                .into());
+            }
+        };
+        tx.put_member(&member).await?;
+        self.remember(&mut tx, &self.actor(Some(by)), facts).await?;
+        if member.standing == Standing::Good {
+            let job = NewJob {
+                kind: JOB_ADMISSION,
+                key: &self.entropy.urn()?,
+                peer: member.did.as_str(),
+                body: &(),
+                due_at: self.clock.now(),
+            };
+            tx.enqueue(job).await?;
+        }
+        self.sign_register(&mut tx).await?;
+        tx.commit().await?;
+        self.reload_ecosystem().await?;
+        self.wakers.outbox.notify_one();
+        Ok(member)
+    }
+
+    pub async fn adopt_charter(&self, by: &Person, adopt: AdoptCharter) -> Result<Charter> {
+        self.require_governing()?;
+        self.require_act(by, Act::Govern)?;
+        let mut tx = self.store.write("governance.charter").await?;
+        let version = tx.charter().await?.map_or(1, |(charter, _)| charter.version + 1);
+        let charter = Charter {
+            version,
+            name: adopt.name,
+            governing_body: self.did.clone(),
+            purposes: adopt.purposes,
+            text: adopt.text,
+            adopted_at: self.clock.now(),
+        };
+        self.save_charter(&mut tx, charter.clone()).await?;
+        // The register's arrival is what makes members fetch the charter again.
+        self.sign_register(&mut tx).await?;
+        tx.commit().await?;
+        self.reload_ecosystem().await?;
+        self.wakers.outbox.notify_one();
+        Ok(charter)
+    }
+
+    /// The signed charter and register, for anyone.
+    pub async fn signed_papers(&self) -> Result<(String, String)> {
+        self.require_governing()?;
+        let mut tx = self.store.read("governance.papers").await?;
+        let charter = tx.charter().await?.map(|(_, signed)| signed);
+        let register = tx.register(&self.did).await?.map(|register| register.signed);
+        charter.zip(register).ok_or_else(|| Error::from(Fault::new("reading the papers", "they are missing")))
+    }
+
+    pub(crate) async fn send_register(&self, member: &Did) -> Result<()> {
+        let (_, register) = self.signed_papers().await?;
+        let url = format!("{}/governance/register", self.peers.origin(member)?);
+        let token = self.token_for(member)?;
+        Ok(self.peers.post_text(member, &url, Some(&token), register).await?.check(member)?)
+    }
+
+    pub(crate) async fn send_admission(&self, member: &Did) -> Result<()> {
+        let admission = self.admission_of(member).await?;
+        let url = format!("{}/governance/admission", self.peers.origin(member)?);
+        let token = self.token_for(member)?;
+        let body = weal_wire::print(&admission);
+        Ok(self.peers.post_text(member, &url, Some(&token), body).await?.check(member)?)
+    }
+
+    /// What the admitted member is sent.
+    async fn admission_of(&self, did: &Did) -> Result<AdmissionMessage> {
+        let member = self.store.read("governance.admission").await?.member(did).await?;
+        let standing = member.as_ref().map_or(Standing::Left, |member| member.standing);
+        let credential = match &member {
+            Some(member) if standing == Standing::Good => Some(self.issue(member)?.credential),
+            _ => None,
+        };
+        Ok(AdmissionMessage { standing, credential })
+    }
+}

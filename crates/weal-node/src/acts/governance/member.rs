@@ -1,0 +1,163 @@
+//! The member's acts: joining, and taking in what the governing body has signed.
+
+use weal_domain::governance::Charter;
+use weal_domain::identity::{Act, Did, Person};
+use weal_domain::{Refusal, Timestamp};
+use weal_store::{Membership, SignedRegister};
+use weal_trust::did::DidKey;
+use weal_trust::jws::jws_verify;
+use weal_wire::peer::{AdmissionMessage, ApplicationMessage, CharterMessage, RegisterMessage};
+
+use super::{CHARTER_TYPE, REGISTER_TYPE, SETTING_BODY, SETTING_BODY_DOCUMENT, paper_invalid};
+use crate::api::Joined;
+use crate::fault::{Fault, Result};
+use crate::house::House;
+
+impl House {
+    /// Asks a governing body to be admitted, after reading and keeping its charter and keys.
+    pub async fn join(&self, by: &Person, body: &Did) -> Result<Joined> {
+        self.require_act(by, Act::Govern)?;
+        if let Some(known) = &self.ecosystem().governing_body
+            && known != body
+        {
+            return Err(
+                Refusal::conflict("ecosystem-other", format!("This node follows {known} already.")).into()
+            );
+        }
+        let now = self.clock.now();
+        let document = self.peers.fetch_document(body, now).await?;
+        let origin = self.peers.origin(body)?;
+        let charter = self.fetch_charter(body, &document.keys).await?;
+        let message = ApplicationMessage {
+            did: self.did.clone(),
+            name: self.config.node.name.clone(),
+            title: self.config.node.title.clone(),
+            origin: self.config.node.origin.clone(),
+        };
+        let token = self.token_for(body)?;
+        let reply = self
+            .peers
+            .post(body, &format!("{origin}/governance/applications"), Some(&token), &message)
+            .await?;
+        let admission: AdmissionMessage = reply.accept(body)?;
+        let mut tx = self.store.write("governance.join").await?;
+        tx.put_setting(SETTING_BODY, body.as_str()).await?;
+        tx.put_setting(SETTING_BODY_DOCUMENT, &document.to_json().to_string()).await?;
+        tx.put_charter(&charter.0, &charter.1).await?;
+        tx.commit().await?;
+        self.reload_ecosystem().await?;
+        if admission.credential.is_some() {
+            self.receive_admission(body, admission.clone()).await?;
+        }
+        self.refresh_register().await?;
+        let admitted = self.ecosystem().credential.is_some();
+        let next_step = if admitted {
+            "Publish a product with `weal publish FILE`, or look around with `weal search WORDS`.".to_owned()
+        } else {
+            format!(
+                "Wait until {} admits you; there it takes `weal members --admit {}`.",
+                charter.0.name, self.did
+            )
+        };
+        Ok(Joined { ecosystem: charter.0.name, admitted, next_step })
+    }
+
+    async fn fetch_charter(&self, body: &Did, keys: &[DidKey]) -> Result<(Charter, String)> {
+        let url = format!("{}/governance/charter", self.peers.origin(body)?);
+        let signed = self.peers.get(body, &url, None).await?.text(body)?;
+        let payload = jws_verify(&signed, CHARTER_TYPE, keys).map_err(|_| paper_invalid("charter"))?;
+        let message: CharterMessage = weal_wire::parse(&payload).map_err(|_| paper_invalid("charter"))?;
+        if message.charter.governing_body != *body {
+            return Err(paper_invalid("charter").into());
+        }
+        Ok((message.charter, signed))
+    }
+
+    /// The governing body has admitted this node: keep the credential if it is really ours.
+    pub async fn receive_admission(&self, from: &Did, message: AdmissionMessage) -> Result<()> {
+        let ecosystem = self.ecosystem();
+        if ecosystem.governing_body.as_ref() != Some(from) {
+            return Err(Refusal::forbidden(
+                "not-our-governing-body",
+                "This node does not follow that governing body.",
+            )
+            .into());
+        }
+        let Some(signed) = message.credential else { return Ok(()) };
+        let now = self.clock.now();
+        let membership = self.verify_credential(&ecosystem, &self.did, &signed)?;
+        let expires_at = Timestamp::from_second(membership.valid_until_s)
+            .map_err(|cause| Fault::new("reading a credential", cause))?;
+        let mut tx = self.store.write("governance.admitted").await?;
+        let membership =
+            Membership { governing_body: from.clone(), credential: signed, received_at: now, expires_at };
+        tx.put_membership(&membership).await?;
+        tx.commit().await?;
+        self.reload_ecosystem().await?;
+        self.wakers.moved.notify_waiters();
+        Ok(())
+    }
+
+    /// Fetches charter and register from the governing body.
+    pub async fn refresh_register(&self) -> Result<()> {
+        let ecosystem = self.ecosystem();
+        let Some(body) = ecosystem.governing_body.clone().filter(|body| *body != self.did) else {
+            return Ok(());
+        };
+        let url = format!("{}/governance/register", self.peers.origin(&body)?);
+        let signed = self.peers.get(&body, &url, None).await?.text(&body)?;
+        let charter = self.fetch_charter(&body, &ecosystem.keys).await?;
+        self.receive_register(&body, &signed, Some(charter)).await
+    }
+
+    /// Keeps a register that is newer than the one held.
+    pub async fn receive_register(
+        &self,
+        body: &Did,
+        signed: &str,
+        charter: Option<(Charter, String)>,
+    ) -> Result<()> {
+        let ecosystem = self.ecosystem();
+        if ecosystem.governing_body.as_ref() != Some(body) {
+            return Err(Refusal::forbidden(
+                "not-our-governing-body",
+                "This node does not follow that governing body.",
+            )
+            .into());
+        }
+        let fresh = read_register(signed, &ecosystem.keys)?;
+        if fresh.governing_body != *body {
+            return Err(paper_invalid("register").into());
+        }
+        let mut tx = self.store.write("governance.register").await?;
+        if let Some((charter, text)) = &charter {
+            tx.put_charter(charter, text).await?;
+        }
+        let held = tx.register(body).await?;
+        let newer = match &held {
+            Some(held) => read_register(&held.signed, &ecosystem.keys)?.issued_at < fresh.issued_at,
+            None => true,
+        };
+        if newer {
+            tx.replace_members(&fresh.members).await?;
+            let register = SignedRegister {
+                governing_body: body.clone(),
+                signed: signed.to_owned(),
+                fetched_at: self.clock.now(),
+            };
+            tx.put_register(&register).await?;
+        }
+        tx.commit().await?;
+        if newer || charter.is_some() {
+            self.reload_ecosystem().await?;
+            self.wakers.crawler.notify_one();
+            self.wakers.moved.notify_waiters();
+        }
+        Ok(())
+    }
+}
+
+fn read_register(signed: &str, keys: &[DidKey]) -> Result<RegisterMessage, Refusal> {
+    let payload = jws_verify(signed, REGISTER_TYPE, keys).map_err(|_| paper_invalid("register"))?;
+    weal_wire::parse(&payload).map_err(|_| paper_invalid("register"))
+}
