@@ -5,17 +5,15 @@ use std::sync::Arc;
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use weal_domain::Refusal;
-use weal_domain::catalogue::{Product, ProductRef};
-use weal_domain::compute::{Answer, Loss, Preview};
-use weal_domain::exchange::{Extract, Permit, Statistics};
-use weal_domain::identity::MemberName;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::prelude::SessionConfig;
 
 use crate::catalogue::{Format, Ingested};
+use crate::compute::{Planner, Rounding};
 use crate::error::Doing;
-use crate::exchange::RowStream;
-use crate::{EngineError, EngineLimits, Fault};
+use crate::{EngineError, EngineLimits};
 
 /// The Parquet file that a node keeps of one version of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +25,12 @@ pub struct Source {
 #[derive(Debug, Clone)]
 pub struct Engine {
     limits: Arc<EngineLimits>,
-    runtime: Arc<RuntimeEnv>,
+    session: Arc<SessionState>,
 }
 
 impl Engine {
     pub fn new(limits: EngineLimits) -> Result<Engine, EngineError> {
-        std::fs::create_dir_all(&limits.spill_dir).doing("making the spill folder")?;
+        clear(&limits.spill_dir).doing("making the spill folder")?;
         let memory = usize::try_from(limits.memory_bytes_max).unwrap_or(usize::MAX);
         let spill = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]))
@@ -42,11 +40,29 @@ impl Engine {
             .with_disk_manager_builder(spill)
             .build_arc()
             .doing("starting the query engine")?;
-        Ok(Engine { limits: Arc::new(limits), runtime })
+        let mut config = SessionConfig::new()
+            .with_target_partitions(limits.threads)
+            .with_default_catalog_and_schema("weal", "none")
+            .with_create_default_catalog_and_schema(false)
+            .with_information_schema(false);
+        let parquet = &mut config.options_mut().execution.parquet;
+        parquet.pushdown_filters = true;
+        parquet.reorder_filters = true;
+        parquet.schema_force_view_types = false;
+        let ours = Rounding::ALL.into_iter().map(|rounding| Arc::new(ScalarUDF::from(rounding)));
+        let mut builder = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_query_planner(Arc::new(Planner));
+        builder.scalar_functions().get_or_insert_default().extend(ours);
+        Ok(Engine { limits: Arc::new(limits), session: Arc::new(builder.build()) })
     }
 
     /// Takes a file or a folder of files in as one canonical Parquet file at `out`, and profiles it.
     /// `progress` hears the number of rows written so far.
+    ///
+    /// Until it succeeds there is nothing at `out`, or what was there before.
     pub async fn ingest(
         &self,
         input: &Path,
@@ -54,55 +70,32 @@ impl Engine {
         format: Option<Format>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Ingested, EngineError> {
-        let _ = (input, out, format, progress);
-        Err(unfinished())
+        crate::catalogue::ingest(self.limits.clone(), input, out, format, progress).await
     }
 
-    /// The rows of a product that a permit allows, as a stream in bounded memory.
-    pub async fn rows(
-        &self,
-        permit: &Permit<Extract>,
-        product: &Product,
-        source: &Source,
-    ) -> Result<RowStream, EngineError> {
-        let _ = (permit, product, source);
-        Err(unfinished())
+    #[must_use]
+    pub fn limits(&self) -> &EngineLimits {
+        &self.limits
     }
 
-    /// What a private question will cost and how exact its answer will be. Reads no data.
-    pub fn preview(
-        &self,
-        sql: &str,
-        product: &Product,
-        member: &MemberName,
-        columns: Option<&[String]>,
-        loss: Option<Loss>,
-    ) -> Result<Preview, Refusal> {
-        let _ = (sql, product, member, columns, loss);
-        Err(Refusal::invalid("unfinished", "The engine is not finished."))
-    }
-
-    /// The private answer. It costs exactly the loss that [`Engine::preview`] gives for the same `loss`.
-    pub async fn answer(
-        &self,
-        permit: &Permit<Statistics>,
-        sql: &str,
-        product: &Product,
-        member: &MemberName,
-        source: &Source,
-        loss: Loss,
-    ) -> Result<Answer, EngineError> {
-        let _ = (permit, sql, product, member, source, loss);
-        Err(unfinished())
-    }
-
-    /// Ordinary SQL over Parquet files, or folders of them, that are already ours to read.
-    pub async fn query(&self, sql: &str, tables: &[(ProductRef, PathBuf)]) -> Result<RowStream, EngineError> {
-        let _ = (sql, tables, &self.limits, &self.runtime);
-        Err(unfinished())
+    /// A state of its own for one question; memory and spill space are shared.
+    pub(crate) fn session(&self) -> SessionState {
+        let fresh = SessionStateBuilder::new_from_existing((*self.session).clone());
+        // Tables are named per question.
+        fresh.with_catalog_list(Arc::new(datafusion::catalog::MemoryCatalogProviderList::new())).build()
     }
 }
 
-fn unfinished() -> EngineError {
-    Fault::new("answering", "the engine is not finished").into()
+/// Makes the spill folder, and empties it: what lies there was left by a process that died.
+fn clear(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        // Only what DataFusion makes there, should somebody name a folder of other things.
+        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("datafusion-"));
+        if ours && path.is_dir() {
+            std::fs::remove_dir_all(path)?;
+        }
+    }
+    Ok(())
 }

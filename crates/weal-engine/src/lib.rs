@@ -11,6 +11,13 @@ pub mod exchange;
 mod engine;
 mod error;
 mod limits;
+mod scan;
+
+/// Totals without noise, for this crate's own tests.
+#[doc(hidden)]
+pub mod exact {
+    pub use crate::compute::ExactAnswer;
+}
 
 pub use catalogue::{Format, Ingested, Proposal};
 pub use compute::{Question, check_filter, read_question};

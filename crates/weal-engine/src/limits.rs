@@ -10,7 +10,7 @@ const GIB: u64 = 1 << 30;
 pub struct EngineLimits {
     /// Memory of all running questions and extracts together; beyond it they spill to disk.
     pub memory_bytes_max: u64,
-    /// Where they spill. Created when missing; what an earlier process left there is removed.
+    /// Where they spill: a folder of this engine's own, made when missing and emptied at the start.
     pub spill_dir: PathBuf,
     /// Disk that all spills together may take.
     pub spill_bytes_max: u64,
@@ -34,7 +34,7 @@ impl Default for EngineLimits {
     fn default() -> Self {
         Self {
             memory_bytes_max: 512 * MIB,
-            spill_dir: std::env::temp_dir().join("weal-spill"),
+            spill_dir: std::env::temp_dir().join(format!("weal-spill-{}", std::process::id())),
             spill_bytes_max: 16 * GIB,
             ingest_bytes_max: 256 * GIB,
             row_bytes_max: MIB,

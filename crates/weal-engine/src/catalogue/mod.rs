@@ -3,6 +3,22 @@
 //! Taking data in: reading what an owner has, judging it row by row, profiling it, and writing the one
 //! canonical Parquet file that everything else reads.
 
+mod csv_in;
+mod files;
+mod ingest;
+mod ndjson_in;
+mod pages;
+mod parquet_in;
+mod profile;
+mod propose;
+mod survey;
+pub(crate) mod values;
+mod write;
+
+pub(crate) use ingest::ingest;
+pub use profile::DISTINCT_EXACT_MAX;
+pub(crate) use write::UNIQUE_COLUMNS_KEY;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,27 +1,37 @@
 //! # Compute, on the engine's floor
 //!
 //! Reading questions, pricing them, and answering them so that no person's row can be told from the answer.
+//!
+//! A private question goes `sql` (one SELECT, within limits) → `schema` (planned without data) → `reading`
+//! (what is asked, or a refusal that names what cannot be) → `public` (groups known beforehand) → `price` →
+//! `plan` (exact totals of bounded sensitivity) → `exact` (run) → `release` (noise, then post-processing).
 
-use weal_domain::Refusal;
-use weal_domain::catalogue::{Column, ProductRef};
+mod answer;
+mod choose;
+mod condition;
+mod exact;
+mod functions;
+mod measure;
+mod names;
+mod plan;
+mod prepare;
+mod price;
+mod public;
+mod query;
+mod question;
+mod reading;
+mod refuse;
+mod release;
+mod safe;
+mod schema;
+mod sql;
+mod tag;
 
-/// What a question asks for, before anybody decides how to answer it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// Every product named, once each, in order of name.
-    pub tables: Vec<ProductRef>,
-    /// Whether it asks for totals (aggregates or groups) rather than rows.
-    pub aggregates: bool,
-}
-
-/// Reads one `SELECT` and refuses everything else.
-pub fn read_question(sql: &str) -> Result<Question, Refusal> {
-    let _ = sql;
-    Err(Refusal::invalid("unfinished", "The engine is not finished."))
-}
-
-/// Whether `filter` is a condition over `columns` that can be a row filter.
-pub fn check_filter(columns: &[Column], filter: &str) -> Result<(), Refusal> {
-    let _ = (columns, filter);
-    Err(Refusal::invalid("unfinished", "The engine is not finished."))
-}
+pub use answer::ExactAnswer;
+pub(crate) use choose::Planner;
+pub use condition::check_filter;
+pub(crate) use condition::condition;
+pub(crate) use functions::Rounding;
+pub use question::{Question, read_question};
+pub(crate) use schema::{data_type, schema_of};
+pub use sql::{FILTER_BYTES_MAX, SQL_BYTES_MAX};

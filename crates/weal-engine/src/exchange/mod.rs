@@ -6,9 +6,20 @@ use std::pin::Pin;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures::Stream;
+use datafusion::common::Column;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::execute_stream;
+use futures::{Stream, StreamExt};
+use weal_domain::catalogue::Product;
+use weal_domain::exchange::{Extract, Permit};
+use weal_domain::{Refusal, RefusalKind};
 
-use crate::EngineError;
+use crate::compute::{condition, schema_of};
+use crate::error::Doing;
+use crate::scan::scan;
+use crate::{Engine, EngineError, Fault, Source};
 
 /// Rows in batches, read as they are asked for. Dropping it ends the work behind it.
 pub struct RowStream {
@@ -20,4 +31,71 @@ impl std::fmt::Debug for RowStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RowStream").field("schema", &self.schema).finish_non_exhaustive()
     }
+}
+
+impl RowStream {
+    pub(crate) fn of(stream: SendableRecordBatchStream, doing: &'static str) -> Self {
+        let schema = stream.schema();
+        let batches = stream.map(move |batch| batch.map_err(|error| failed(error, doing)));
+        Self { schema, batches: Box::pin(batches) }
+    }
+}
+
+/// Too little memory or disk is an answer; everything else an incident.
+fn failed(error: DataFusionError, doing: &'static str) -> EngineError {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => Refusal::new(
+            RefusalKind::Unavailable,
+            "out-of-memory",
+            "The node has too little memory left for this.",
+        )
+        .remedy("Try again later, or ask for fewer rows or groups at once.")
+        .into(),
+        _ => Fault::new(doing, error).into(),
+    }
+}
+
+impl Engine {
+    /// The rows of a product that a permit allows, as a stream in bounded memory: the permit's columns in the
+    /// product's order, and the rows that satisfy its row filter. Neither other columns nor, where whole
+    /// row groups can be told apart, other rows are read from the file.
+    pub async fn rows(
+        &self,
+        permit: &Permit<Extract>,
+        product: &Product,
+        source: &Source,
+    ) -> Result<RowStream, EngineError> {
+        let grant = permit.grant();
+        if grant.product != product.name {
+            return Err(Fault::new("checking a permit", "it is for another product").into());
+        }
+        let columns = permitted(product, grant.columns.as_deref())?;
+        let mut plan = scan(&source.file, schema_of(&product.columns)).doing("planning an extract")?;
+        if let Some(filter) = &grant.row_filter {
+            plan = plan.filter(condition(&product.columns, filter)?).doing("planning an extract")?;
+        }
+        let plan = plan.project(columns).and_then(|plan| plan.build()).doing("planning an extract")?;
+        let session = self.session();
+        let physical = session.create_physical_plan(&plan).await.doing("planning an extract")?;
+        let stream = execute_stream(physical, session.task_ctx()).doing("starting an extract")?;
+        Ok(RowStream::of(stream, "reading an extract"))
+    }
+}
+
+fn permitted(product: &Product, columns: Option<&[String]>) -> Result<Vec<Expr>, Refusal> {
+    let names = product.columns.iter().map(|column| column.name.as_str());
+    let chosen: Vec<_> =
+        names.filter(|name| columns.is_none_or(|columns| columns.iter().any(|c| c == name))).collect();
+    let missing = columns.into_iter().flatten().find(|name| !chosen.contains(&name.as_str()));
+    if let Some(name) = missing {
+        let reason = format!(
+            "The agreement names a column `{name}` that version {} of the product does not have.",
+            product.version
+        );
+        return Err(Refusal::conflict("column-gone", reason)
+            .remedy("Request a new agreement for the product as it is now.")
+            .changed_by("the owner's steward"));
+    }
+    // An alias takes the inner name of the table off.
+    Ok(chosen.into_iter().map(|name| Expr::Column(Column::new_unqualified(name)).alias(name)).collect())
 }

@@ -1,0 +1,174 @@
+//! Private questions at the engine's door.
+
+use arrow::array::Array;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use weal_domain::Refusal;
+use weal_domain::catalogue::Product;
+use weal_domain::compute::{Answer, Loss, Preview};
+use weal_domain::exchange::{Permit, Statistics};
+use weal_domain::identity::MemberName;
+
+use super::condition::condition;
+use super::exact::{ExactGroups, exact};
+use super::plan::{PlanError, Totals};
+use super::prepare::{Asked, Prepared, prepare};
+use super::release::release;
+use super::schema::schema_of;
+use super::tag::QueryKey;
+use crate::error::Doing;
+use crate::scan::{is_unique, scan};
+use crate::{Engine, EngineError, Fault, Source};
+
+impl Engine {
+    /// What a private question will cost and how exact its answer will be. Reads no data.
+    ///
+    /// `loss` is what may be spent, by default what the owner says; never more than the owner's maximum.
+    /// The preview's own `loss` is exactly what [`Engine::answer`] charges when given it.
+    pub fn preview(
+        &self,
+        sql: &str,
+        product: &Product,
+        member: &MemberName,
+        columns: Option<&[String]>,
+        loss: Option<Loss>,
+    ) -> Result<Preview, Refusal> {
+        let asked = Asked { product, member, columns, loss };
+        prepare(sql, asked, &self.session(), self.limits().groups_max)?.preview()
+    }
+
+    /// The private answer. It costs exactly the loss that [`Engine::preview`] names for the same question
+    /// and `loss`, and never more than the permit allows.
+    ///
+    /// Each call draws fresh noise: whoever keeps accounts must count each call.
+    pub async fn answer(
+        &self,
+        permit: &Permit<Statistics>,
+        sql: &str,
+        product: &Product,
+        member: &MemberName,
+        source: &Source,
+        loss: Loss,
+    ) -> Result<Answer, EngineError> {
+        let grant = permit.grant();
+        if grant.product != product.name {
+            return Err(Fault::new("checking a permit", "it is for another product").into());
+        }
+        let session = self.session();
+        let loss = Some(loss.min(grant.loss_max));
+        let asked = Asked { product, member, columns: grant.columns.as_deref(), loss };
+        let prepared = prepare(sql, asked, &session, self.limits().groups_max)?;
+        let key = QueryKey::fresh().doing("drawing a query's key")?;
+        let subject_is_key = is_unique(&source.file, &prepared.policy.subject)?;
+        let run = Run { product, source, row_filter: grant.row_filter.as_deref(), subject_is_key, key };
+        let groups = self.exact_groups(&prepared, run, &session).await?;
+        let groups_max = self.limits().groups_max;
+        // Drawing is work for a processor, and what draws must not change threads.
+        tokio::task::spawn_blocking(move || release(&prepared, groups, &session, groups_max))
+            .await
+            .doing("drawing noise")?
+    }
+
+    async fn exact_groups(
+        &self,
+        prepared: &Prepared,
+        run: Run<'_>,
+        session: &SessionState,
+    ) -> Result<ExactGroups, EngineError> {
+        let (reading, subject_is_key) = (&prepared.reading, run.subject_is_key);
+        let plan = self.totals_plan(prepared, run)?;
+        exact(session, &plan, &reading.parts, reading.keys.len(), subject_is_key).await
+    }
+
+    fn totals_plan(&self, prepared: &Prepared, run: Run<'_>) -> Result<LogicalPlan, EngineError> {
+        let Prepared { policy, reading, public, .. } = prepared;
+        let columns = &run.product.columns;
+        let row_filter = run.row_filter.map(|filter| condition(columns, filter)).transpose()?;
+        let on_a_list = public.as_ref().and_then(|public| public.condition.clone());
+        let groups = public.as_ref().map(|public| public.keys.num_rows() as u64);
+        let totals = Totals {
+            policy,
+            conditions: [row_filter, reading.filter.clone(), on_a_list].into_iter().flatten().collect(),
+            keys: &reading.keys,
+            parts: &reading.parts,
+            subject_is_key: run.subject_is_key,
+            choose: groups.is_none_or(|groups| groups > policy.groups_per_subject_max.into()),
+            rows_max: self.limits().rows_max,
+            key: run.key,
+        };
+        let scan = scan(&run.source.file, schema_of(columns)).doing("planning a private answer")?;
+        totals.plan(scan).map_err(|error| match error {
+            PlanError::Refused(refusal) => refusal.into(),
+            PlanError::DataFusion(error) => Fault::new("planning a private answer", error).into(),
+        })
+    }
+}
+
+/// One execution: where the rows are and which of them count.
+struct Run<'a> {
+    product: &'a Product,
+    source: &'a Source,
+    row_filter: Option<&'a str>,
+    subject_is_key: bool,
+    key: QueryKey,
+}
+
+/// What a test needs to hold the plan against an oracle: totals before noise, and what was claimed of them.
+#[doc(hidden)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExactAnswer {
+    /// Keys as they are shown, distinct subjects, totals; in order of keys.
+    pub groups: Vec<(Vec<Option<String>>, i64, Vec<i64>)>,
+    /// L0: the most groups one subject may change.
+    pub groups_per_subject_max: u32,
+    /// Linf of each total.
+    pub per_group_max: Vec<u64>,
+    /// The optimised plan.
+    pub plan: String,
+}
+
+impl ExactAnswer {
+    /// Exact totals: for tests only, since nothing here is private. `key` stands for the query's secret;
+    /// `general` takes the way of tables whose subject column is no key.
+    #[doc(hidden)]
+    pub async fn of(
+        engine: &Engine,
+        sql: &str,
+        (product, source): (&Product, &Source),
+        row_filter: Option<&str>,
+        (key, general): (u8, bool),
+    ) -> Result<ExactAnswer, EngineError> {
+        let session = engine.session();
+        let member: MemberName = "owner".parse().doing("naming a member")?;
+        let asked = Asked { product, member: &member, columns: None, loss: None };
+        let prepared = prepare(sql, asked, &session, engine.limits().groups_max)?;
+        let subject_is_key = !general && is_unique(&source.file, &prepared.policy.subject)?;
+        let run = || Run { product, source, row_filter, subject_is_key, key: QueryKey::known(key) };
+        let plan = session.optimize(&engine.totals_plan(&prepared, run())?).doing("planning")?;
+        let exact = engine.exact_groups(&prepared, run(), &session).await?;
+        let options = FormatOptions::default().with_null("NULL");
+        let mut groups = Vec::new();
+        for (group, subjects) in exact.subjects.iter().enumerate() {
+            let mut keys = Vec::new();
+            for array in exact.keys.columns() {
+                let formatter = ArrayFormatter::try_new(array, &options).doing("showing a key")?;
+                keys.push(array.is_valid(group).then(|| formatter.value(group).to_string()));
+            }
+            groups.push((keys, *subjects, exact.totals.iter().map(|total| total[group]).collect()));
+        }
+        groups.sort();
+        let mut per_group_max: Vec<u64> =
+            prepared.price.noise.iter().map(|noise| noise.sensitivity().per_group()).collect();
+        if prepared.price.threshold.is_some() {
+            per_group_max.insert(0, 1);
+        }
+        let groups_per_subject_max = prepared.policy.groups_per_subject_max;
+        Ok(ExactAnswer {
+            groups,
+            groups_per_subject_max,
+            per_group_max,
+            plan: plan.display_indent().to_string(),
+        })
+    }
+}

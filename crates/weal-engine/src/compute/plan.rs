@@ -1,0 +1,221 @@
+//! The plan behind a private answer: exact totals per group, of which no subject can move more than the
+//! mechanisms were told.
+//!
+//! filter → one row per subject and group, its totals clamped (Wilson et al. 2019, arXiv 1909.01917) →
+//! at most so many groups of each subject, chosen by a secret → totals per group.
+//!
+//! Where the subject column is a key of the table, every row is a subject's only one and the two steps in
+//! the middle have nothing to do; the same totals come out without them. That a column is a key belongs to
+//! the table's schema, which is public.
+
+use datafusion::common::{Column, Result, ScalarValue};
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, ScalarUDF, cast, lit};
+use weal_domain::Refusal;
+use weal_domain::catalogue::PrivacyPolicy;
+
+use super::choose::ChooseGroups;
+use super::functions::{ClampTotal, ShareOfTotal, ToFixed, WIDE};
+use super::measure::Value;
+use super::price::Contribution;
+use super::reading::{Item, Part};
+use super::tag::{QueryKey, Tag};
+
+const SUBJECT: &str = "subject";
+const TAG: &str = "tag";
+const ROWS: &str = "rows";
+/// Of the result: distinct subjects of a group.
+pub(crate) const SUBJECTS: &str = "subjects";
+
+/// Everything that the plan depends on besides the data.
+#[derive(Debug)]
+pub(crate) struct Totals<'a> {
+    pub policy: &'a PrivacyPolicy,
+    /// The agreement's row filter, WHERE, and the lists of public keys.
+    pub conditions: Vec<Expr>,
+    pub keys: &'a [Expr],
+    pub parts: &'a [Part],
+    /// Whether the subject column is a key of the table.
+    pub subject_is_key: bool,
+    /// Whether a subject may be in more groups than it may influence.
+    pub choose: bool,
+    /// The most rows a table may have; bounds how far totals can grow.
+    pub rows_max: u64,
+    pub key: QueryKey,
+}
+
+impl Totals<'_> {
+    /// The plan over `scan`. Its columns: the keys, [`SUBJECTS`], and for each part its [`total`].
+    pub(crate) fn plan(&self, scan: LogicalPlanBuilder) -> Result<LogicalPlan, PlanError> {
+        let parts =
+            self.parts.iter().map(|part| Contributed::of(part, self)).collect::<Result<Vec<_>, Refusal>>()?;
+        let subject = Expr::Column(Column::new_unqualified(&self.policy.subject));
+        let mut plan = scan;
+        for condition in self.conditions.iter().cloned().chain([subject.clone().is_not_null()]) {
+            plan = plan.filter(condition)?;
+        }
+        let keys = self.keys.iter().enumerate().map(|(i, key)| key.clone().alias(Item::Key(i).column()));
+        let values =
+            parts.iter().enumerate().filter_map(|(i, part)| Some(part.value.clone()?.alias(value_name(i))));
+        plan = plan.project([subject.alias(SUBJECT)].into_iter().chain(keys).chain(values))?;
+        let plan =
+            if self.subject_is_key { self.of_rows(plan, &parts)? } else { self.of_subjects(plan, &parts)? };
+        Ok(plan.build()?)
+    }
+
+    fn key_columns(&self) -> Vec<Expr> {
+        (0..self.keys.len()).map(|i| column(&Item::Key(i).column())).collect()
+    }
+
+    /// One row is all that a subject has.
+    fn of_rows(&self, plan: LogicalPlanBuilder, parts: &[Contributed]) -> Result<LogicalPlanBuilder> {
+        let totals = parts.iter().enumerate().filter_map(|(i, part)| {
+            let value = column(&value_name(i));
+            match part.sort {
+                Sort::Subjects | Sort::Rows => None,
+                Sort::Values => Some(count(value).alias(total_name(i))),
+                Sort::Total | Sort::Spread => Some(sum(self.widened(part, value)).alias(total_name(i))),
+            }
+        });
+        let totals = [count(lit(1_i64)).alias(SUBJECTS)].into_iter().chain(totals);
+        plan.aggregate(self.key_columns(), totals.collect::<Vec<_>>())
+    }
+
+    fn of_subjects(&self, plan: LogicalPlanBuilder, parts: &[Contributed]) -> Result<LogicalPlanBuilder> {
+        let groups: Vec<_> = [column(SUBJECT)].into_iter().chain(self.key_columns()).collect();
+        let mut totals = vec![count(lit(1_i64)).alias(ROWS)];
+        for (i, part) in parts.iter().enumerate() {
+            let value = column(&value_name(i));
+            if matches!(part.sort, Sort::Values | Sort::Spread) {
+                totals.push(count(value.clone()).alias(count_name(i)));
+            }
+            if matches!(part.sort, Sort::Total | Sort::Spread) {
+                totals.push(sum(self.widened(part, value)).alias(sum_name(i)));
+            }
+        }
+        let mut plan = plan.aggregate(groups.clone(), totals)?;
+        let clamped = parts.iter().enumerate().filter(|(_, part)| part.sort != Sort::Subjects);
+        let clamped =
+            clamped.map(|(i, part)| part.clamped(i, self.policy.rows_per_group_max).alias(total_name(i)));
+        let tag = ScalarUDF::from(Tag::new(self.key.clone())).call(groups.clone()).alias(TAG);
+        let tag = self.choose.then_some(tag);
+        plan = plan.project(groups.into_iter().chain(tag).chain(clamped))?;
+        if self.choose {
+            let node = ChooseGroups {
+                input: plan.build()?,
+                subject: column(SUBJECT),
+                tag: column(TAG),
+                groups_max: self.policy.groups_per_subject_max,
+            };
+            plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension {
+                node: std::sync::Arc::new(node),
+            }));
+        }
+        let totals = parts.iter().enumerate().filter(|(_, part)| part.sort != Sort::Subjects);
+        let totals =
+            totals.map(|(i, part)| sum(self.widened(part, column(&total_name(i)))).alias(total_name(i)));
+        let totals = [count(lit(1_i64)).alias(SUBJECTS)].into_iter().chain(totals);
+        plan.aggregate(self.key_columns(), totals.collect::<Vec<_>>())
+    }
+
+    /// Summed over every row a table may have, this must not run over.
+    fn widened(&self, part: &Contributed, value: Expr) -> Expr {
+        let most = u128::from(part.widest) * u128::from(self.rows_max);
+        if most > i64::MAX as u128 { cast(value, WIDE) } else { value }
+    }
+}
+
+/// Where a part's total stands in the result of the plan.
+pub(crate) fn total(part: usize, sort: &Part, subject_is_key: bool) -> String {
+    match sort {
+        Part::Subjects => SUBJECTS.to_owned(),
+        Part::Rows if subject_is_key => SUBJECTS.to_owned(),
+        _ => total_name(part),
+    }
+}
+
+fn value_name(part: usize) -> String {
+    format!("v{part}")
+}
+fn count_name(part: usize) -> String {
+    format!("n{part}")
+}
+fn sum_name(part: usize) -> String {
+    format!("s{part}")
+}
+fn total_name(part: usize) -> String {
+    format!("t{part}")
+}
+
+fn column(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Subjects,
+    Rows,
+    Values,
+    Total,
+    Spread,
+}
+
+/// A part as the plan computes it.
+struct Contributed {
+    sort: Sort,
+    /// Per row, where the part needs one.
+    value: Option<Expr>,
+    contribution: Contribution,
+    widest: u64,
+}
+
+impl Contributed {
+    fn of(part: &Part, totals: &Totals<'_>) -> Result<Self, Refusal> {
+        let rows_max = totals.policy.rows_per_group_max;
+        let counted = Contribution { middle: 0, low: 0, high: rows_max.into() };
+        let (sort, value, contribution) = match part {
+            Part::Subjects => (Sort::Subjects, None, Contribution { high: 1, ..counted }),
+            Part::Rows => (Sort::Rows, None, counted),
+            Part::Values(expr) => (Sort::Values, Some(expr.clone()), counted),
+            Part::Total(value) => (Sort::Total, Some(fixed(value)), Contribution::of_total(value, rows_max)?),
+            Part::Spread(value) => {
+                let contribution = Contribution::of_spread(value, rows_max)?;
+                (Sort::Spread, Some(fixed(value) - lit(contribution.middle)), contribution)
+            }
+        };
+        Ok(Self { sort, value, contribution, widest: contribution.widest() })
+    }
+
+    /// From a subject's totals in a group to what it may add there.
+    fn clamped(&self, part: usize, rows_max: u32) -> Expr {
+        let clamp = |name: &str| {
+            let Contribution { low, high, .. } = self.contribution;
+            ScalarUDF::from(ClampTotal { low, high }).call(vec![column(name)])
+        };
+        let nothing = || Expr::Literal(ScalarValue::Int64(Some(0)), None);
+        match self.sort {
+            Sort::Subjects | Sort::Rows => clamp(ROWS),
+            Sort::Values => clamp(&count_name(part)),
+            Sort::Total => coalesce(vec![clamp(&sum_name(part)), nothing()]),
+            Sort::Spread => {
+                let args = vec![column(&sum_name(part)), column(&count_name(part))];
+                coalesce(vec![ScalarUDF::from(ShareOfTotal { rows_max }).call(args), nothing()])
+            }
+        }
+    }
+}
+
+fn fixed(value: &Value) -> Expr {
+    let to_fixed = ScalarUDF::from(ToFixed::new(value.decimals, value.low, value.high));
+    to_fixed.call(vec![value.expr.clone()])
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    DataFusion(#[from] datafusion::error::DataFusionError),
+}

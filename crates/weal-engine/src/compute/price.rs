@@ -1,0 +1,152 @@
+//! What an answer costs and how exact it will be, before any data is read.
+
+use weal_domain::catalogue::PrivacyPolicy;
+use weal_domain::compute::Loss;
+use weal_domain::{Refusal, RefusalKind};
+use weal_privacy::bounds::{BoundsError, Sensitivity, split_loss};
+use weal_privacy::mechanism::{Gaussian, MechanismError, Thresholded};
+
+use super::measure::Value;
+use super::reading::{Estimate, Part, Reading};
+
+/// Of every interval.
+pub(crate) const CONFIDENCE: f64 = 0.95;
+/// Of each of the two numbers behind an average, so that both hold at once with [`CONFIDENCE`].
+pub(crate) const CONFIDENCE_EACH: f64 = 0.975;
+
+/// How the parts of one answer are released.
+#[derive(Debug, Clone)]
+pub(crate) struct Price {
+    /// What is charged. All of what was asked for, even if rounding leaves a little of it unspent: so a
+    /// preview, a reservation and the answer name the same figure.
+    pub loss: Loss,
+    /// Decides which groups are shown, where that is not public; its count is the first part.
+    pub threshold: Option<Thresholded>,
+    /// Of the other parts, in their order.
+    pub noise: Vec<Gaussian>,
+}
+
+/// A value in fixed point, and what one subject adds to its total in one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Contribution {
+    /// Subtracted from each value first; 0 for totals.
+    pub middle: i64,
+    pub low: i64,
+    pub high: i64,
+}
+
+impl Contribution {
+    pub(crate) fn of_total(value: &Value, rows_max: u32) -> Result<Self, Refusal> {
+        let fixed = value.fixed()?;
+        let rows = i64::from(rows_max);
+        Ok(Self { middle: 0, low: fixed.low().min(0) * rows, high: fixed.high().max(0) * rows })
+    }
+    pub(crate) fn of_spread(value: &Value, rows_max: u32) -> Result<Self, Refusal> {
+        let fixed = value.fixed()?;
+        let middle = (fixed.low() + fixed.high()).div_euclid(2);
+        let rows = i64::from(rows_max);
+        Ok(Self { middle, low: (fixed.low() - middle) * rows, high: (fixed.high() - middle) * rows })
+    }
+    /// Linf, at least 1: noise is never off.
+    pub(crate) fn widest(self) -> u64 {
+        self.low.unsigned_abs().max(self.high.unsigned_abs()).max(1)
+    }
+}
+
+/// Makes the count of subjects the first part where groups must pass a threshold.
+pub(crate) fn with_threshold(reading: &mut Reading) {
+    let place = reading.parts.iter().position(|part| *part == Part::Subjects);
+    let moved = |old: usize| match place {
+        Some(place) if old == place => 0,
+        Some(place) if old < place => old + 1,
+        Some(_) => old,
+        None => old + 1,
+    };
+    if let Some(place) = place {
+        reading.parts.remove(place);
+    }
+    reading.parts.insert(0, Part::Subjects);
+    for estimate in &mut reading.estimates {
+        match estimate {
+            Estimate::Count { part } | Estimate::Sum { part } => *part = moved(*part),
+            Estimate::Average { spread, count } => (*spread, *count) = (moved(*spread), moved(*count)),
+        }
+    }
+}
+
+/// Prices the parts of `reading` at `asked`. `public_groups` is their number where it is public.
+pub(crate) fn price(
+    reading: &Reading,
+    policy: &PrivacyPolicy,
+    public_groups: Option<usize>,
+    asked: Loss,
+) -> Result<Price, Refusal> {
+    if reading.parts.is_empty() {
+        return Err(Refusal::invalid(
+            "nothing-asked",
+            "The question asks for public keys alone, which you know already.",
+        )
+        .remedy("Add COUNT(*), SUM(...) or AVG(...)."));
+    }
+    let groups = policy.groups_per_subject_max;
+    // Nobody is in more groups than there are.
+    let groups =
+        public_groups.map_or(groups, |count| groups.min(u32::try_from(count).unwrap_or(u32::MAX))).max(1);
+    let private = public_groups.is_none();
+    let total = weal_privacy::Loss { rho_nano: asked.rho_nano, delta_femto: asked.delta_femto };
+    let shares = split_loss(total, reading.parts.len(), private);
+    let (mut threshold, mut noise) = (None, Vec::new());
+    for (i, (part, share)) in reading.parts.iter().zip(&shares).enumerate() {
+        if i == 0 && private {
+            let min = policy.group_size_min;
+            threshold = Some(
+                Thresholded::for_loss(groups, share.rho_nano, share.delta_femto, min).map_err(no_noise)?,
+            );
+            continue;
+        }
+        let sensitivity = match part {
+            Part::Subjects => Sensitivity::of_subjects(groups),
+            Part::Rows | Part::Values(_) => Sensitivity::of_rows(groups, policy.rows_per_group_max),
+            Part::Total(value) => {
+                Sensitivity::new(groups, Contribution::of_total(value, policy.rows_per_group_max)?.widest())
+            }
+            Part::Spread(value) => {
+                Sensitivity::new(groups, Contribution::of_spread(value, policy.rows_per_group_max)?.widest())
+            }
+        };
+        noise.push(Gaussian::for_loss(sensitivity.map_err(bad_bounds)?, share.rho_nano).map_err(no_noise)?);
+    }
+    let delta_femto = if private { asked.delta_femto } else { 0 };
+    Ok(Price { loss: Loss { rho_nano: asked.rho_nano, delta_femto }, threshold, noise })
+}
+
+impl Price {
+    /// Half the width of the interval of a part's noise.
+    pub(crate) fn half_width(&self, part: usize, confidence: f64) -> u64 {
+        match (&self.threshold, part) {
+            (Some(threshold), 0) => threshold.half_width(confidence),
+            (Some(_), part) => self.noise[part - 1].half_width(confidence),
+            (None, part) => self.noise[part].half_width(confidence),
+        }
+    }
+}
+
+fn no_noise(error: MechanismError) -> Refusal {
+    let kind = match error {
+        MechanismError::NoLoss | MechanismError::NoDelta => RefusalKind::Exhausted,
+        _ => RefusalKind::Invalid,
+    };
+    let remedy = match error {
+        MechanismError::NoDelta => "Allow a delta above 0, or group by public keys alone.",
+        MechanismError::NoLoss => "Allow a larger loss for this question.",
+        _ => "Ask for fewer totals at once, allow more loss, or ask the owner for narrower bounds.",
+    };
+    Refusal::new(kind, "no-private-answer", format!("This cannot be answered privately: {error}."))
+        .remedy(remedy)
+}
+
+fn bad_bounds(error: BoundsError) -> Refusal {
+    Refusal::invalid("bounds-too-wide", format!("This cannot be summed privately: {error}."))
+        .remedy("Sum a narrower expression, or ask the owner for narrower bounds.")
+        .changed_by("the owner's steward")
+}

@@ -1,0 +1,276 @@
+//! Conditions and keys that cannot fail.
+//!
+//! What an analyst writes runs over rows they may not see, so a run-time error (a division by zero, a text
+//! that is no number) would be a message from one of these rows. Only expressions known here run at all, and
+//! each is rewritten so that it gives NULL, or the end of its type, where SQL would raise an error.
+
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, Like, ScalarFunction, TryCast};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF};
+use weal_domain::Refusal;
+
+use super::functions::{Rounding, Saturating, allowed_functions};
+
+/// Rewrites `expr`, whose types are explicit, over the columns of `schema`. Column names lose their
+/// qualifier: there is one table.
+pub(crate) fn safe(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
+    let same = |expr: &Expr| safe(expr, schema);
+    let boxed = |expr: &Expr| safe(expr, schema).map(Box::new);
+    Ok(match expr {
+        Expr::Column(column) => Expr::Column(Column::new_unqualified(&column.name)),
+        Expr::Literal(value, _) => Expr::Literal(value.clone(), None),
+        Expr::Alias(alias) => same(&alias.expr)?,
+        Expr::Not(inner) => Expr::Not(boxed(inner)?),
+        Expr::IsNull(inner) => Expr::IsNull(boxed(inner)?),
+        Expr::IsNotNull(inner) => Expr::IsNotNull(boxed(inner)?),
+        Expr::IsTrue(inner) => Expr::IsTrue(boxed(inner)?),
+        Expr::IsFalse(inner) => Expr::IsFalse(boxed(inner)?),
+        Expr::IsUnknown(inner) => Expr::IsUnknown(boxed(inner)?),
+        Expr::IsNotTrue(inner) => Expr::IsNotTrue(boxed(inner)?),
+        Expr::IsNotFalse(inner) => Expr::IsNotFalse(boxed(inner)?),
+        Expr::IsNotUnknown(inner) => Expr::IsNotUnknown(boxed(inner)?),
+        Expr::Between(Between { expr, negated, low, high }) => {
+            Expr::Between(Between::new(boxed(expr)?, *negated, boxed(low)?, boxed(high)?))
+        }
+        Expr::InList(InList { expr, list, negated }) => {
+            let list = list.iter().map(same).collect::<Result<_, _>>()?;
+            Expr::InList(InList::new(boxed(expr)?, list, *negated))
+        }
+        Expr::Like(like) => safe_like(like, schema)?,
+        Expr::Case(case) => safe_case(case, schema)?,
+        Expr::Cast(cast) => safe_cast(&cast.expr, cast.field.data_type(), schema)?,
+        Expr::TryCast(cast) => safe_cast(&cast.expr, cast.field.data_type(), schema)?,
+        Expr::Negative(inner) => arithmetic(
+            &Expr::Literal(ScalarValue::Int64(Some(0)), None),
+            Operator::Minus,
+            inner,
+            expr,
+            schema,
+        )?,
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
+            Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo => {
+                arithmetic(left, *op, right, expr, schema)?
+            }
+            _ if allowed_operator(*op) => Expr::BinaryExpr(BinaryExpr::new(boxed(left)?, *op, boxed(right)?)),
+            _ => {
+                return Err(unsupported(
+                    &format!("the operator {op}"),
+                    "Use comparisons, AND, OR, NOT, IN, LIKE and CASE.",
+                ));
+            }
+        },
+        Expr::ScalarFunction(call) => safe_call(call, schema)?,
+        Expr::AggregateFunction(_) => {
+            return Err(unsupported(
+                "an aggregate inside another expression",
+                "Put aggregates in the SELECT list, each by itself.",
+            ));
+        }
+        Expr::WindowFunction(_) => return Err(unsupported("OVER (window functions)", "Use GROUP BY.")),
+        Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_) => {
+            return Err(unsupported(
+                "a subquery in a condition",
+                "Ask the inner question first and write its answer as values: IN (...).",
+            ));
+        }
+        Expr::SimilarTo(_) => return Err(unsupported("SIMILAR TO", "Use LIKE.")),
+        Expr::Placeholder(_) => return Err(unsupported("a placeholder", "Write the value itself.")),
+        other => {
+            return Err(unsupported(
+                &format!("`{}`", other.variant_name()),
+                "Write it with columns, values, comparisons and CASE.",
+            ));
+        }
+    })
+}
+
+/// Refuses a part of a question that has no private form.
+pub(crate) fn unsupported(what: &str, instead: &str) -> Refusal {
+    Refusal::invalid("unsupported-sql", format!("Private statistics cannot be asked with {what}."))
+        .remedy(instead)
+}
+
+pub(crate) fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType, Refusal> {
+    expr.get_type(schema).map_err(|error| {
+        unsupported("an expression of unknown type", "Simplify it.").remedy(error.strip_backtrace())
+    })
+}
+
+fn allowed_operator(op: Operator) -> bool {
+    matches!(
+        op,
+        Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
+    ) || matches!(op, Operator::And | Operator::Or | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom)
+        || op == Operator::StringConcat
+}
+
+/// A cast gives NULL for what it cannot cast; of a constant that is known now, and refused.
+fn safe_cast(inner: &Expr, to: &DataType, schema: &DFSchema) -> Result<Expr, Refusal> {
+    // Timestamps are kept in microseconds, whatever a literal was planned as: nanoseconds end in 2262.
+    let to = match to {
+        DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        other => other.clone(),
+    };
+    let inner = safe(inner, schema)?;
+    let Expr::Literal(value, _) = &inner else {
+        return Ok(try_cast(inner, to));
+    };
+    match value.cast_to(&to) {
+        Ok(constant) => Ok(Expr::Literal(constant, None)),
+        Err(_) => Err(Refusal::invalid("bad-constant", format!("`{value}` is no {}.", one_in_words(&to)))
+            .remedy("Compare a column with constants of its own kind.")),
+    }
+}
+
+fn safe_like(like: &Like, schema: &DFSchema) -> Result<Expr, Refusal> {
+    if !matches!(*like.pattern, Expr::Literal(..)) || like.escape_char.is_some() {
+        return Err(unsupported("LIKE with a computed pattern or ESCAPE", "Write the pattern as a text."));
+    }
+    let expr = Box::new(safe(&like.expr, schema)?);
+    Ok(Expr::Like(Like::new(like.negated, expr, like.pattern.clone(), None, like.case_insensitive)))
+}
+
+fn safe_case(case: &Case, schema: &DFSchema) -> Result<Expr, Refusal> {
+    let boxed = |expr: &Expr| safe(expr, schema).map(Box::new);
+    let branches = case.when_then_expr.iter().map(|(when, then)| Ok((boxed(when)?, boxed(then)?)));
+    Ok(Expr::Case(Case::new(
+        case.expr.as_deref().map(boxed).transpose()?,
+        branches.collect::<Result<_, Refusal>>()?,
+        case.else_expr.as_deref().map(boxed).transpose()?,
+    )))
+}
+
+/// Arithmetic on numbers. Floats cannot fail; integers saturate and give NULL where they divide by zero.
+fn arithmetic(
+    left: &Expr,
+    op: Operator,
+    right: &Expr,
+    whole: &Expr,
+    schema: &DFSchema,
+) -> Result<Expr, Refusal> {
+    let result = type_of(whole, schema)?;
+    if !result.is_numeric() || matches!(result, DataType::Decimal128(..) | DataType::Decimal256(..)) {
+        let what = format!("arithmetic on {}", in_words(&result));
+        return Err(unsupported(
+            &what,
+            "Compute with numbers; write dates as DATE '2026-01-31' and compare them.",
+        ));
+    }
+    let (left, right) = (safe(left, schema)?, safe(right, schema)?);
+    if result.is_floating() {
+        let (left, right) = (try_cast(left, DataType::Float64), try_cast(right, DataType::Float64));
+        let float = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
+        return Ok(if result == DataType::Float64 { float } else { try_cast(float, result) });
+    }
+    let function = match op {
+        Operator::Plus => Saturating::Plus,
+        Operator::Minus => Saturating::Minus,
+        Operator::Multiply => Saturating::Times,
+        Operator::Divide => Saturating::Divide,
+        _ => Saturating::Modulo,
+    };
+    let args = vec![try_cast(left, DataType::Int64), try_cast(right, DataType::Int64)];
+    let integer = ScalarUDF::from(function).call(args);
+    Ok(if result == DataType::Int64 { integer } else { try_cast(integer, result) })
+}
+
+pub(crate) fn try_cast(expr: Expr, to: DataType) -> Expr {
+    match &expr {
+        Expr::Literal(value, _) if value.data_type() == to => expr,
+        Expr::TryCast(cast) if *cast.field.data_type() == to => expr,
+        _ => Expr::TryCast(TryCast::new(Box::new(expr), to)),
+    }
+}
+
+fn safe_call(call: &ScalarFunction, schema: &DFSchema) -> Result<Expr, Refusal> {
+    let name = call.func.name();
+    if !allowed_functions().contains_key(name) {
+        return Err(unknown_function(name));
+    }
+    refuse_bad_arguments(name, &call.args)?;
+    let args = call.args.iter().map(|arg| safe(arg, schema)).collect::<Result<_, _>>()?;
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(call.func.clone(), args)))
+}
+
+pub(crate) fn unknown_function(name: &str) -> Refusal {
+    let known: Vec<_> = allowed_functions().into_keys().collect();
+    let instead = match name {
+        "now" | "current_date" | "current_timestamp" | "current_time" | "today" => {
+            "Write the date itself: DATE '2026-01-31'.".into()
+        }
+        "min" | "max" | "median" | "approx_median" | "percentile_cont" | "approx_percentile_cont" => {
+            "Count rows by bands instead: GROUP BY CASE WHEN wage < 1000 THEN ... END.".into()
+        }
+        "stddev" | "stddev_pop" | "stddev_samp" | "var" | "var_pop" | "var_samp" => {
+            "Ask for AVG(x) and AVG(x * x).".into()
+        }
+        _ => format!("Use COUNT, SUM, AVG, and of functions {}.", known.join(", ")),
+    };
+    unsupported(&format!("the function {name}"), &instead)
+}
+
+/// Arguments that could make a call fail must be constants, and good ones.
+fn refuse_bad_arguments(name: &str, args: &[Expr]) -> Result<(), Refusal> {
+    const PARTS: [&str; 14] = [
+        "year", "quarter", "month", "week", "day", "hour", "minute", "second", "dow", "doy", "isodow",
+        "isoyear", "century", "decade",
+    ];
+    let text = |arg: &Expr| match arg {
+        Expr::Literal(value, _) => value.try_as_str().flatten().map(str::to_lowercase),
+        _ => None,
+    };
+    let good = match name {
+        "date_part" => args.first().and_then(text).is_some_and(|part| PARTS.contains(&part.as_str())),
+        "date_trunc" => args.first().and_then(text).is_some_and(|part| PARTS[..8].contains(&part.as_str())),
+        "substr" | "left" | "right" => args[1..].iter().all(is_small_count),
+        "round" => args.get(1).is_none_or(|places| matches!(places, Expr::Literal(..))),
+        _ => true,
+    };
+    if good {
+        return Ok(());
+    }
+    let what = format!("{name} of these arguments");
+    Err(unsupported(
+        &what,
+        &format!("Give {name} whole numbers that are not negative, or a part of a date such as 'month'."),
+    ))
+}
+
+fn is_small_count(arg: &Expr) -> bool {
+    let value = match arg {
+        Expr::Literal(value, _) => value,
+        Expr::Cast(cast) => return is_small_count(&cast.expr),
+        _ => return false,
+    };
+    let count = value.cast_to(&DataType::Int64);
+    matches!(count, Ok(ScalarValue::Int64(Some(count))) if (0..=1_000_000).contains(&count))
+}
+
+fn in_words(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => "dates",
+        DataType::Interval(_) | DataType::Duration(_) => "intervals",
+        DataType::Boolean => "booleans",
+        DataType::Decimal128(..) | DataType::Decimal256(..) => "such large numbers",
+        _ => "texts",
+    }
+}
+
+fn one_in_words(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Date32 | DataType::Date64 => "date; write it as 2026-01-31",
+        DataType::Timestamp(..) => "timestamp; write it as 2026-01-31T12:00:00",
+        DataType::Boolean => "true or false",
+        other if other.is_integer() => "whole number",
+        other if other.is_numeric() => "number",
+        _ => "such value",
+    }
+}
+
+/// The rounding function that a call is, if it is one.
+pub(crate) fn rounding(call: &ScalarFunction) -> Option<Rounding> {
+    Rounding::ALL
+        .into_iter()
+        .find(|rounding| datafusion::logical_expr::ScalarUDFImpl::name(rounding) == call.name())
+}

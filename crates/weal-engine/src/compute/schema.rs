@@ -1,0 +1,116 @@
+//! Planning without data: one product's columns stand in for its rows.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{Result, TableReference, plan_err};
+use datafusion::execution::SessionStateDefaults;
+use datafusion::functions_aggregate::{average::avg_udaf, count::count_udaf, sum::sum_udaf};
+use datafusion::logical_expr::builder::LogicalTableSource;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion::optimizer::Analyzer;
+use datafusion::sql::planner::{PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, Statement};
+use weal_domain::catalogue::{Column, ColumnKind};
+
+use super::functions::allowed_functions;
+
+/// How a column stands in a product's Parquet file and in every plan over it.
+pub(crate) fn data_type(kind: ColumnKind) -> DataType {
+    match kind {
+        ColumnKind::Boolean => DataType::Boolean,
+        ColumnKind::Integer => DataType::Int64,
+        ColumnKind::Float => DataType::Float64,
+        ColumnKind::Text => DataType::Utf8,
+        ColumnKind::Date => DataType::Date32,
+        ColumnKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+    }
+}
+
+/// The schema of a product's Parquet file. Every column may hold nulls there, whatever is known of it.
+pub(crate) fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> SchemaRef {
+    let field = |column: &Column| Field::new(&column.name, data_type(column.kind), true);
+    Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>()))
+}
+
+/// Plans `query` over the one table it may name, with types made explicit.
+pub(crate) fn plan(query: Box<Query>, table: TableReference, schema: SchemaRef) -> Result<LogicalPlan> {
+    let context = OneTable { table, source: Arc::new(LogicalTableSource::new(schema)) };
+    let plan = SqlToRel::new(&context).sql_statement_to_plan(Statement::Query(query))?;
+    Analyzer::new().execute_and_check(plan, context.options(), |_, _| {})
+}
+
+/// Plans a condition over the table's columns, with types made explicit.
+pub(crate) fn plan_condition(
+    condition: SqlExpr,
+    table: TableReference,
+    schema: SchemaRef,
+) -> Result<(Expr, LogicalPlan)> {
+    let context = OneTable { table: table.clone(), source: Arc::new(LogicalTableSource::new(schema)) };
+    let scan = LogicalPlanBuilder::scan(table, context.source.clone(), None)?.build()?;
+    let expr = SqlToRel::new(&context).sql_to_expr(condition, scan.schema(), &mut PlannerContext::new())?;
+    let plan = LogicalPlanBuilder::from(scan).filter(expr)?.build()?;
+    match Analyzer::new().execute_and_check(plan, context.options(), |_, _| {})? {
+        LogicalPlan::Filter(filter) => Ok((filter.predicate, Arc::unwrap_or_clone(filter.input))),
+        _ => plan_err!("this is no condition"),
+    }
+}
+
+struct OneTable {
+    table: TableReference,
+    source: Arc<dyn TableSource>,
+}
+
+static OPTIONS: LazyLock<ConfigOptions> = LazyLock::new(ConfigOptions::default);
+static PLANNERS: LazyLock<Vec<Arc<dyn ExprPlanner>>> =
+    LazyLock::new(SessionStateDefaults::default_expr_planners);
+static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> = LazyLock::new(allowed_functions);
+
+impl ContextProvider for OneTable {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        if name == self.table { Ok(self.source.clone()) } else { plan_err!("there is no table {name} here") }
+    }
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &PLANNERS
+    }
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        FUNCTIONS.get(name).cloned()
+    }
+    fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        match name {
+            "count" => Some(count_udaf()),
+            "sum" => Some(sum_udaf()),
+            "avg" | "mean" => Some(avg_udaf()),
+            _ => None,
+        }
+    }
+    fn get_window_meta(&self, _: &str) -> Option<Arc<WindowUDF>> {
+        None
+    }
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        None
+    }
+    fn options(&self) -> &ConfigOptions {
+        &OPTIONS
+    }
+    fn udf_names(&self) -> Vec<String> {
+        FUNCTIONS.keys().cloned().collect()
+    }
+    fn higher_order_function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn udaf_names(&self) -> Vec<String> {
+        vec!["count".into(), "sum".into(), "avg".into()]
+    }
+    fn udwf_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}

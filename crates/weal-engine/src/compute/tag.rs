@@ -1,0 +1,102 @@
+//! The secret random order in which a subject's groups are chosen.
+
+use std::hash::{BuildHasher, DefaultHasher, Hash};
+use std::sync::Arc;
+
+use arrow::array::Decimal128Array;
+use arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::common::hash_utils::create_hashes_with_hasher;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+
+use super::functions::WIDE;
+
+/// A key of one query, fresh from the operating system.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct QueryKey([u8; 32]);
+
+impl QueryKey {
+    pub(crate) fn fresh() -> Result<Self, getrandom::Error> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
+        Ok(Self(key))
+    }
+    /// A key that is known, for tests that need the same choice twice.
+    pub(crate) fn known(byte: u8) -> Self {
+        Self([byte; 32])
+    }
+}
+
+impl std::fmt::Debug for QueryKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("secret")
+    }
+}
+
+/// Hashes with the key: SipHash-1-3 (Aumasson and Bernstein 2012) whose state has taken in the 32 secret
+/// bytes first.
+struct Keyed(DefaultHasher);
+
+impl BuildHasher for Keyed {
+    type Hasher = DefaultHasher;
+    fn build_hasher(&self) -> DefaultHasher {
+        self.0.clone()
+    }
+}
+
+/// A number for every (subject, keys): 63 bits that depend on the subject alone, then 63 that depend on all.
+/// Sorted by it, the rows of a subject stand together, in an order that nobody can foresee, that does not
+/// depend on the order of the data, and that is the same wherever it is computed within one query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Tag {
+    key: QueryKey,
+    signature: Signature,
+}
+
+impl Tag {
+    pub(crate) fn new(key: QueryKey) -> Self {
+        Self { key, signature: Signature::variadic_any(Volatility::Immutable) }
+    }
+}
+
+const HALF_BITS: u32 = 63;
+
+impl ScalarUDFImpl for Tag {
+    fn name(&self) -> &str {
+        "tag"
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(WIDE)
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let mut hasher = DefaultHasher::new();
+        self.key.0.hash(&mut hasher);
+        let keyed = Keyed(hasher);
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let rows = arrays.first().map_or(0, |array| array.len());
+        let mut subjects = vec![0_u64; rows];
+        create_hashes_with_hasher(&arrays[..1], &keyed, &mut subjects)?;
+        let mut groups = subjects.clone();
+        for (place, array) in arrays.iter().enumerate().skip(1) {
+            // A null leaves this as it is, so it differs from every value and from nulls in other places.
+            let mut column = vec![place as u64; rows];
+            create_hashes_with_hasher([array], &keyed, &mut column)?;
+            for (group, value) in groups.iter_mut().zip(column) {
+                *group = keyed.hash_one((*group, value));
+            }
+        }
+        let tag =
+            |(subject, group): (u64, u64)| i128::from(subject >> 1) << HALF_BITS | i128::from(group >> 1);
+        let tags = subjects.into_iter().zip(groups).map(tag);
+        let tags = Decimal128Array::from_iter_values(tags).with_data_type(WIDE);
+        Ok(ColumnarValue::Array(Arc::new(tags)))
+    }
+}
+
+/// The subject's half of a tag.
+pub(crate) fn subject_half(tag: i128) -> u64 {
+    (tag >> HALF_BITS) as u64
+}
