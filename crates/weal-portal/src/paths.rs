@@ -3,7 +3,7 @@
 //! Identifiers are IRIs; [`segment`] makes one path segment of any text. Axum's `Path` decodes it again.
 
 use weal_domain::agreements::AgreementId;
-use weal_domain::catalogue::ProductName;
+use weal_domain::catalogue::{Classification, Mode, ProductName, ProductRef};
 use weal_domain::exchange::UseId;
 use weal_domain::identity::{Did, MemberName};
 
@@ -52,6 +52,16 @@ pub fn product(member: &MemberName, product: &ProductName) -> String {
 #[must_use]
 pub fn contract(member: &MemberName, name: &ProductName) -> String {
     format!("{}/contract", product(member, name))
+}
+
+/// The product's page, at the rung that would help where one would.
+#[must_use]
+pub fn rung(reference: &ProductRef, mode: Option<Mode>) -> String {
+    let product = product(&reference.member, &reference.product);
+    match mode {
+        Some(mode) => format!("{product}#rung-{}", mode.rung()),
+        None => product,
+    }
 }
 
 #[must_use]
@@ -120,8 +130,8 @@ pub fn admit(member: &Did) -> String {
 #[must_use]
 pub fn catalogue_page(query: &CatalogueQuery, page: u64) -> String {
     let member = query.member.as_ref().map(MemberName::as_str);
-    let mode = query.mode.map(weal_domain::catalogue::Mode::as_str);
-    let class = query.class.map(weal_domain::catalogue::Classification::as_str);
+    let mode = query.mode.map(Mode::as_str);
+    let class = query.class.map(Classification::as_str);
     let text = Some(query.text.as_str()).filter(|text| !text.is_empty());
     let page = Some(page.to_string()).filter(|_| page > 1);
     with_query(

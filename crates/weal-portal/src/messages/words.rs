@@ -268,7 +268,7 @@ words!(Negotiations {
 });
 words!(Ask {
     title, title_preview, title_answer, title_refused, lead, none_held, agreement, agreement_hint,
-    option, sql, sql_hint, preview, ask, buttons_hint, held, held_for, all_held, choose, owner, purpose,
+    sql, sql_hint, preview, ask, buttons_hint, held, held_for, all_held, choose, owner, purpose,
     legal_basis, until, examples, use_example, columns, preview_title, preview_nothing_asked,
     preview_cost, expected, expected_column, expected_width, plus_minus, depends, budget, ask_for_cost,
     change, refused_what, refused_any, refused_free,

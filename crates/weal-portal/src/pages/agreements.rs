@@ -91,7 +91,7 @@ fn state_tag(m: &Messages, state: &AgreementState) -> Markup {
     match state {
         AgreementState::Pending => tag(Tone::Waiting, words.pending),
         AgreementState::InForce => tag(Tone::Allowed, words.in_force),
-        AgreementState::Expired { .. } => tag(Tone::Attention, words.expired),
+        AgreementState::Expired { .. } => tag(Tone::Plain, words.expired),
         AgreementState::Revoked { .. } => tag(Tone::Refused, words.revoked),
     }
 }

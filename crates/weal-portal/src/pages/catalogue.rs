@@ -112,7 +112,9 @@ fn facet(
             select id=(name) name=(name) {
                 option value="" selected[chosen.is_none()] { (m.catalogue.any) }
                 @for (value, words, count) in options {
-                    option value=(value) selected[chosen == Some(value.as_str())] { (words) " (" (m.number(*count)) ")" }
+                    option value=(value) selected[chosen == Some(value.as_str())] {
+                        (words) " (" (m.number(*count)) ")"
+                    }
                 }
             }
         }
@@ -189,7 +191,8 @@ pub fn product(chrome: &Chrome, view: &ProductView) -> String {
         (head(Some((paths::CATALOGUE, m.shell.catalogue)), &view.title, None))
         p.sentence { (view.description) }
         @if let Some(refusal) = view.draft.as_ref().and_then(|draft| draft.refusal.as_ref()) {
-            @let what = fill(words.request_refused, &[("mode", m.mode(mode_asked).name), ("product", &view.title)]);
+            @let mode = m.mode(mode_asked).name;
+            @let what = fill(words.request_refused, &[("mode", mode), ("product", &view.title)]);
             @let href = refusal.instead.map(|mode| format!("#rung-{}", mode.rung()));
             (refusal_box(m, &what, refusal, href.as_deref(), Level::Section))
         }
@@ -274,7 +277,7 @@ fn schema_row(m: &Messages, column: &Column, subject: Option<&str>) -> Vec<Marku
         html! { (m.column_kind(column.kind)) @if column.nullable { (words.nullable) } },
         html! {
             (m.identifying(column.identifying))
-            @if subject == Some(column.name.as_str()) { span.sub { (words.subject) } }
+            @if subject == Some(column.name.as_str()) { " " span.sub { (words.subject) } }
         },
         html! { (column.description.as_deref().unwrap_or(m.common.dash)) },
     ]
@@ -345,7 +348,9 @@ pub fn own_products(chrome: &Chrome, view: &OwnProductsView) -> String {
         @if view.products.is_empty() {
             (empty(words.none, with_code(words.none_next)))
         } @else {
-            ul.cards { @for product in view.products.iter().take(OWN_CARDS_MAX) { (own_card(m, view, product)) } }
+            ul.cards {
+                @for product in view.products.iter().take(OWN_CARDS_MAX) { (own_card(m, view, product)) }
+            }
             (more_links(m, view.products.iter().skip(OWN_CARDS_MAX).map(|product| {
                 (paths::product(&view.owner.name, &product.product), product.title.clone())
             })))
@@ -361,7 +366,8 @@ fn own_card(m: &Messages, view: &OwnProductsView, product: &OwnProduct) -> Marku
         li.card {
             h2 { a href=(paths::product(&view.owner.name, &product.product)) { (product.title) } }
             p.sub {
-                code { (view.owner.name) "." (product.product) } " \u{b7} " (m.class(product.classification)) " \u{b7} "
+                code { (view.owner.name) "." (product.product) }
+                " \u{b7} " (m.class(product.classification)) " \u{b7} "
                 (m.count(&m.product.rows, product.rows)) ", " (m.size(product.size_bytes)) " \u{b7} "
                 (fill_markup(m.catalogue.updated, &[("date", m.day(product.updated_at))]))
             }

@@ -1,11 +1,12 @@
 //! Asking: a question in SQL, what it would cost, and the answer.
 
 use maud::{Markup, html};
+use weal_domain::Refusal;
 use weal_domain::catalogue::Mode;
 
 use crate::messages::{Messages, fill, messages, plain};
 use crate::parts::answer::{answer, rows};
-use crate::parts::form::{Field, csrf, error_of, error_summary, titled};
+use crate::parts::form::{Field, csrf, error_of, error_summary, hidden, titled};
 use crate::parts::layout::{document, head};
 use crate::parts::refusal::{Level, refusal_box};
 use crate::parts::state::tone_icon;
@@ -68,7 +69,7 @@ fn options(view: &AskView) -> impl Iterator<Item = &HeldProduct> {
 
 fn question(chrome: &Chrome, m: &Messages, view: &AskView) -> Markup {
     let words = &m.ask;
-    let chosen = chosen(view);
+    let chosen = chosen(view).map(|held| &held.agreement);
     let agreement = Field {
         id: "agreement",
         label: words.agreement,
@@ -85,17 +86,20 @@ fn question(chrome: &Chrome, m: &Messages, view: &AskView) -> Markup {
         form.panel.ask method="post" action={ (paths::ASK) "#outcome" } {
             (csrf(chrome))
             (agreement.render(|ties| html! {
-                select #agreement name="agreement" required aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] {
+                select #agreement name="agreement" required
+                    aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] {
                     @for held in options(view) {
-                        option value=(held.agreement) selected[chosen.is_some_and(|chosen| chosen.agreement == held.agreement)] {
-                            (fill(words.option, &[("product", &held.product.to_string()), ("mode", m.mode(held.mode).name), ("purpose", &m.purpose(&held.purpose))]))
+                        option value=(held.agreement) selected[chosen == Some(&held.agreement)] {
+                            (held.product) ": " (held_for(m, held))
                         }
                     }
                 }
             }))
             (sql.render(|ties| html! {
-                textarea.sql #sql name="sql" rows="10" required maxlength=(SQL_CHARS_MAX) spellcheck="false" autocapitalize="none"
-                    autocomplete="off" aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] { "\n" (view.sql) }
+                // A line end right after the tag is not part of the text: one of ours saves one of theirs.
+                textarea.sql #sql name="sql" rows="10" required maxlength=(SQL_CHARS_MAX)
+                    spellcheck="false" autocapitalize="none" autocomplete="off"
+                    aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] { "\n" (view.sql) }
             }))
             p.actions {
                 button.second type="submit" name="act" value="preview" { (words.preview) }
@@ -125,7 +129,7 @@ fn held(m: &Messages, view: &AskView) -> Markup {
                 details.held open[chosen == Some(&held.agreement)] {
                     summary {
                         code { (held.product) } " "
-                        span.sub { (fill(words.held_for, &[("mode", m.mode(held.mode).name), ("purpose", &m.purpose(&held.purpose))])) }
+                        span.sub { (held_for(m, held)) }
                     }
                     (held_product(m, held, chosen == Some(&held.agreement)))
                 }
@@ -133,6 +137,11 @@ fn held(m: &Messages, view: &AskView) -> Markup {
             @if view.held.len() > HELD_SHOWN_MAX { p { (link(paths::AGREEMENTS, words.all_held)) } }
         }
     }
+}
+
+/// "Private statistics, for preventing and finding fraud"
+fn held_for(m: &Messages, held: &HeldProduct) -> String {
+    fill(m.ask.held_for, &[("mode", m.mode(held.mode).name), ("purpose", &m.purpose(&held.purpose))])
 }
 
 /// The chosen one in full; another with what tells it apart, and the way to choose it.
@@ -187,26 +196,28 @@ fn columns(m: &Messages, held: &HeldProduct) -> Markup {
 }
 
 fn outcome(chrome: &Chrome, m: &Messages, view: &AskView) -> Markup {
-    html! {
-        @match &view.outcome {
-            AskOutcome::None => {},
-            AskOutcome::Preview(given) => (preview(chrome, m, view, given)),
-            AskOutcome::Answer(given) => section.outcome #outcome tabindex="-1" aria-labelledby="outcome-title" { (answer(chrome, m, given)) },
-            AskOutcome::Rows(given) => section.outcome #outcome tabindex="-1" aria-labelledby="outcome-title" { (rows(chrome, m, given)) },
-            AskOutcome::Refused(refusal) => div.outcome #outcome tabindex="-1" {
-                @let product = chosen(view).map(|held| (&held.title, paths::product(&held.product.member, &held.product.product)));
-                @let what = product.as_ref().map_or_else(
-                    || m.ask.refused_any.to_owned(),
-                    |(title, _)| fill(m.ask.refused_what, &[("product", title)]),
-                );
-                @let href = product.map(|(_, href)| match refusal.instead {
-                    Some(mode) => format!("{href}#rung-{}", mode.rung()),
-                    None => href,
-                });
-                (refusal_box(m, &what, refusal, href.as_deref(), Level::Section))
-                p.measure { (m.ask.refused_free) }
-            },
+    let told = match &view.outcome {
+        AskOutcome::None => return html! {},
+        AskOutcome::Preview(given) => preview(chrome, m, view, given),
+        AskOutcome::Answer(given) => answer(chrome, m, given),
+        AskOutcome::Rows(given) => rows(chrome, m, given),
+        AskOutcome::Refused(refusal) => {
+            return html! { div.outcome #outcome tabindex="-1" { (refused(m, view, refusal)) } };
         }
+    };
+    html! { section.outcome #outcome tabindex="-1" aria-labelledby="outcome-title" { (told) } }
+}
+
+fn refused(m: &Messages, view: &AskView, refusal: &Refusal) -> Markup {
+    let held = chosen(view);
+    let what = held.map_or_else(
+        || m.ask.refused_any.to_owned(),
+        |held| fill(m.ask.refused_what, &[("product", &held.title)]),
+    );
+    let href = held.map(|held| paths::rung(&held.product, refusal.instead));
+    html! {
+        (refusal_box(m, &what, refusal, href.as_deref(), Level::Section))
+        p.measure { (m.ask.refused_free) }
     }
 }
 
@@ -215,25 +226,25 @@ fn preview(chrome: &Chrome, m: &Messages, view: &AskView, given: &PreviewView) -
     let preview = &given.preview;
     let loss = m.loss(preview.loss);
     html! {
-        section.outcome #outcome tabindex="-1" aria-labelledby="outcome-title" {
-            h2 #outcome-title { (words.preview_title) }
-            p.flash.waiting { (tone_icon(Tone::Waiting)) span { (words.preview_nothing_asked) } }
-            p.sentence { (fill(words.preview_cost, &[("loss", &loss)])) }
-            @for sentence in &preview.explanation { p.measure { (sentence) } }
-            (expected(m, given))
-            @if let Some(from) = preview.shown_from { p.measure { (m.count(&words.shown_from, from)) } }
-            @if let Some(budget) = &given.budget { h3 { (words.budget) } (meter::change(m, budget)) }
-            @if let Some(held) = chosen(view) {
-                form method="post" action={ (paths::ASK) "#outcome" } {
-                    (csrf(chrome))
-                    (crate::parts::form::hidden("agreement", held.agreement.as_str()))
-                    (crate::parts::form::hidden("sql", &view.sql))
-                    p.actions {
-                        button type="submit" name="act" value="ask" {
-                            @if held.mode == Mode::Statistics { (fill(words.ask_for_cost, &[("loss", &loss)])) } @else { (words.ask) }
-                        }
-                        a href="#sql" { (words.change) }
-                    }
+        h2 #outcome-title { (words.preview_title) }
+        p.flash.waiting { (tone_icon(Tone::Waiting)) span { (words.preview_nothing_asked) } }
+        p.sentence { (fill(words.preview_cost, &[("loss", &loss)])) }
+        @for sentence in &preview.explanation { p.measure { (sentence) } }
+        (expected(m, given))
+        @if let Some(from) = preview.shown_from { p.measure { (m.count(&words.shown_from, from)) } }
+        @if let Some(budget) = &given.budget { h3 { (words.budget) } (meter::change(m, budget)) }
+        @if let Some(held) = chosen(view) {
+            @let ask = match held.mode {
+                Mode::Statistics => fill(words.ask_for_cost, &[("loss", &loss)]),
+                _ => words.ask.to_owned(),
+            };
+            form method="post" action={ (paths::ASK) "#outcome" } {
+                (csrf(chrome))
+                (hidden("agreement", held.agreement.as_str()))
+                (hidden("sql", &view.sql))
+                p.actions {
+                    button type="submit" name="act" value="ask" { (ask) }
+                    a href="#sql" { (words.change) }
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::parts::{clip, empty, facts_list, safe_href};
 use crate::paths;
 use crate::view::{Chrome, MemberLine, MembersView, Tone};
 
-const MEMBERS_SHOWN_MAX: usize = 80;
+const MEMBERS_SHOWN_MAX: usize = 72;
 const CHARTER_CHARS_MAX: usize = 20_000;
 
 /// `GET /members`
@@ -75,15 +75,17 @@ fn member_cells(m: &Messages, line: &MemberLine) -> Vec<Markup> {
         Standing::Left => (Tone::Plain, words.left),
     };
     vec![
-        html! { (member.title) @if line.own { " " (words.this_node) } span.sub { code { (member.name) } } },
+        html! { (member.title) @if line.own { " " (words.this_node) } " " span.sub { code { (member.name) } } },
         tag(tone, standing),
         m.day(member.since),
         html! {
-            @match safe_href(&member.origin) {
-                Some(href) => a href=(href) rel="noreferrer" { (href.trim_start_matches("https://")) },
-                None => (member.origin),
+            div.address {
+                @match safe_href(&member.origin) {
+                    Some(href) => a href=(href) rel="noreferrer" { (href.trim_start_matches("https://")) },
+                    None => (member.origin),
+                }
+                " " span.sub { code { (member.did) } }
             }
-            span.sub { code { (member.did) } }
         },
     ]
 }

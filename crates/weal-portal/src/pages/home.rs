@@ -21,13 +21,15 @@ const DAY_SECONDS: i64 = 86_400;
 pub fn home(chrome: &Chrome, view: &HomeView) -> String {
     let m = messages(chrome.language);
     let words = &m.home;
-    let count = m.count(&words.waiting_count, view.decisions.len() as u64);
+    let count = view.decisions.len() as u64;
+    let lead = (count > 0).then(|| m.count(&words.waiting_count, count));
     let main = html! {
-        (head(None, words.title, Some(&count)))
+        (head(None, words.title, lead.as_deref()))
         @if view.decisions.is_empty() {
             (nothing_waits(m, view))
         } @else {
-            ol.decisions { @for decision in view.decisions.iter().take(DECISIONS_SHOWN_MAX) { (waiting(chrome, m, decision)) } }
+            @let shown = view.decisions.iter().take(DECISIONS_SHOWN_MAX);
+            ol.decisions { @for decision in shown { (waiting(chrome, m, decision)) } }
         }
         (changes(chrome, m, view))
     };

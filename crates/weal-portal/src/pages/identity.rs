@@ -32,8 +32,9 @@ pub fn sign_in(chrome: &Chrome, view: &SignInView) -> String {
             (csrf(chrome))
             (hidden("next", &view.next))
             (account.render(|ties| html! {
-                input #account type="text" name="account" value=(view.account) required autocomplete="username webauthn"
-                    autocapitalize="none" spellcheck="false" aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid];
+                input #account type="text" name="account" value=(view.account) required
+                    autocomplete="username webauthn" autocapitalize="none" spellcheck="false"
+                    aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid];
             }))
             (password.render(|ties| html! {
                 input #password type="password" name="password" required autocomplete="current-password"

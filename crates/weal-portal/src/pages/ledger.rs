@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::messages::{Messages, fill, messages, plain};
+use crate::messages::{Messages, fill, messages, plain, with_code};
 use crate::parts::facts::{actor, fact};
 use crate::parts::layout::{document, head};
 use crate::parts::paging::paging;
@@ -44,9 +44,10 @@ fn filter(m: &Messages, chosen: Option<FactGroup>) -> Markup {
     html! {
         nav.tabs aria-label=(words.filter) {
             ul {
-                li { a href=(paths::LEDGER) aria-current=[chosen.is_none().then_some("page")] { (words.all) } }
-                @for group in FactGroup::ALL {
-                    li { a href=(paths::ledger_page(Some(group), 1)) aria-current=[(chosen == Some(group)).then_some("page")] { (group_name(m, group)) } }
+                @for kind in std::iter::once(None).chain(FactGroup::ALL.map(Some)) {
+                    @let current = (chosen == kind).then_some("page");
+                    @let name = kind.map_or(words.all, |kind| group_name(m, kind));
+                    li { a href=(paths::ledger_page(kind, 1)) aria-current=[current] { (name) } }
                 }
             }
         }
@@ -192,7 +193,7 @@ fn checked(m: &Messages, check: &EntryCheck, view: &EntryView) -> Markup {
                 }
             }
             p { (words.computed) " " code { (check.computed_root) } }
-            @if !holds { p { (fill(words.fails_next, &[("index", &m.number(view.index))])) } }
+            @if !holds { p { (with_code(&fill(words.fails_next, &[("index", &m.number(view.index))]))) } }
         }
     }
 }

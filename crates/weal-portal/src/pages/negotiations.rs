@@ -49,10 +49,10 @@ fn lines(chrome: &Chrome, m: &Messages, lines: &[NegotiationLine]) -> Markup {
             @for line in lines.iter().take(CARDS_MAX) {
                 li.card {
                     div.card-head {
-                        h3 { a href=(paths::negotiation(&line.id)) { (title(m, line.side, &line.peer.title, &line.product_title)) } }
+                        h3 { a href=(paths::negotiation(&line.id)) { (line_title(m, line)) } }
                         (tag(negotiation_tone(&line.state), &negotiation_state(m, &line.state)))
                     }
-                    p { (fill(words.wants, &[("mode", m.mode(line.mode).name), ("purpose", &m.purpose(&line.purpose))])) }
+                    p { (wants(m, line)) }
                     p.sub {
                         @if let Some(due) = line.due { (m.left(chrome.now, due)) " \u{b7} " }
                         (fill_markup(words.moved, &[("date", m.time(line.updated_at))]))
@@ -61,9 +61,17 @@ fn lines(chrome: &Chrome, m: &Messages, lines: &[NegotiationLine]) -> Markup {
             }
         }
         (more_links(m, lines.iter().skip(CARDS_MAX).map(|line| {
-            (paths::negotiation(&line.id), title(m, line.side, &line.peer.title, &line.product_title))
+            (paths::negotiation(&line.id), line_title(m, line))
         })))
     }
+}
+
+fn line_title(m: &Messages, line: &NegotiationLine) -> String {
+    title(m, line.side, &line.peer.title, &line.product_title)
+}
+
+fn wants(m: &Messages, line: &NegotiationLine) -> String {
+    fill(m.negotiations.wants, &[("mode", m.mode(line.mode).name), ("purpose", &m.purpose(&line.purpose))])
 }
 
 fn title(m: &Messages, side: Side, peer: &str, product: &str) -> String {
@@ -92,14 +100,14 @@ pub fn negotiation(chrome: &Chrome, view: &NegotiationView) -> String {
             p.actions { (step_link(&paths::agreement(agreement), words.see_agreement)) }
         }
         @if let Some(refusal) = &view.refusal {
-            @let product = paths::product(&view.product.member, &view.product.product);
-            @let href = refusal.instead.map_or_else(|| product.clone(), |mode| format!("{product}#rung-{}", mode.rung()));
-            (refusal_box(m, &fill(words.refused_what, &[("product", &view.product_title)]), refusal, Some(&href), Level::Section))
+            @let what = fill(words.refused_what, &[("product", &view.product_title)]);
+            @let href = paths::rung(&view.product, refusal.instead);
+            (refusal_box(m, &what, refusal, Some(&href), Level::Section))
         }
         @if view.may_decide { (decide(chrome, m, view)) }
         (facts_list(&[
             (words.peer, plain(&view.peer.title)),
-            (words.product, link(&paths::product(&view.product.member, &view.product.product), &view.product_title)),
+            (words.product, link(&paths::rung(&view.product, None), &view.product_title)),
             (words.mode, html! { (m.mode(view.mode).name) ": " (m.mode(view.mode).leaves) }),
             (words.purpose, plain(&m.purpose(&view.purpose))),
             (words.legal_basis, plain(&m.legal_basis(&view.legal_basis))),
@@ -107,7 +115,10 @@ pub fn negotiation(chrome: &Chrome, view: &NegotiationView) -> String {
         ]))
         section aria-labelledby="terms" {
             h2 #terms { (m.agreements.terms) }
-            details { summary { (m.agreements.terms_open) } (terms(m, view.mode, &view.terms, &Names::of(&[&view.peer]))) }
+            details {
+                summary { (m.agreements.terms_open) }
+                (terms(m, view.mode, &view.terms, &Names::of(&[&view.peer])))
+            }
         }
         section aria-labelledby="timeline" { h2 #timeline { (m.agreements.timeline) } (timeline(m, &view.timeline)) }
     };

@@ -130,7 +130,7 @@ fn cell(m: &Messages, cell: &Cell, decimals: usize) -> Markup {
         Cell::Estimate { value, low, high } => {
             let ends = [("low", m.decimal(*low, decimals)), ("high", m.decimal(*high, decimals))];
             let interval = fill(m.answer.interval, &ends.each_ref().map(|(name, end)| (*name, end.as_str())));
-            html! { (m.decimal(*value, decimals)) span.interval { (interval) } }
+            html! { (m.decimal(*value, decimals)) " " span.interval { (interval) } }
         }
     }
 }

@@ -83,7 +83,8 @@ impl Chart<'_> {
                     h3 id={ (self.id) "-title" } { (self.title) }
                     p.hint { (self.reading(m)) }
                 }
-                svg width="100%" height=(height) role="img" aria-labelledby={ (self.id) "-title " (self.id) "-says" } focusable="false" {
+                svg width="100%" height=(height) role="img" focusable="false"
+                    aria-labelledby={ (self.id) "-title " (self.id) "-says" } {
                     desc id={ (self.id) "-says" } { (words.chart_says) }
                     @for tick in &ticks { (self.tick(m, &scale, *tick, height)) }
                     @for (at, bar) in self.bars.iter().enumerate() { (self.bar(m, &scale, bar, at * ROW_PX)) }
@@ -116,7 +117,9 @@ impl Chart<'_> {
         };
         html! {
             line.grid.zero[at == 0.0] x1=(percent(x)) x2=(percent(x)) y1="0" y2=(bottom + 4) {}
-            text.axis x=(percent(x)) y=(bottom + 22) text-anchor=(anchor) { (m.decimal(at, scale.decimals(self.decimals))) }
+            text.axis x=(percent(x)) y=(bottom + 22) text-anchor=(anchor) {
+                (m.decimal(at, scale.decimals(self.decimals)))
+            }
         }
     }
 
@@ -128,10 +131,11 @@ impl Chart<'_> {
                 Some((low, value, high)) => {
                     @let (zero, at) = (scale.x(0.0), scale.x(value));
                     text.value x="100%" y=(top + 17) text-anchor="end" { (m.decimal(value, self.decimals)) }
-                    rect.estimate x=(percent(zero.min(at))) y=(top + 25) width=(percent((at - zero).abs())) height="14" {}
+                    @let (from, width) = (percent(zero.min(at)), percent((at - zero).abs()));
+                    rect.estimate x=(from) y=(top + 25) width=(width) height="14" {}
                     line.whisker x1=(percent(scale.x(low))) x2=(percent(scale.x(high))) y1=(top + 32) y2=(top + 32) {}
-                    @for end in [low, high] {
-                        line.whisker x1=(percent(scale.x(end))) x2=(percent(scale.x(end))) y1=(top + 27) y2=(top + 37) {}
+                    @for end in [low, high].map(|end| percent(scale.x(end))) {
+                        line.whisker x1=(end) x2=(end) y1=(top + 27) y2=(top + 37) {}
                     }
                 }
             }

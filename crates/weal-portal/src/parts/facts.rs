@@ -118,6 +118,6 @@ pub(crate) fn actor(m: &Messages, entry: &Entry, names: &Names) -> Markup {
     let member = names.title(&entry.by.member);
     html! {
         (member)
-        @if let Some(role) = entry.by.role { span.sub { (m.role(role)) } }
+        @if let Some(role) = entry.by.role { " " span.sub { (m.role(role)) } }
     }
 }

@@ -93,7 +93,8 @@ pub(crate) fn select(
     let only = options.len() == 1;
     field.render(|ties| {
         html! {
-            select id=(field.id) name=(name) required aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] {
+            select id=(field.id) name=(name) required
+                aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] {
                 @if !only { option value="" selected[chosen.is_none()] { (choose) } }
                 @for (value, words) in options {
                     option value=(value) selected[only || chosen == Some(value.as_str())] { (words) }

@@ -33,7 +33,7 @@ fn rung(chrome: &Chrome, m: &Messages, view: &ProductView, mode: Mode, state: &R
             span.rung-number aria-hidden="true" { (mode.rung()) }
             div.rung-body {
                 div.rung-head {
-                    h3 { (words.name) @if !words.jargon.is_empty() { " " span.jargon { "(" (words.jargon) ")" } } }
+                    h3 { (words.name) " " span.jargon { "(" (words.jargon) ")" } }
                     (tag)
                 }
                 dl.facts {
@@ -175,7 +175,8 @@ pub(crate) fn steps(offered: &[Mode], held: &[Mode]) -> Markup {
         svg.steps viewBox="0 0 104 24" width="104" height="24" aria-hidden="true" focusable="false" {
             @for mode in Mode::LADDER {
                 @let rung = u32::from(mode.rung());
-                rect .(step_class(mode, offered, held)) x=(1 + (rung - 1) * 15) y=(20 - rung * 2) width="11" height=(2 + rung * 2) {}
+                @let class = step_class(mode, offered, held);
+                rect .(class) x=(1 + (rung - 1) * 15) y=(20 - rung * 2) width="11" height=(2 + rung * 2) {}
             }
         }
     }

@@ -52,7 +52,7 @@ fn header(chrome: &Chrome, m: &Messages) -> Markup {
                     span.brand-words {
                         span.brand-node { (chrome.node_title) }
                         @if let Some(ecosystem) = &chrome.ecosystem {
-                            span.brand-in { (fill(m.shell.in_ecosystem, &[("ecosystem", ecosystem)])) }
+                            " " span.brand-in { (fill(m.shell.in_ecosystem, &[("ecosystem", ecosystem)])) }
                         }
                     }
                 }
@@ -60,7 +60,7 @@ fn header(chrome: &Chrome, m: &Messages) -> Markup {
                     div.who {
                         p {
                             span.who-name { (person.display_name) }
-                            span.who-roles { (roles(m, &person.roles)) }
+                            " " span.who-roles { (roles(m, &person.roles)) }
                         }
                         form method="post" action=(paths::SIGN_OUT) {
                             (csrf(chrome))
@@ -73,7 +73,8 @@ fn header(chrome: &Chrome, m: &Messages) -> Markup {
                 nav.sections aria-label=(m.shell.sections) {
                     ul {
                         @for (section, href, words) in sections(chrome, m) {
-                            li { a href=(href) aria-current=[(chrome.section == Some(section)).then_some("true")] { (words) } }
+                            @let current = (chrome.section == Some(section)).then_some("true");
+                            li { a href=(href) aria-current=[current] { (words) } }
                         }
                     }
                 }

@@ -1,6 +1,7 @@
 //! A privacy budget: spent, reserved, left, and what the rest would buy.
 
 use maud::{Markup, html};
+use weal_domain::compute::Loss;
 
 use super::state::tag;
 use crate::messages::{Messages, fill};
@@ -22,15 +23,14 @@ fn is_low(meter: &Meter) -> bool {
 }
 
 pub(crate) fn meter(m: &Messages, meter: &Meter) -> Markup {
-    let rho = |rho_nano| m.loss(weal_domain::compute::Loss { rho_nano, delta_femto: 0 });
-    let (spent, reserved, left) = (meter.spent.rho_nano, meter.reserved.rho_nano, left_nano(meter));
+    let (spent, reserved) = (meter.spent.rho_nano, meter.reserved.rho_nano);
     html! {
         div.meter {
             (bar(meter.granted.rho_nano, spent, reserved))
             dl.meter-figures {
-                div.spent { dt { (m.meter.spent) } dd { (rho(spent)) } }
-                @if reserved > 0 { div.reserved { dt { (m.meter.reserved) } dd { (rho(reserved)) } } }
-                div.left { dt { (m.meter.left) } dd { (fill(m.meter.left_of, &[("left", &rho(left)), ("granted", &rho(meter.granted.rho_nano))])) } }
+                div.spent { dt { (m.meter.spent) } dd { (m.loss(meter.spent)) } }
+                @if reserved > 0 { div.reserved { dt { (m.meter.reserved) } dd { (m.loss(meter.reserved)) } } }
+                div.left { dt { (m.meter.left) } dd { (left_of(m, m.meter.left_of, meter)) } }
             }
             @if is_low(meter) { p { (tag(Tone::Attention, m.meter.low)) } }
             p.hint { (rest(m, meter)) }
@@ -40,11 +40,10 @@ pub(crate) fn meter(m: &Messages, meter: &Meter) -> Markup {
 
 /// In one line, for lists: "0.65 of 1.00 left".
 pub(crate) fn short(m: &Messages, meter: &Meter) -> Markup {
-    let rho = |rho_nano| m.loss(weal_domain::compute::Loss { rho_nano, delta_femto: 0 });
     html! {
         div.meter.short {
             (bar(meter.granted.rho_nano, meter.spent.rho_nano, meter.reserved.rho_nano))
-            p { (fill(m.meter.short, &[("left", &rho(left_nano(meter))), ("granted", &rho(meter.granted.rho_nano))])) }
+            p { (left_of(m, m.meter.short, meter)) }
         }
     }
 }
@@ -57,6 +56,11 @@ pub(crate) fn change(m: &Messages, change: &BudgetChange) -> Markup {
             div { h4 { (m.meter.after) } (meter(m, &change.after)) }
         }
     }
+}
+
+fn left_of(m: &Messages, text: &str, meter: &Meter) -> String {
+    let left = Loss { rho_nano: left_nano(meter), delta_femto: 0 };
+    fill(text, &[("left", &m.loss(left)), ("granted", &m.loss(meter.granted))])
 }
 
 fn rest(m: &Messages, meter: &Meter) -> String {

@@ -78,7 +78,11 @@ pub(crate) fn more_links(m: &Messages, links: impl Iterator<Item = (String, Stri
     let links: Vec<(String, String)> = links.collect();
     html! {
         @if !links.is_empty() {
-            ul.more { @for (href, text) in links.iter().take(LINKS_MAX) { li { a href=(href) { (clip(text, TEXT_CHARS_MAX)) } } } }
+            ul.more {
+                @for (href, text) in links.iter().take(LINKS_MAX) {
+                    li { a href=(href) { (clip(text, TEXT_CHARS_MAX)) } }
+                }
+            }
         }
         @if links.len() > LINKS_MAX { p.hint { (m.count(&m.common.more, (links.len() - LINKS_MAX) as u64)) } }
     }

@@ -49,8 +49,8 @@ pub(crate) fn refusal_box(
                         Level::Section => h3 { (words.instead) },
                     }
                     @if let Some(remedy) = &refusal.remedy { p { (with_code(remedy)) } }
-                    @if let Some(mode) = refusal.instead {
-                        p { (fill(words.instead_mode, &[("mode", m.mode(mode).name), ("leaves", m.mode(mode).leaves)])) }
+                    @if let Some(mode) = refusal.instead.map(|mode| m.mode(mode)) {
+                        p { (fill(words.instead_mode, &[("mode", mode.name), ("leaves", mode.leaves)])) }
                     }
                     @if let Some(href) = instead_href {
                         p { a.button href=(href) { (match refusal.instead {

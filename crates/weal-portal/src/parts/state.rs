@@ -24,36 +24,37 @@ pub(crate) fn open_tag(text: &str) -> Markup {
     html! {
         span.tag.open {
             svg.icon viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false" {
-                circle.line cx="8" cy="8" r="7" {}
-                path.line d="M8 5v6M5 8h6" {}
+                circle.line fill="none" stroke="currentColor" cx="8" cy="8" r="7" {}
+                path.line fill="none" stroke="currentColor" d="M8 5v6M5 8h6" {}
             }
             span { (text) }
         }
     }
 }
 
-/// The shape of a tone: tick, clock, barred octagon, triangle, dash. Always beside a word, so hidden from readers.
+/// The shape of a tone: tick, clock, barred octagon, triangle, dash. Always beside a word, so hidden
+/// from screen readers.
 pub(crate) fn tone_icon(tone: Tone) -> Markup {
     html! {
         svg.icon viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false" {
             @match tone {
                 Tone::Allowed => {
-                    circle.fill cx="8" cy="8" r="8" {}
-                    path.cut d="M4 8.4 7 11.2 12 5.4" {}
+                    circle.fill fill="currentColor" cx="8" cy="8" r="8" {}
+                    path.cut fill="none" stroke="white" d="M4 8.4 7 11.2 12 5.4" {}
                 }
                 Tone::Waiting => {
-                    circle.line cx="8" cy="8" r="7" {}
-                    path.line d="M8 4v4.3l3 1.9" {}
+                    circle.line fill="none" stroke="currentColor" cx="8" cy="8" r="7" {}
+                    path.line fill="none" stroke="currentColor" d="M8 4v4.3l3 1.9" {}
                 }
                 Tone::Refused => {
-                    path.fill d="M4.7 0h6.6L16 4.7v6.6L11.3 16H4.7L0 11.3V4.7z" {}
-                    path.cut d="M4.5 8h7" {}
+                    path.fill fill="currentColor" d="M4.7 0h6.6L16 4.7v6.6L11.3 16H4.7L0 11.3V4.7z" {}
+                    path.cut fill="none" stroke="white" d="M4.5 8h7" {}
                 }
                 Tone::Attention => {
-                    path.fill d="M8 .6 16 15H0z" {}
-                    path.cut d="M8 6v4M8 12.2v.6" {}
+                    path.fill fill="currentColor" d="M8 .6 16 15H0z" {}
+                    path.cut fill="none" stroke="white" d="M8 6v4M8 12.2v.6" {}
                 }
-                Tone::Plain => { path.line d="M4 8h8" {} }
+                Tone::Plain => { path.line fill="none" stroke="currentColor" d="M4 8h8" {} }
             }
         }
     }
@@ -63,7 +64,7 @@ pub(crate) fn tone_icon(tone: Tone) -> Markup {
 pub(crate) fn dot() -> Markup {
     html! {
         svg.icon viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false" {
-            circle.fill cx="8" cy="8" r="5" {}
+            circle.fill fill="currentColor" cx="8" cy="8" r="5" {}
         }
     }
 }

@@ -30,7 +30,7 @@ impl Table {
         self
     }
 
-    /// May be wider than the page: it scrolls within itself, by keyboard too.
+    /// Will often be wider than the page: a named region that scrolls within itself, by keyboard too.
     pub(crate) fn scrolls(mut self) -> Self {
         self.scrolls = true;
         self
@@ -52,10 +52,10 @@ impl Table {
     }
 
     pub(crate) fn render(&self) -> Markup {
-        if !self.scrolls {
-            return self.table();
-        }
-        html! { div.scroll role="region" tabindex="0" aria-label=(self.caption) { (self.table()) } }
+        let region = self.scrolls.then_some("region");
+        let label = self.scrolls.then_some(&self.caption);
+        let stop = self.scrolls.then_some("0");
+        html! { div.scroll role=[region] tabindex=[stop] aria-label=[label] { (self.table()) } }
     }
 
     fn table(&self) -> Markup {
@@ -79,9 +79,9 @@ impl Table {
             tr role="row" {
                 @for (at, (cell, (label, number))) in row.iter().zip(&self.columns).enumerate() {
                     @if at == 0 {
-                        th.number[*number] role="rowheader" scope="row" data-label=(label) { (cell) }
+                        th.number[*number] role="rowheader" scope="row" data-label=(label) { div { (cell) } }
                     } @else {
-                        td.number[*number] role="cell" data-label=(label) { (cell) }
+                        td.number[*number] role="cell" data-label=(label) { div { (cell) } }
                     }
                 }
             }

@@ -28,7 +28,9 @@ pub(crate) fn timeline(m: &Messages, steps: &[Step]) -> Markup {
                     p.when { (m.time(step.at)) }
                     p { strong { (words) } }
                     p.actor { (step.actor) }
-                    @if let Some(reason) = reason(&step.what) { p { (fill(m.timeline.reason, &[("reason", reason)])) } }
+                    @if let Some(reason) = reason(&step.what) {
+                        p { (fill(m.timeline.reason, &[("reason", reason)])) }
+                    }
                     @if let Some(message) = &step.message {
                         details {
                             summary { (m.timeline.message) }

@@ -138,7 +138,6 @@ pub(super) const ASK: Ask = Ask {
     none_held: "You hold no agreement under which you could ask.",
     agreement: "Under which agreement",
     agreement_hint: "It fixes the purpose. You may use the answer for nothing else.",
-    option: "{product}: {mode}, for {purpose}",
     sql: "Your question in SQL",
     sql_hint: "One SELECT. For private statistics: COUNT, SUM and AVG, with WHERE and GROUP BY, on one product.",
     preview: "Preview (free)",

@@ -60,7 +60,7 @@ fn line(
 ) -> AgreementLine {
     AgreementLine {
         id: agreement_id(n),
-        sentence: SENTENCE.to_owned(),
+        sentence: SENTENCE.replace("statistics about payroll", &format!("{mode} of {product}")),
         peer,
         product: reference(product),
         mode,
