@@ -2,6 +2,7 @@
 
 use weal_domain::agreements::sentence::purpose_label;
 use weal_domain::agreements::{Agreement, AgreementStatus};
+use weal_domain::governance::Member;
 use weal_node::api::AgreementShown;
 
 use super::negotiations::timeline;
@@ -24,7 +25,8 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let client = setting.client()?;
     let Some(id) = args.id else {
         let all: Vec<Agreement> = client.get("/agreements", "listing the agreements").await?;
-        setting.terminal.answer(&all, || listed(&all));
+        let members: Vec<Member> = client.get("/members", "listing the members").await?;
+        setting.terminal.answer(&all, || listed(&all, &members));
         return Ok(Exit::Ok);
     };
     let shown: AgreementShown =
@@ -33,7 +35,8 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn listed(all: &[Agreement]) -> String {
+/// Products as they stand in SQL, where the owner is a member we know.
+fn listed(all: &[Agreement], members: &[Member]) -> String {
     if all.is_empty() {
         return "No agreements yet; ask for one with `weal request`.".into();
     }
@@ -42,7 +45,10 @@ fn listed(all: &[Agreement]) -> String {
         table.row([
             state(&agreement.status).to_owned(),
             agreement.side.as_str().to_owned(),
-            agreement.product.to_string(),
+            match members.iter().find(|member| member.did == agreement.provider) {
+                Some(owner) => format!("{}.{}", owner.name, agreement.product),
+                None => agreement.dataset.clone(),
+            },
             agreement.mode.to_string(),
             purpose_label(&agreement.purpose),
             time(agreement.agreed_at),

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use weal_domain::words::count;
+
 use crate::compose::Setting;
 use crate::failure::{Exit, Result};
-use crate::print::number::thousands;
 use crate::print::terminal::Unit;
 
 /// Export this node's ledger.
@@ -39,7 +40,8 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let exported = Exported { folder, entries };
     setting.terminal.answer(&exported, || {
         let folder = exported.folder.display();
-        format!("Exported {} entries to {folder}.\nNext: weal verify {folder}", thousands(entries))
+        let entries = count(entries, "entry", "entries");
+        format!("Exported {entries} to {folder}.\nNext: weal verify {folder}")
     });
     Ok(Exit::Ok)
 }

@@ -1,10 +1,11 @@
 //! `weal status`
 
+use weal_domain::words::count;
 use weal_node::api::NodeInfo;
 
 use crate::compose::Setting;
 use crate::failure::{Exit, Result};
-use crate::print::number::{bytes, thousands};
+use crate::print::number::bytes;
 
 /// Say how the node does.
 #[derive(Debug, clap::Args)]
@@ -27,13 +28,13 @@ fn words(node: &NodeInfo) -> String {
     };
     let memory = node.resident_bytes.map_or_else(|| "unknown".to_owned(), bytes);
     format!(
-        "{} ({})\n  did        {}\n  portal     {}\n  ecosystem  {ecosystem}\n  ledger     {} entries\n  memory     \
+        "{} ({})\n  did        {}\n  portal     {}\n  ecosystem  {ecosystem}\n  ledger     {}\n  memory     \
          {memory}\n  started    in {} ms\n  version    {}",
         node.title,
         node.name,
         node.did,
         node.origin,
-        thousands(node.ledger_size),
+        count(node.ledger_size, "entry", "entries"),
         node.started_in_ms,
         node.version,
     )

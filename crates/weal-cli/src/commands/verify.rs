@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use weal_domain::words::count;
 use weal_trust::export::{CHECKPOINT_FILE, DID_FILE, ENTRIES_FILE, body_json, verify_export_with};
 use weal_trust::findings::{Finding, Severity};
 use weal_trust::receipts::{Story, compare};
@@ -157,15 +158,12 @@ impl LedgerVerdict {
     fn words(&self) -> String {
         let member = self.member.as_deref().unwrap_or("unknown member");
         let erased = if self.erased > 0 { format!(", {} erased", self.erased) } else { String::new() };
-        let entries = thousands(self.entries);
+        let entries = count(self.entries, "entry", "entries");
         match &self.root {
             Some(root) => {
-                format!(
-                    "ok     {member}: {entries} entries{erased}, signed root {}…",
-                    &root[..root.len().min(16)]
-                )
+                format!("ok     {member}: {entries}{erased}, signed root {}…", &root[..root.len().min(16)])
             }
-            None => format!("WRONG  {member}: {} ({entries} entries read)", self.folder.display()),
+            None => format!("WRONG  {member}: {} ({entries} read)", self.folder.display()),
         }
     }
 }
