@@ -1,5 +1,6 @@
 //! The house: everything an act needs, made once by [`House::open`] and passed by reference.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use weal_domain::identity::{Did, Person};
@@ -49,9 +50,12 @@ impl std::fmt::Debug for House {
 impl House {
     /// Opens store, key and engine with the machine's own clock and chance, as the node that serves.
     pub async fn open(config: Config, folder: Folder) -> Result<Self, Fault> {
-        let house = Self::open_with(config, folder, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
-        empty(&house.folder.scratch())?;
-        empty(&house.folder.received())?;
+        // Before the engine makes its place to spill in there.
+        empty(&folder.scratch())?;
+        empty(&folder.received())?;
+        let spills = folder.scratch().join("spills");
+        let house =
+            Self::open_with(config, folder, spills, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
         house.settle_what_a_crash_left().await.map_err(into_fault)?;
         house.govern_at_start().await.map_err(into_fault)?;
         house.reload_ecosystem().await.map_err(into_fault)?;
@@ -60,12 +64,15 @@ impl House {
 
     /// Opens beside a node that may be serving: nothing of a running node's is settled or emptied.
     pub async fn open_beside(config: Config, folder: Folder) -> Result<Self, Fault> {
-        Self::open_with(config, folder, Arc::new(SystemClock), Arc::new(SystemEntropy)).await
+        // A place of its own: an engine clears what it finds where it is to spill.
+        let spills = folder.scratch().join(format!("beside-{}", std::process::id()));
+        Self::open_with(config, folder, spills, Arc::new(SystemClock), Arc::new(SystemEntropy)).await
     }
 
     async fn open_with(
         config: Config,
         folder: Folder,
+        spills: PathBuf,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Fault> {
@@ -78,7 +85,7 @@ impl House {
         let engine = Engine::new(EngineLimits {
             memory_bytes_max: config.engine.memory_bytes_max as u64,
             spill_bytes_max: config.engine.spill_bytes_max,
-            spill_dir: folder.scratch(),
+            spill_dir: spills,
             ..EngineLimits::default()
         })
         .map_err(|cause| Fault::new("starting the query engine", cause))?;
@@ -210,7 +217,7 @@ fn read_key(folder: &Folder) -> Result<NodeKey, Fault> {
 }
 
 /// Half-finished uploads, spills and rows in transit of an earlier run serve nobody.
-fn empty(folder: &std::path::Path) -> Result<(), Fault> {
+fn empty(folder: &Path) -> Result<(), Fault> {
     let cleared = match std::fs::remove_dir_all(folder) {
         Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
         _ => std::fs::create_dir_all(folder),
