@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 use weal_domain::Refusal;
 
+use crate::print::wrap;
+
 /// The exit codes of `weal`. They are a promise to scripts; `weal --help` prints them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -114,10 +116,17 @@ impl Failure {
     }
 }
 
+/// Columns of a refusal's sentences, beside their labels.
+const REFUSAL_WIDTH: usize = 84;
+
 /// What was refused, why, what helps, what works instead, and who may change the rule.
 fn refused(doing: &str, refusal: &Refusal) -> String {
-    let mut words = format!("refused: {doing}\n  why:      {}", refusal.reason);
-    let mut line = |label: &str, text: &str| words.push_str(&format!("\n  {label:<9} {text}"));
+    let mut words = format!("refused: {doing}");
+    let mut line = |label: &str, text: &str| {
+        let text = wrap(text, REFUSAL_WIDTH).join("\n            ");
+        words.push_str(&format!("\n  {label:<9} {text}"));
+    };
+    line("why:", &refusal.reason);
     if let Some(remedy) = &refusal.remedy {
         line("next:", remedy);
     }

@@ -194,7 +194,7 @@ fn preview_words(preview: &Preview) -> String {
     lines.join("\n") + "\n"
 }
 
-fn rows_table(columns: &[String], rows: &[Vec<serde_json::Value>]) -> Table {
+pub fn rows_table(columns: &[String], rows: &[Vec<serde_json::Value>]) -> Table {
     let numeric =
         |index: usize| rows.iter().any(|row| row.get(index).is_some_and(serde_json::Value::is_number));
     let heads: Vec<String> = columns

@@ -30,7 +30,7 @@ use crate::compose::Setting;
 use crate::demo;
 use crate::failure::{Exit, Result};
 
-pub use ask::{beside, loss_of_epsilon, percent, statistics};
+pub use ask::{beside, loss_of_epsilon, percent, rows_table, statistics};
 pub use budget::share_spent;
 pub use offer::{offer_of, standard_terms};
 pub use search::words as search_words;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::print::number::duration;
 use crate::print::terminal::{Progress, Terminal, Unit};
+use crate::print::wrap;
 
 /// Columns of narration, its indentation left out.
 const TEXT_WIDTH: usize = 92;
@@ -77,7 +78,11 @@ impl Narrator {
 
     /// A command that a person could type for what comes next.
     pub fn command(&self, member: &str, command: &str) {
-        self.terminal.say(format!("     {member} $ {command}"));
+        let lead = format!("{member} $ ");
+        for (index, line) in wrap(&format!("{lead}{command}"), TEXT_WIDTH).iter().enumerate() {
+            let indent = if index == 0 { 0 } else { lead.len() };
+            self.terminal.say(format!("     {:indent$}{line}", ""));
+        }
     }
 
     pub fn blank(&self) {
@@ -128,21 +133,4 @@ impl Narrator {
     pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
-}
-
-/// Breaks a text into lines of at most `width` characters, at spaces.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is always a line");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
 }

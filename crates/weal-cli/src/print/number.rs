@@ -41,12 +41,19 @@ pub fn decimals_for(half_width: f64) -> usize {
     }
 }
 
+/// Whole counts with whole intervals stay whole.
+#[must_use]
+pub fn places_of(value: f64, half_width: f64) -> usize {
+    let whole = value.fract() == 0.0 && half_width.fract() == 0.0;
+    if whole { 0 } else { decimals_for(half_width) }
+}
+
 /// An estimate and its interval: `1,234 ± 56`, or both ends where they do not lie evenly around it.
 #[must_use]
 pub fn interval(value: f64, low: f64, high: f64) -> String {
     let (below, above) = (value - low, high - value);
     let half = below.max(above);
-    let places = decimals_for(half);
+    let places = places_of(value, half);
     if (below - above).abs() <= 0.1 * half {
         format!("{} ± {}", decimal(value, places), decimal(half, places))
     } else {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use weal_domain::compute::{Answer, Cell};
 
-use super::number::{decimal, decimals_for, interval};
+use super::number::{decimal, decimals_for, interval, places_of};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
@@ -61,12 +61,13 @@ impl Table {
 /// One column of an answer as texts of which the estimates all have the same number of decimal places.
 fn column(answer: &Answer, index: usize) -> Vec<String> {
     let cells = || answer.rows.iter().map(move |row| row.get(index).unwrap_or(&Cell::Unknown));
-    let halves = cells().filter_map(|cell| match cell {
-        Cell::Estimate { value, low, high } => Some((value - low).max(high - value)),
+    let estimates = cells().filter_map(|cell| match cell {
+        Cell::Estimate { value, low, high } => Some((*value, (value - low).max(high - value))),
         _ => None,
     });
-    let finest = halves.fold(f64::INFINITY, f64::min);
-    let places = if finest.is_finite() { decimals_for(finest) } else { 0 };
+    let whole = estimates.clone().all(|(value, half)| places_of(value, half) == 0);
+    let finest = estimates.map(|(_, half)| half).fold(f64::INFINITY, f64::min);
+    let places = if whole { 0 } else { decimals_for(finest) };
     let width = cells()
         .filter_map(|cell| match cell {
             Cell::Estimate { value, low, high } => {

@@ -164,8 +164,11 @@ impl Progress {
                 Unit::Bytes => super::number::bytes(count),
                 Unit::Things => super::number::thousands(count),
             };
-            let total = self.bar.length().map(|total| format!(" of {}", amount(total))).unwrap_or_default();
-            err(&format!("   {} {}{total}", self.what, amount(done)));
+            let far = match self.bar.length() {
+                Some(total) => format!("{} of {}", amount(done), amount(total)),
+                None => format!("for {}", super::number::duration(self.began.elapsed())),
+            };
+            err(&format!("   {}: {far}", self.what));
         }
     }
 

@@ -1,19 +1,22 @@
 //! Steps three and four: find, be refused, and agree.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use weal_domain::agreements::{Agreement, AgreementStatus};
 use weal_domain::catalogue::Mode;
-use weal_node::api::{Found, Refreshed, RequestAgreement, Requested};
+use weal_node::api::{Found, NegotiationShown, Refreshed, RequestAgreement, Requested};
 
 use super::{Stage, typed};
 use crate::client::segment;
 use crate::commands::search_words;
+use crate::demo::agencies::Agency;
 use crate::failure::{Doing as _, Failure, Result};
 use crate::print::number::duration;
 
 /// How long the analyst waits for the other side.
 const AGREE_WAIT_MS: u64 = 10_000;
+/// How long the last acknowledgement may be on its way.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn search(stage: &mut Stage) -> Result<()> {
     stage.narrator.step("An analyst of the education agency looks for wages");
@@ -34,12 +37,11 @@ pub(super) async fn agree(stage: &mut Stage) -> Result<()> {
     refused(stage).await?;
     stage.narrator.blank();
     let (agreement, took) = request(stage, "revenue.payroll", Mode::Statistics).await?;
-    stage.narrator.say(&format!(
-        "From request to agreement, {} on both sides: {}.",
-        both_sides(&stage.agencies.revenue, &stage.agencies.education),
-        duration(took)
-    ));
     let id = agreement.id.to_string();
+    let states = states(&stage.agencies.education, &id).await?;
+    stage
+        .narrator
+        .say(&format!("The nodes negotiated by the Dataspace Protocol in {}: {states}.", duration(took)));
     let ours = standing(&stage.agencies.education, &id).await?;
     let theirs = standing(&stage.agencies.revenue, &id).await?;
     stage.narrator.check("the agreement is in force at the asker's node", ours);
@@ -48,8 +50,13 @@ pub(super) async fn agree(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-fn both_sides(one: &crate::demo::agencies::Agency, other: &crate::demo::agencies::Agency) -> String {
-    format!("in force at the nodes of the {} and the {}", one.title, other.title)
+/// The states that the negotiation of an agreement went through, as this node saw them.
+async fn states(agency: &Agency, agreement: &str) -> Result<String> {
+    let all: Vec<NegotiationShown> = agency.client.get("/negotiations", "listing the negotiations").await?;
+    let one = all.iter().find(|negotiation| negotiation.agreement.as_deref() == Some(agreement));
+    let what =
+        one.map(|negotiation| negotiation.timeline.iter().map(|moment| moment.what.as_str()).collect());
+    Ok(what.map_or_else(String::new, |what: Vec<&str>| what.join(" → ")))
 }
 
 /// Rows of personal data are not offered; the refusal names the rung that would answer.
@@ -73,11 +80,7 @@ async fn refused(stage: &mut Stage) -> Result<()> {
 }
 
 /// Asks for `product` on a rung and expects an agreement.
-pub(super) async fn request(
-    stage: &Stage,
-    product: &str,
-    mode: Mode,
-) -> Result<(Agreement, std::time::Duration)> {
+pub(super) async fn request(stage: &Stage, product: &str, mode: Mode) -> Result<(Agreement, Duration)> {
     typed(stage, &stage.agencies.education, &format!("weal request {product} --mode {mode} --purpose fraud"));
     let began = Instant::now();
     let requested = send(stage, product, mode).await?;
@@ -107,10 +110,19 @@ async fn send(stage: &Stage, product: &str, mode: Mode) -> Result<Requested> {
     stage.agencies.education.client.post("/requests", &body, &format!("{mode} of {product}")).await
 }
 
-/// Whether the agreement is in force at this node.
-async fn standing(agency: &crate::demo::agencies::Agency, id: &str) -> Result<bool> {
-    let all: Vec<Agreement> = agency.client.get("/agreements", "listing the agreements").await?;
-    Ok(all
-        .iter()
-        .any(|agreement| agreement.id.as_str() == id && agreement.status == AgreementStatus::InForce))
+/// Whether the agreement is in force at this node, or comes into force as soon as the last message is
+/// acknowledged.
+async fn standing(agency: &Agency, id: &str) -> Result<bool> {
+    let began = Instant::now();
+    loop {
+        let all: Vec<Agreement> = agency.client.get("/agreements", "listing the agreements").await?;
+        let found = all.iter().find(|agreement| agreement.id.as_str() == id);
+        match found.map(|agreement| &agreement.status) {
+            Some(AgreementStatus::InForce) => return Ok(true),
+            Some(AgreementStatus::Pending) if began.elapsed() < ACKNOWLEDGED_WITHIN => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            _ => return Ok(false),
+        }
+    }
 }

@@ -70,9 +70,14 @@ pub(super) async fn verify(stage: &mut Stage) -> Result<()> {
     stage.narrator.step("Both ledgers are verified offline, then one byte is flipped");
     let mut folders = Vec::new();
     for agency in stage.agencies.members() {
+        typed(stage, agency, &format!("weal ledger export ledgers/{}", agency.name));
         folders.push(export(&stage.folder, agency).await?);
     }
-    typed(stage, &stage.agencies.education, "weal verify revenue education employment");
+    typed(
+        stage,
+        &stage.agencies.education,
+        "weal verify ledgers/revenue ledgers/education ledgers/employment",
+    );
     let verdict = check(folders.clone()).await?;
     stage.narrator.show(&verdict.words());
     stage.narrator.check("the ledgers are whole and tell the same", verdict.sound);

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use weal_domain::catalogue::Mode;
 use weal_domain::compute::{Answer, Cell};
+use weal_domain::words::count;
 use weal_node::api::{Answered, Ask, BudgetShown};
 
 use super::{Stage, agree, typed};
-use crate::commands::{percent, share_spent, statistics};
+use crate::commands::{percent, rows_table, share_spent, statistics};
 use crate::demo::country::{AGE_BANDS, PAY_BANDS, REGIONS};
 use crate::demo::median;
 use crate::demo::truth::{Coverage, Keys, Truth, coverage, estimates, keys_of};
@@ -85,9 +86,9 @@ async fn question(stage: &mut Stage, sql: &str) -> Result<Outcome> {
         return Err(Failure::failed("a question under an agreement for statistics was answered with rows"));
     };
     stage.narrator.say(&format!(
-        "Answered in {}: {} groups for {}; budget spent {} before, {} after.",
+        "Answered in {}: {} for {}; budget spent {} before, {} after.",
         duration(took),
-        thousands(answer.rows.len() as u64),
+        count(answer.rows.len() as u64, "row", "rows"),
         answer.loss,
         percent(share_spent(&budget_before)),
         percent(share_spent(&budget_after)),
@@ -240,12 +241,7 @@ pub(super) async fn release(stage: &mut Stage) -> Result<()> {
     let Answered::Rows { columns, rows, receipts, .. } = answered else {
         return Err(Failure::failed("a question under an agreement for extract was not answered with rows"));
     };
-    let heads: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let mut table = Table::new(&heads);
-    for row in &rows {
-        table.row(row.iter().map(crate::print::csv::text));
-    }
-    stage.narrator.show(&table.to_string());
+    stage.narrator.show(&rows_table(&columns, &rows).to_string());
     let residents: u64 = rows.iter().filter_map(|row| row.get(2)?.as_u64()).sum();
     stage.narrator.check("all eight regions came", rows.len() == REGIONS.len());
     stage.narrator.check("every resident is in a region", residents == stage.written.residents);
