@@ -16,7 +16,7 @@ use super::budgets::show;
 use crate::acts::exchange::acting_role;
 use crate::acts::sha256_hex;
 use crate::api::{Answered, Ask, BudgetShown};
-use crate::fault::Result;
+use crate::fault::{Error, Result};
 use crate::house::House;
 use crate::peers::unavailable;
 
@@ -53,8 +53,15 @@ enum Plan {
 }
 
 impl House {
-    /// Asks a question in SQL.
+    /// Asks a question in SQL. A refusal names the members as people know them.
     pub async fn ask(self: &Arc<Self>, by: &Person, ask: &Ask) -> Result<Asked> {
+        self.ask_of_members(by, ask).await.map_err(|cause| match cause {
+            Error::Refused(refusal) => self.ecosystem().in_titles(refusal).into(),
+            fault @ Error::Fault(_) => fault,
+        })
+    }
+
+    async fn ask_of_members(self: &Arc<Self>, by: &Person, ask: &Ask) -> Result<Asked> {
         self.require_act(by, Act::Ask)?;
         let question = read_question(&ask.sql)?;
         match self.choose(&question, ask.agreement.as_deref()).await? {

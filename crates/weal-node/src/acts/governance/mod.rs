@@ -47,6 +47,22 @@ impl Ecosystem {
     pub fn title_of(&self, did: &Did) -> String {
         self.members.get(did).map_or_else(|| did.to_string(), |member| member.title.clone())
     }
+    /// The same refusal with every member's DID replaced by the name people know.
+    #[must_use]
+    pub fn in_titles(&self, mut refusal: Refusal) -> Refusal {
+        let mut members: Vec<&Member> = self.members.values().collect();
+        // One DID may begin like another: the longer is replaced first.
+        members.sort_unstable_by_key(|member| std::cmp::Reverse(member.did.as_str().len()));
+        let named = |text: &str| {
+            members
+                .iter()
+                .fold(text.to_owned(), |text, member| text.replace(member.did.as_str(), &member.title))
+        };
+        refusal.reason = named(&refusal.reason);
+        refusal.remedy = refusal.remedy.as_deref().map(named);
+        refusal.changed_by = refusal.changed_by.as_deref().map(named);
+        refusal
+    }
 }
 
 fn paper_invalid(what: &str) -> Refusal {
