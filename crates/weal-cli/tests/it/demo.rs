@@ -1,10 +1,14 @@
-//! The demo's pieces.
+//! The demo: its pieces, and the whole of it as a new user starts it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use weal_cli::demo::median::of_bands;
 use weal_cli::demo::truth::{Coverage, Truth, coverage};
 use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss};
 
-use super::{err, run};
+use super::{err, out, run, weal};
 
 #[test]
 fn a_median_lies_where_half_of_the_people_are() {
@@ -56,4 +60,49 @@ fn a_folder_that_is_not_empty_is_left_alone() {
     let ended = run(&["demo", "--check", "--folder", folder.path().to_str().expect("a name")]);
     assert_eq!(ended.status.code(), Some(2), "{}", err(&ended));
     assert_eq!(std::fs::read_dir(folder.path()).expect("read").count(), 1);
+}
+
+/// The demo of the README, small: all nine steps hold, and nothing is left behind.
+#[test]
+fn the_whole_demo_holds() {
+    let ended = run(&["--json", "demo", "--check", "--people", "2000"]);
+    let said = format!("{}\n{}", out(&ended), err(&ended));
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&out(&ended)).expect("JSON");
+    assert_eq!(report["ok"], true);
+    let steps = report["steps"].as_array().expect("steps");
+    assert_eq!(steps.len(), 9, "{said}");
+    assert!(steps.iter().filter(|step| !step["checks"].as_array().expect("checks").is_empty()).count() >= 8);
+}
+
+/// Killed hard, the demo cannot tell its nodes to stop; they notice by themselves.
+#[test]
+fn no_node_outlives_the_demo() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = folder.path().to_str().expect("a name").to_owned();
+    let mut child = weal(&["demo", "--people", "1000", "--folder", &name])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    let told = BufReader::new(child.stdout.take().expect("piped"));
+    let portals: Vec<String> = told
+        .lines()
+        .map_while(Result::ok)
+        .take_while(|line| !line.starts_with("3/9"))
+        .filter_map(|line| {
+            line.split_whitespace().find_map(|word| word.strip_prefix("http://").map(str::to_owned))
+        })
+        .collect();
+    assert_eq!(portals.len(), 4, "four nodes answer");
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    for portal in portals {
+        let address = portal.parse().expect("an address");
+        while std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+            assert!(Instant::now() < deadline, "{portal} still answers");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
 }

@@ -88,12 +88,16 @@ async fn question(stage: &mut Stage, sql: &str) -> Result<Outcome> {
     stage.narrator.say(&format!(
         "Answered in {}: {} for {}; budget spent {} before, {} after.",
         duration(took),
-        count(answer.rows.len() as u64, "row", "rows"),
+        count(numbers_of(&answer), "number", "numbers"),
         answer.loss,
         percent(share_spent(&budget_before)),
         percent(share_spent(&budget_after)),
     ));
     Ok(Outcome { answer, before: budget_before, after: budget_after })
+}
+
+fn numbers_of(answer: &Answer) -> u64 {
+    answer.rows.iter().flat_map(|row| estimates(row, answer)).count() as u64
 }
 
 struct Truths {
