@@ -39,6 +39,7 @@ pub struct House {
     pub doors: Doors,
     /// Who governs and who belongs, as last read from the store; replaced whole when that changes.
     ecosystem: RwLock<Arc<Ecosystem>>,
+    reloading: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for House {
@@ -95,6 +96,7 @@ impl House {
             metrics: Metrics::default(),
             wakers: Wakers::default(),
             ecosystem: RwLock::default(),
+            reloading: tokio::sync::Mutex::default(),
             config,
             folder,
             did,
@@ -129,6 +131,8 @@ impl House {
 
     /// Reads the ecosystem again after an act changed it.
     pub async fn reload_ecosystem(&self) -> Result<()> {
+        // One at a time, so that an older reading never replaces a newer one.
+        let _turn = self.reloading.lock().await;
         let fresh = Arc::new(self.read_ecosystem().await?);
         *self.ecosystem.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())

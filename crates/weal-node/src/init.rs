@@ -115,8 +115,7 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), InitError> 
     let unwritable = |cause| InitError::Unwritable { path: path.to_owned(), cause };
     let mut file = std::fs::OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(path)
         .map_err(unwritable)?;

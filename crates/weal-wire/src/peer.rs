@@ -84,6 +84,9 @@ pub struct LedgerProof {
     pub index: u64,
     /// The text of a C2SP tlog-proof with its checkpoint.
     pub proof: String,
+    /// The entry's nonce (hex) and its exact text, which the proof's leaf commits to.
+    pub nonce: String,
+    pub body: String,
 }
 
 /// What is left of the agreement's budget before the question and after it.

@@ -67,7 +67,7 @@ impl House {
             last_used_at: None,
         };
         let mut tx = self.store.write("identity.first").await?;
-        self.save_person(&mut tx, &person, secret, now).await?;
+        self.save_person(&mut tx, None, &person, secret, now).await?;
         tx.put_api_token(&api_token).await?;
         tx.commit().await?;
         Ok(())
@@ -86,7 +86,7 @@ impl House {
             .remedy("Choose another account name.")
             .into());
         }
-        self.save_person(&mut tx, &person, secret, self.clock.now()).await?;
+        self.save_person(&mut tx, Some(by), &person, secret, self.clock.now()).await?;
         tx.commit().await?;
         Ok(person)
     }
@@ -94,6 +94,7 @@ impl House {
     async fn save_person(
         &self,
         tx: &mut weal_store::Tx,
+        by: Option<&Person>,
         person: &Person,
         secret: String,
         now: Timestamp,
@@ -108,7 +109,7 @@ impl House {
         };
         tx.put_sign_in_key(&key).await?;
         let fact = Fact::PersonAdded { person: self.pseudonym(person), roles: person.roles.clone() };
-        self.remember(tx, &self.actor(None), vec![fact]).await?;
+        self.remember(tx, &self.actor(by), vec![fact]).await?;
         Ok(())
     }
 

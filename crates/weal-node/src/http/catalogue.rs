@@ -45,7 +45,6 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route("/catalogue.ttl", get(turtle))
         .route("/catalogue.jsonld", get(json_ld))
         .route(&api("/uploads"), post(begin_upload))
-        .route(&api("/uploads/{id}/inspect"), post(inspect))
         .route(&api("/products"), get(products).post(publish))
         .route(&api("/products/{name}"), get(product))
         .route(&api("/products/{name}/contract"), get(contract))
@@ -59,6 +58,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
 pub(super) fn upload_routes() -> Router<Arc<House>> {
     Router::new()
         .route(&format!("{PREFIX}/uploads/{{id}}/{{file}}"), put(upload))
+        .route(&format!("{PREFIX}/uploads/{{id}}/inspect"), post(inspect))
         .layer(DefaultBodyLimit::disable())
 }
 

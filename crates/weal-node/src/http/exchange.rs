@@ -47,7 +47,6 @@ type Node = State<Arc<House>>;
 pub(super) fn routes() -> Router<Arc<House>> {
     let mut router = Router::new()
         .route(&format!("{DSP_PATH}/transfers/request"), post(request))
-        .route(&format!("{DATA_PATH}/{{pid}}/question"), post(question))
         .route(&format!("{PREFIX}/uses"), get(uses));
     for (base, side) in [(DSP_PATH, Side::Provider), (CALLBACK_PATH, Side::Consumer)] {
         let at = |path: &str| format!("{base}/transfers/{{pid}}{path}");
@@ -70,9 +69,11 @@ pub(super) fn routes() -> Router<Arc<House>> {
     router
 }
 
-/// Streams of rows last as long as they last.
+/// Streams of rows last as long as they last, and a question that is paid is answered.
 pub(super) fn stream_routes() -> Router<Arc<House>> {
-    Router::new().route(&format!("{DATA_PATH}/{{pid}}/rows"), get(rows))
+    Router::new()
+        .route(&format!("{DATA_PATH}/{{pid}}/rows"), get(rows))
+        .route(&format!("{DATA_PATH}/{{pid}}/question"), post(question))
 }
 
 // --- The protocol --------------------------------------------------------------------------------
@@ -219,7 +220,7 @@ async fn question(
         let preview = house.preview_question(&using, &message).await?;
         return Ok(wire(StatusCode::OK, weal_wire::print(&preview)));
     }
-    let answer = house.answer_question(&using, &message).await?;
+    let answer = house.answer_question(using, message).await?;
     Ok(wire(StatusCode::OK, answer.print()))
 }
 

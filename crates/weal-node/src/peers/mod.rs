@@ -27,6 +27,8 @@ pub use reach::GuardedResolver;
 
 /// The largest answer that is read from a peer into memory; rows stream and are not counted here.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The time that one message and its answer may take. Shorter than the lease of a delivery.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(40);
 /// How long a fetched DID document is believed.
 const DOCUMENT_FRESH_S: i64 = 300;
 /// DID documents kept in memory.
@@ -203,6 +205,8 @@ impl Peers {
         peer: &Did,
         bytes_max: usize,
     ) -> Result<Reply, Refusal> {
+        // One byte now and then must not keep a delivery alive: the whole answer has its time.
+        let request = request.timeout(REQUEST_TIME_MAX);
         let response = request.send().await.map_err(|cause| {
             tracing::debug!(peer = %peer, %cause, "peer not reached");
             unavailable(peer, "cannot be reached")

@@ -43,7 +43,12 @@ fn message() -> AnswerMessage {
     AnswerMessage {
         answer: Exact::new(answer()),
         receipt: Exact::new(receipt()),
-        ledger: LedgerProof { index: 41, proof: "c2sp.org/tlog-proof@v1\nindex 41\n".into() },
+        ledger: LedgerProof {
+            index: 41,
+            proof: "c2sp.org/tlog-proof@v1\nindex 41\n".into(),
+            nonce: "00".repeat(32),
+            body: "{}".into(),
+        },
         budget: BudgetLeft {
             before: Loss { rho_nano: 10, delta_femto: 0 },
             after: Loss { rho_nano: 5, delta_femto: 0 },

@@ -2,7 +2,7 @@
 
 use weal_domain::agreements::negotiation::{Event, Move};
 use weal_domain::agreements::{Negotiation, Request, Side, accepts};
-use weal_domain::catalogue::{Approval, Mode, OfferId, Terms};
+use weal_domain::catalogue::{Approval, Mode, OfferId, Terms, parse_dataset};
 use weal_domain::identity::{Act, Person};
 use weal_domain::{Refusal, RefusalKind};
 use weal_store::Tx;
@@ -19,7 +19,9 @@ impl House {
         negotiation: &Negotiation,
     ) -> Result<Option<Move>> {
         match self.weigh(tx, negotiation).await? {
-            Ok(terms) if terms.approval == Approval::Automatic => {
+            Ok(terms)
+                if terms.approval == Approval::Automatic && !self.asked_before(tx, negotiation).await? =>
+            {
                 let agreement = Box::new(self.conclude(negotiation, terms)?);
                 Ok(Some(Move::Agree { agreement }))
             }
@@ -29,6 +31,19 @@ impl House {
                 Ok(Some(Move::Terminate { code, reason }))
             }
         }
+    }
+
+    /// Whether this member has, or had, an agreement about the same product on the same rung with a quota
+    /// or a budget. A second one would have them anew, so a steward decides about it.
+    async fn asked_before(&self, tx: &mut Tx, negotiation: &Negotiation) -> Result<bool> {
+        let Ok((_, product)) = parse_dataset(&negotiation.proposal.dataset) else { return Ok(false) };
+        let held = tx.agreements_with(&negotiation.peer, &product).await?;
+        let limited = |terms: &Terms| terms.budget.is_some() || terms.uses_per_day_max.is_some();
+        Ok(held.iter().any(|agreement| {
+            agreement.side == Side::Provider
+                && Some(agreement.mode) == negotiation.proposal.mode
+                && limited(&agreement.terms)
+        }))
     }
 
     async fn weigh(&self, tx: &mut Tx, negotiation: &Negotiation) -> Result<Result<Terms, Refusal>> {

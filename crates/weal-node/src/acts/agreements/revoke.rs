@@ -1,18 +1,30 @@
 //! Ending an agreement: felt at once on this node, told to the other.
 
+use std::sync::Arc;
+
 use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, AgreementId, Side};
 use weal_domain::identity::{Act, Person};
 
 use crate::acts::json_sha256;
-use crate::fault::Result;
+use crate::fault::{Fault, Result};
 use crate::house::House;
+
+/// The line of a termination's reason that names the role of the person who revoked.
+const ROLE_LINE: &str = "Role: ";
 
 impl House {
     /// Revokes an agreement (`GT-3`): nothing opens under it any more, open streams are cut before this
-    /// returns, and the peer's transfers are terminated with the reason.
-    pub async fn revoke(&self, by: &Person, id: &AgreementId, reason: &str) -> Result<Agreement> {
+    /// returns, and the peer's transfers are terminated with the reason. It runs to its end even when the
+    /// one who asked for it goes away.
+    pub async fn revoke(self: &Arc<Self>, by: &Person, id: &AgreementId, reason: &str) -> Result<Agreement> {
         self.require_act(by, Act::Revoke)?;
+        let (house, by, id, reason) = (Arc::clone(self), by.clone(), id.clone(), reason.to_owned());
+        let done = tokio::spawn(async move { house.revoke_now(&by, &id, &reason).await });
+        done.await.map_err(|cause| Fault::new("revoking an agreement", cause))?
+    }
+
+    async fn revoke_now(&self, by: &Person, id: &AgreementId, reason: &str) -> Result<Agreement> {
         let now = self.clock.now();
         let mut tx = self.store.write("agreements.revoke").await?;
         let agreement = tx.agreement(id).await?.ok_or_else(agreement_unknown)?;
@@ -20,7 +32,7 @@ impl House {
         let (ended, facts) = agreement.revoke(&self.did, role, reason, now)?;
         tx.put_agreement(&ended, &json_sha256(&ended.policy)?).await?;
         self.remember(&mut tx, &self.actor(Some(by)), facts).await?;
-        self.terminate_transfers(&mut tx, &ended, reason).await?;
+        self.terminate_transfers(&mut tx, &ended, &format!("{reason}\n{ROLE_LINE}{role}")).await?;
         tx.commit().await?;
         self.doors.cut(id);
         self.wakers.outbox.notify_one();
@@ -33,12 +45,13 @@ impl House {
         &self,
         tx: &mut weal_store::Tx,
         id: &AgreementId,
-        role: &str,
-        reason: &str,
+        words: &str,
     ) -> Result<()> {
         let Some(agreement) = tx.agreement(id).await? else { return Ok(()) };
         let peer = agreement.peer().clone();
-        let one_line = reason.replace(char::is_control, " ");
+        let role = words.lines().find_map(|line| line.strip_prefix(ROLE_LINE)).unwrap_or("by message");
+        let reason: Vec<&str> = words.lines().filter(|line| !line.starts_with(ROLE_LINE)).collect();
+        let one_line = reason.join(" ").replace(char::is_control, " ");
         // It may be ended here already; then there is nothing to add.
         if let Ok((ended, facts)) = agreement.revoke(&peer, role, &one_line, self.clock.now()) {
             tx.put_agreement(&ended, &json_sha256(&ended.policy)?).await?;

@@ -1,15 +1,18 @@
 //! The owner's side of a private question: preview, reserve, compute, seal, release.
 
+use std::sync::Arc;
+
 use weal_domain::agreements::Side;
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::exchange::{Permit, Statistics};
+use weal_domain::governance::good_standing;
 use weal_domain::ledger::Fact;
 use weal_wire::peer::{AnswerMessage, BudgetLeft, Exact, LedgerProof, PreviewMessage, QuestionMessage};
 
 use crate::acts::agreements::agreement_account;
 use crate::acts::exchange::{Using, product_account};
 use crate::acts::sha256_hex;
-use crate::fault::Result;
+use crate::fault::{Fault, Result};
 use crate::house::House;
 
 impl House {
@@ -30,13 +33,33 @@ impl House {
 
     /// Answers a private question. The budget is durably reserved before any noise is drawn (`BU-2`), and
     /// the use sealed before the answer leaves (`GT-2`).
-    pub async fn answer_question(&self, using: &Using, message: &QuestionMessage) -> Result<AnswerMessage> {
-        let loss = self.plan(using, message)?.loss;
-        let (permit, before) = self.refused(using, self.reserve(using, loss).await).await?;
-        let member = &self.config.node.name;
-        let answer =
-            self.engine.answer(&permit, &message.sql, &using.product, member, &using.source, loss).await?;
-        self.release_answer(using, &permit, answer, loss, before).await
+    ///
+    /// Once it is paid it runs to its end whether the asker still listens or not. What goes wrong from then
+    /// on is one and the same fault: a reason could depend on the data.
+    pub async fn answer_question(
+        self: &Arc<Self>,
+        using: Using,
+        message: QuestionMessage,
+    ) -> Result<AnswerMessage> {
+        let loss = self.plan(&using, &message)?.loss;
+        let (permit, before) = self.refused(&using, self.reserve(&using, loss).await).await?;
+        let house = Arc::clone(self);
+        let paid = tokio::spawn(async move {
+            let member = &house.config.node.name;
+            let computed =
+                house.engine.answer(&permit, &message.sql, &using.product, member, &using.source, loss).await;
+            match computed {
+                Ok(answer) => house.release_answer(&using, &permit, answer, loss, before).await,
+                Err(cause) => {
+                    tracing::error!(%cause, "a paid question could not be answered");
+                    let mut tx = house.store.write("compute.settle").await?;
+                    tx.settle(&permit.grant().use_id, house.clock.now()).await?;
+                    tx.commit().await?;
+                    Err(Fault::new("answering a question", "the engine failed").into())
+                }
+            }
+        });
+        paid.await.map_err(|cause| Fault::new("answering a question", cause))?
     }
 
     async fn reserve(&self, using: &Using, loss: Loss) -> Result<(Permit<Statistics>, Loss)> {
@@ -44,7 +67,7 @@ impl House {
         let permit = self.open_gate::<Statistics>(&mut tx, using, loss).await?;
         let before = self.left_for(&mut tx, using).await?;
         let use_id = &permit.grant().use_id;
-        let accounts = [product_account(&using.product.name), agreement_account(&using.agreement.id)];
+        let accounts = accounts_of(using);
         let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
         if let Err(overdrawn) = tx.reserve(use_id, &names, loss, self.clock.now()).await? {
             // The gate has just found room, so only a broken invariant leads here.
@@ -73,6 +96,8 @@ impl House {
         // `GT-3`: an agreement revoked while the answer was computed releases nothing.
         let agreement = tx.agreement(&using.agreement.id).await?;
         let still = agreement.map_or(Ok(()), |agreement| agreement.in_force(self.clock.now()));
+        let member = tx.member(&using.asking.consumer).await?;
+        let still = still.and_then(|()| good_standing(member.as_ref(), &using.asking.consumer));
         if let Err(refusal) = still {
             tx.commit().await?;
             self.remember_refusal(using, &refusal).await?;
@@ -81,19 +106,30 @@ impl House {
         let index = self.seal_use(&mut tx, Side::Provider, receipt.value(), None).await?;
         let after = self.left_for(&mut tx, using).await?;
         let proof = self.proof_in(&mut tx, index).await?;
+        let sealed =
+            tx.entry(index).await?.ok_or_else(|| Fault::new("proving a use", "its entry is missing"))?;
+        let nonce = weal_trust::encoding::hex(sealed.nonce.bytes());
         tx.commit().await?;
         Ok(AnswerMessage {
             answer,
             receipt,
-            ledger: LedgerProof { index, proof },
+            ledger: LedgerProof { index, proof, nonce, body: sealed.body },
             budget: BudgetLeft { before, after },
         })
     }
 
-    /// What is left for a question under this agreement: the smaller of both accounts.
+    /// What is left for a question under this agreement: the least that any of its accounts has.
     async fn left_for(&self, tx: &mut weal_store::Tx, using: &Using) -> Result<Loss> {
-        let product = self.budget_in(tx, &product_account(&using.product.name)).await?.left();
-        let agreement = self.budget_in(tx, &agreement_account(&using.agreement.id)).await?.left();
-        Ok(product.min(agreement))
+        let mut left = Loss { rho_nano: u64::MAX, delta_femto: u64::MAX };
+        for account in accounts_of(using) {
+            left = left.min(self.budget_in(tx, &account).await?.left());
+        }
+        Ok(left)
     }
+}
+
+/// The accounts that a question is paid from: the product's, and the agreement's where it was granted one.
+fn accounts_of(using: &Using) -> Vec<String> {
+    let agreement = using.agreement.terms.budget.map(|_| agreement_account(&using.agreement.id));
+    [Some(product_account(&using.product.name)), agreement].into_iter().flatten().collect()
 }

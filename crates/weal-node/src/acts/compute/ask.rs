@@ -191,7 +191,7 @@ impl House {
         let question = sha256_hex(&ask.sql);
         let answered = sha256_hex(message.answer.text());
         self.check_receipt(agreement, message.receipt.value(), by, Some(&question), Some(&answered))?;
-        self.check_proof(&agreement.provider, &message.ledger.proof, message.ledger.index).await?;
+        self.check_proof(&agreement.provider, &message.ledger, message.receipt.value()).await?;
         self.keep_receipt(message.receipt.value(), message.ledger.index).await?;
         let BudgetLeft { before, after } = message.budget;
         let answer = message.answer.into_value();

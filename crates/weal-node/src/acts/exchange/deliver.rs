@@ -91,12 +91,12 @@ fn outgoing(transfer: &Transfer, notice: &Notice, callback_address: String) -> (
             (at("completion"), turned(notice.turn, TransferCompletionMessage { provider_pid, consumer_pid }))
         }
         Move::Suspend { code, reason } => {
-            let (code, reason) = (Some(code.clone()), Reasons::one(reason));
+            let (code, reason) = (Some(code.clone()), Reasons(reason.lines().map(str::to_owned).collect()));
             let message = TransferSuspensionMessage { provider_pid, consumer_pid, code, reason };
             (at("suspension"), turned(notice.turn, message))
         }
         Move::Terminate { code, reason } => {
-            let (code, reason) = (Some(code.clone()), Reasons::one(reason));
+            let (code, reason) = (Some(code.clone()), Reasons(reason.lines().map(str::to_owned).collect()));
             let message = TransferTerminationMessage { provider_pid, consumer_pid, code, reason };
             (at("termination"), turned(notice.turn, message))
         }

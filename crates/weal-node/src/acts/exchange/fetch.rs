@@ -8,10 +8,13 @@ use weal_domain::agreements::{Agreement, Side};
 use weal_domain::exchange::transfer::{Opening, TransferState};
 use weal_domain::exchange::{DataAddress, Transfer};
 use weal_domain::identity::{Did, Person, Role};
-use weal_domain::ledger::Receipt;
+use weal_domain::ledger::{Entry, Fact, Receipt};
 use weal_domain::{Refusal, RefusalKind};
 use weal_trust::proof::TlogProof;
-use weal_wire::peer::{LEDGER_INDEX_HEADER, PERSON_HEADER, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER};
+use weal_trust::seal::{Commitment, Nonce};
+use weal_wire::peer::{
+    LEDGER_INDEX_HEADER, LedgerProof, PERSON_HEADER, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER,
+};
 
 use super::{ROWS_QUESTION, format_of, transfer_unknown};
 use crate::fault::{Fault, Result};
@@ -161,17 +164,26 @@ impl House {
         .remedy("Report this to the governing body: the owner's ledger and yours would not match."))
     }
 
-    /// Checks that the owner's signed ledger really holds the receipt's entry where it says.
-    pub(crate) async fn check_proof(&self, provider: &Did, text: &str, index: u64) -> Result<TlogProof> {
+    /// Checks that the owner's signed ledger really holds the entry of this receipt where it says.
+    pub(crate) async fn check_proof(
+        &self,
+        provider: &Did,
+        ledger: &LedgerProof,
+        receipt: &Receipt,
+    ) -> Result<()> {
         let wrong = || unavailable(provider, "sent a ledger proof that does not verify");
-        let proof = TlogProof::parse(text).map_err(|_| wrong())?;
+        let entry: Entry = serde_json::from_str(&ledger.body).map_err(|_| wrong())?;
+        let same = matches!(&entry.fact, Fact::UseGranted { receipt: sealed } if sealed == receipt);
+        let nonce = weal_trust::encoding::bytes32_from_hex(&ledger.nonce).ok();
+        let proof = TlogProof::parse(&ledger.proof).map_err(|_| wrong())?;
+        let nonce = nonce.filter(|_| same && proof.index == ledger.index).ok_or_else(wrong)?;
+        let leaf = Commitment::seal(&Nonce::from_entropy(nonce), ledger.body.as_bytes()).leaf_hash();
         let document = self.peers.document(provider, self.clock.now()).await?;
         let origin = weal_trust::checkpoint::origin_of(provider.as_str()).ok_or_else(wrong)?;
-        let signed = document.keys.iter().any(|key| {
-            weal_trust::checkpoint::Checkpoint::open_note(&proof.checkpoint, &origin, &key.key)
-                .is_ok_and(|checkpoint| index < checkpoint.size)
-        });
-        if signed && proof.index == index { Ok(proof) } else { Err(wrong().into()) }
+        if document.keys.iter().any(|key| proof.verify(&leaf, &origin, &key.key).is_ok()) {
+            return Ok(());
+        }
+        Err(wrong().into())
     }
 
     /// Our half of the use, in our ledger.

@@ -1,9 +1,9 @@
 //! Messages of a transfer that arrive. A request under an agreement in force is started at once.
 
-use weal_domain::Refusal;
 use weal_domain::agreements::{AgreementId, Side};
 use weal_domain::exchange::transfer::{Event, Move, Opening};
 use weal_domain::exchange::{DataAddress, Transfer};
+use weal_domain::{Refusal, RefusalKind};
 use weal_store::Tx;
 use weal_wire::dsp::Turned;
 use weal_wire::dsp::transfer::{DataAddress as WireAddress, TransferRequestMessage};
@@ -14,6 +14,9 @@ use crate::acts::sha256_hex;
 use crate::fault::Result;
 use crate::house::House;
 use crate::peers::Caller;
+
+/// Open transfers under one agreement; more would only make its revocation slower.
+const TRANSFERS_OPEN_MAX: usize = 8;
 
 impl House {
     /// A consumer asks for a transfer under one of our agreements.
@@ -49,6 +52,17 @@ impl House {
             return Ok(known);
         }
         agreement.in_force(self.clock.now())?;
+        let standing = tx.transfers_of(&id).await?;
+        let open = standing.iter().filter(|(transfer, _)| !transfer.state.is_final()).count();
+        if open >= TRANSFERS_OPEN_MAX {
+            return Err(Refusal::new(
+                RefusalKind::Exhausted,
+                "too-many-transfers",
+                format!("There are {TRANSFERS_OPEN_MAX} open transfers under this agreement."),
+            )
+            .remedy("Use one of them, or complete one first.")
+            .into());
+        }
         let opening = Opening {
             peer: from.did.clone(),
             own_pid: self.entropy.urn()?,
@@ -118,7 +132,7 @@ impl House {
         }
         self.keep_transfer(&mut tx, step, revision).await?;
         if let Some(reason) = ended {
-            self.revoked_by_peer(&mut tx, &acknowledged.agreement, "by message", &reason).await?;
+            self.revoked_by_peer(&mut tx, &acknowledged.agreement, &reason).await?;
         }
         tx.commit().await?;
         self.wakers.outbox.notify_one();

@@ -36,6 +36,8 @@ impl House {
         })?;
         place.forget();
         let freed = FreePlace(Arc::clone(self));
+        // Held before the gate decides: a revocation that comes right after it still finds this stream.
+        let cut = self.doors.stream_of(&using.agreement.id);
         let mut tx = self.store.write("exchange.rows").await?;
         let permit = match self.open_gate::<Extract>(&mut tx, &using, Loss::default()).await {
             Ok(permit) => permit,
@@ -49,7 +51,6 @@ impl House {
         let receipt = self.receipt(permit.grant(), &using, None, Loss::default());
         let ledger_index = self.seal_use(&mut tx, Side::Provider, receipt.value(), None).await?;
         tx.commit().await?;
-        let cut = self.doors.stream_of(&using.agreement.id);
         let ends_at = permit.grant().ends_at;
         let (clock, house, open) = (Arc::clone(&self.clock), Arc::clone(self), self.metrics.stream());
         let stop = async move {

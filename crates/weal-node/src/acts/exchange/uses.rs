@@ -2,7 +2,7 @@
 
 use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, AgreementId, Side};
-use weal_domain::catalogue::{Offer, Product};
+use weal_domain::catalogue::{Offer, Product, check_offer};
 use weal_domain::citizens::ConsentCover;
 use weal_domain::compute::{Budget, Loss};
 use weal_domain::exchange::{Asking, Budgets, GateQuestion, Grant, Permit, Rung, Transfer, UseId, decide};
@@ -94,6 +94,11 @@ impl House {
             loss,
             budgets: if loss.is_zero() { Budgets::default() } else { budgets },
         };
+        // A later version of the product may be about persons; what was agreed for an earlier one then
+        // opens nothing until it is agreed anew.
+        if let Some(agreement) = &agreement {
+            check_offer(&using.product, M::MODE, &agreement.terms)?;
+        }
         let permit = decide::<M>(&question)?;
         tx.count_use(id, now).await?;
         Ok(permit)

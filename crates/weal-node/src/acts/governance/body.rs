@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use weal_domain::Refusal;
 use weal_domain::agreements::Purpose;
 use weal_domain::governance::{Charter, Member, Standing};
 use weal_domain::identity::{Act, Did, Person};
 use weal_domain::ledger::Fact;
+use weal_domain::{Refusal, RefusalKind};
 use weal_store::{Membership, NewJob, SignedRegister, Tx};
 use weal_trust::credential;
 use weal_trust::jws::jws_sign;
@@ -21,6 +21,8 @@ use crate::house::House;
 
 /// How long a membership credential is good for; it is renewed with every new register.
 const CREDENTIAL_DAYS: u64 = 90;
+/// Applications that wait for a decision at once.
+const APPLICANTS_MAX: usize = 500;
 const DAY_S: u64 = 24 * 3600;
 
 /// A first charter provides for every purpose that has a plain name; the governing body narrows it.
@@ -85,7 +87,9 @@ impl House {
     /// Signs the members' register as it stands in this transaction, and sends it to every member.
     async fn sign_register(&self, tx: &mut Tx) -> Result<()> {
         let now = self.clock.now();
-        let members = tx.members().await?;
+        // Applicants are the governing body's own matter until they are members.
+        let members: Vec<Member> =
+            tx.members().await?.into_iter().filter(|member| member.standing != Standing::Applied).collect();
         let message =
             RegisterMessage { governing_body: self.did.clone(), issued_at: now, members: members.clone() };
         let signed =
@@ -151,6 +155,18 @@ impl House {
                 _ => None,
             };
             return Ok(AdmissionMessage { standing: known.standing, credential });
+        }
+        let waiting =
+            tx.members().await?.iter().filter(|member| member.standing == Standing::Applied).count();
+        if waiting >= APPLICANTS_MAX {
+            return Err(Refusal::new(
+                RefusalKind::Exhausted,
+                "too-many-applicants",
+                "Too many applications wait.",
+            )
+            .remedy("Ask the governing body to decide about them, then apply again.")
+            .changed_by("the governing body")
+            .into());
         }
         if tx.member_by_name(&message.name).await?.is_some() {
             return Err(Refusal::conflict(

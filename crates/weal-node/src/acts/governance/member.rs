@@ -1,6 +1,8 @@
 //! The member's acts: joining, and taking in what the governing body has signed.
 
+use weal_domain::agreements::Side;
 use weal_domain::governance::Charter;
+use weal_domain::governance::Standing;
 use weal_domain::identity::{Act, Did, Person};
 use weal_domain::{Refusal, Timestamp};
 use weal_store::{Membership, SignedRegister};
@@ -110,6 +112,18 @@ impl House {
         self.receive_register(&body, &signed, Some(charter)).await
     }
 
+    /// Cuts every stream to a member that is no longer in good standing.
+    pub(super) async fn cut_members_not_good(&self) -> Result<()> {
+        let ecosystem = self.ecosystem();
+        let agreements = self.store.read("governance.cut").await?.agreements().await?;
+        for agreement in agreements.iter().filter(|agreement| agreement.side == Side::Provider) {
+            if ecosystem.standing(&agreement.consumer) != Some(Standing::Good) {
+                self.doors.cut(&agreement.id);
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps a register that is newer than the one held.
     pub async fn receive_register(
         &self,
@@ -148,8 +162,9 @@ impl House {
             tx.put_register(&register).await?;
         }
         tx.commit().await?;
+        self.reload_ecosystem().await?;
         if newer || charter.is_some() {
-            self.reload_ecosystem().await?;
+            self.cut_members_not_good().await?;
             self.wakers.crawler.notify_one();
             self.wakers.moved.notify_waiters();
         }
