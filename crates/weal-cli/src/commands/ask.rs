@@ -212,7 +212,7 @@ pub fn rows_table(columns: &[String], rows: &[Vec<serde_json::Value>]) -> Table 
 
 /// The delta at which nodes speak of epsilon, and how much of it thresholds may spend.
 const DELTA: f64 = 1e-6;
-const THRESHOLDS_DELTA_FEMTO: u64 = 100_000_000;
+const THRESHOLDS_DELTA_FEMTO: u64 = 1_000_000;
 
 /// The loss that epsilon stands for, rounded down: never more than was asked for.
 pub fn loss_of_epsilon(epsilon: f64) -> Result<Loss> {

@@ -16,7 +16,7 @@ use super::profile::{ColumnProfiler, Profiler};
 const QUESTION_LOSS_DEFAULT: Loss = Loss { rho_nano: 5_000_000, delta_femto: 1_000_000 };
 const QUESTION_LOSS_MAX: Loss = Loss { rho_nano: 50_000_000, delta_femto: 10_000_000 };
 /// A hundred questions of the default: about epsilon 5.2 at delta 10⁻⁶.
-const BUDGET: Loss = Loss { rho_nano: 500_000_000, delta_femto: 1_000_000_000 };
+const BUDGET: Loss = Loss { rho_nano: 500_000_000, delta_femto: 100_000_000 };
 const GROUP_SIZE_MIN: u32 = 10;
 const GROUPS_PER_SUBJECT: u32 = 3;
 /// The share of values that proposed bounds may cut off at either end.

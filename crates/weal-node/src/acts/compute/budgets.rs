@@ -10,8 +10,10 @@ use crate::api::BudgetShown;
 use crate::fault::Result;
 use crate::house::House;
 
-/// The delta at which privacy loss is told as (epsilon, delta).
+/// The delta at which privacy loss is told as (epsilon, delta), where the budget itself grants less.
 pub const TOLD_DELTA: f64 = 1e-6;
+/// One part of delta in the unit that a loss counts.
+const FEMTO: f64 = 1e-15;
 
 impl House {
     /// Every account of this node: each product with a privacy policy and each agreement about it.
@@ -49,20 +51,27 @@ impl House {
 
 /// A budget with its figures in (epsilon, delta) terms.
 pub(super) fn show(account: String, budget: Budget, price: Option<Loss>) -> BudgetShown {
+    let delta = told_delta(budget.granted);
     BudgetShown {
         account,
         granted: budget.granted,
         reserved: budget.reserved,
         spent: budget.spent,
-        granted_epsilon: epsilon(budget.granted),
-        spent_epsilon: epsilon(budget.spent),
-        delta: TOLD_DELTA,
+        granted_epsilon: epsilon(budget.granted, delta),
+        spent_epsilon: epsilon(budget.spent, delta),
+        delta,
         questions_left: price.filter(|price| !price.is_zero()).and_then(|price| budget.questions_left(price)),
     }
 }
 
-fn epsilon(loss: Loss) -> f64 {
+/// A budget may grant more delta than is usually told; epsilon is then told at twice as much, for at less there
+/// would be no number to tell.
+fn told_delta(granted: Loss) -> f64 {
+    TOLD_DELTA.max(2.0 * granted.delta_femto as f64 * FEMTO)
+}
+
+fn epsilon(loss: Loss, delta: f64) -> f64 {
     let loss = weal_privacy::Loss { rho_nano: loss.rho_nano, delta_femto: loss.delta_femto };
-    // More delta than is told leaves nothing to convert; infinity says so honestly.
-    weal_privacy::accounting::epsilon_of(loss, TOLD_DELTA).unwrap_or(f64::INFINITY)
+    // Only what exceeds its own budget has none, and budgets are never exceeded (`BU-1`).
+    weal_privacy::accounting::epsilon_of(loss, delta).unwrap_or(f64::MAX)
 }
