@@ -20,23 +20,29 @@ const DATA: &str = "../shared/data/cps_tax_units.csv.gz";
 const SECONDS_MAX: u64 = 300;
 
 /// What a reader would see if all goes as the guides say, in this order.
-const SEEN: [&str; 16] = [
-    "Revenue Agency",
+const SEEN: [&str; 22] = [
+    "Revenue Agency (revenue)",
     "is now in good standing",
     "We are a member of Tax and Welfare Commons",
     "Published wages version 1: 280,005 rows",
-    "apiVersion: v3.1.0",
+    "v3.1.0",
     "revenue.wages",
-    "refused: ",
+    "refused: extract of revenue.wages",
+    "instead:  ask for statistics",
     "Agreed: ",
     "This would cost",
     "±",
-    "What works instead",
+    "rows-not-agreed",
     "California",
     "Wrote states.parquet",
-    "Revoked",
+    "Revoked ",
+    "revoked this agreement",
     "All is as it was sealed.",
     "Something is wrong.",
+    "Added Ada Lind (steward, auditor).",
+    "Restored the node",
+    "All is as it was sealed.",
+    "is now suspended",
 ];
 
 #[test]

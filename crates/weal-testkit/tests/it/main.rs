@@ -1,3 +1,4 @@
 //! Whole federations at their main job.
 
+mod guides;
 mod main_job;
