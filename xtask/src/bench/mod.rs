@@ -151,8 +151,7 @@ fn agreeing(owner: &Node, asker: &Node, rows: &mut Rows) -> Result<(), String> {
     let mut api = Api::open(&asker.address, &asker.folder)?;
     let mut own = Api::open(&owner.address, &owner.folder)?;
     api.post("/catalogue/refresh", &json!(null))?;
-    let request =
-        json!({"product": "revenue.wages", "mode": "statistics", "purpose": PURPOSE, "wait_ms": 20_000});
+    let request = json!({"product": {"member": "revenue", "product": "wages"}, "mode": "statistics", "purpose": PURPOSE, "wait_ms": 20_000});
     let (mut agreed, mut first, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..AGREEMENTS {
         let (took, answer) = timed(|| api.post("/requests", &request))?;
