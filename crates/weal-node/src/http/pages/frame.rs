@@ -25,6 +25,9 @@ const NOT_PAGES: [&str; 5] = ["/api/", "/dsp/", "/.well-known/", "/governance/",
 /// Characters of the checkpoint's root that the footer shows.
 const CHECKPOINT_CHARS_SHOWN: usize = 12;
 
+/// Characters of an address that a refusal repeats.
+const PATH_CHARS_SHOWN: usize = 80;
+
 /// What a page's handler answers with.
 pub(super) type PageResult = Result<Response, Unpainted>;
 
@@ -206,6 +209,7 @@ pub(in crate::http) async fn paint(
     next: Next,
 ) -> Response {
     let is_page = is_page(request.uri().path());
+    let what = what_of(request.method(), request.uri());
     let headers = request.headers().clone();
     let mut response = next.run(request).await;
     let unpainted = response.extensions_mut().remove::<Unpainted>();
@@ -214,7 +218,7 @@ pub(in crate::http) async fn paint(
     let status = response.status();
     let painted = match unpainted {
         Some(Unpainted(cause)) => match &*cause {
-            Error::Refused(refusal) => refused(&house, &headers, refusal).await,
+            Error::Refused(refusal) => refused(&house, &headers, what, refusal).await,
             Error::Fault(fault) => faulted(&house, &headers, log_fault(fault)).await,
         },
         None if is_bare => not_found(&house, &headers, status).await,
@@ -233,17 +237,19 @@ fn has_own_body(response: &Response) -> bool {
     kind.is_some_and(|kind| !kind.starts_with("text/plain"))
 }
 
-async fn refused(house: &House, headers: &HeaderMap, refusal: &Refusal) -> Result<Response> {
+/// What was asked of this node, for a refusal that has no page of its own.
+fn what_of(method: &Method, uri: &Uri) -> String {
+    let path: String = uri.path().chars().take(PATH_CHARS_SHOWN).collect();
+    if *method == Method::POST { format!("The form you sent to {path}") } else { format!("The page {path}") }
+}
+
+async fn refused(house: &House, headers: &HeaderMap, what: String, refusal: &Refusal) -> Result<Response> {
     let session = session_of(house, headers).await?;
     let chrome = chrome(house, session.as_ref(), None).await?;
     let text = match refusal.kind {
         RefusalKind::NotFound => pages::notices::not_found(&chrome),
         _ => {
-            let view = RefusalView {
-                what: "What you asked this node to do".to_owned(),
-                refusal: refusal.clone(),
-                instead_href: None,
-            };
+            let view = RefusalView { what, refusal: refusal.clone(), instead_href: None };
             pages::notices::refusal(&chrome, &view)
         }
     };

@@ -9,6 +9,7 @@ use weal_domain::agreements::{Agreement, Negotiation, Side};
 use weal_domain::catalogue::{CatalogueEntry, Mode};
 use weal_domain::governance::Standing;
 use weal_domain::identity::Act;
+use weal_domain::ledger::Fact;
 use weal_portal::view::{Decision, DecisionKind, EntryLine, HomeView, Section};
 use weal_portal::{pages, paths};
 
@@ -37,7 +38,7 @@ async fn home(visit: Visit) -> PageResult {
     let chrome = visit.chrome(Section::Home).await?;
     let ecosystem = visit.house.ecosystem();
     let (entries, _) = visit.house.entries_newest(None, ENTRIES_LOOKED_AT).await?;
-    let mine = entries.into_iter().filter(|(_, entry)| may_read(&visit, entry));
+    let mine = entries.into_iter().filter(|(_, entry)| is_news(&entry.fact) && may_read(&visit, entry));
     let view = HomeView {
         decisions: decisions(&visit, &ecosystem).await?,
         changes: mine.take(CHANGES_SHOWN).map(|(index, entry)| EntryLine { index, entry }).collect(),
@@ -47,6 +48,17 @@ async fn home(visit: Visit) -> PageResult {
         has_joined: ecosystem.credential.is_some(),
     };
     page(pages::home::home(&chrome, &view))
+}
+
+/// What a person wants to hear of: where something began or ended, not each step between.
+fn is_news(fact: &Fact) -> bool {
+    match fact {
+        Fact::NegotiationMoved { state, .. } => {
+            matches!(state.as_str(), "REQUESTED" | "FINALIZED" | "TERMINATED")
+        }
+        Fact::TransferMoved { .. } | Fact::BudgetReserved { .. } | Fact::UseEnded { .. } => false,
+        _ => true,
+    }
 }
 
 /// Everything that this person may decide, the most urgent first.
