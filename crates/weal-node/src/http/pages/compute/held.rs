@@ -63,6 +63,7 @@ fn examples(mode: Mode, product: &ProductRef, columns: &[Column]) -> Vec<String>
     let is_key = |column: &&Column| {
         matches!(column.kind, ColumnKind::Text | ColumnKind::Boolean)
             && column.identifying != Identifying::Direct
+            && !names_records(&column.name)
     };
     let is_number = |column: &&Column| {
         matches!(column.kind, ColumnKind::Float | ColumnKind::Integer)
@@ -79,6 +80,12 @@ fn examples(mode: Mode, product: &ProductRef, columns: &[Column]) -> Vec<String>
     }
     found.push(format!("SELECT COUNT(*) AS number\nFROM {product}"));
     found
+}
+
+/// Whether a column numbers things, of which there are too many to group by.
+fn names_records(column: &str) -> bool {
+    let last = column.rsplit('_').next().unwrap_or(column);
+    matches!(last.to_ascii_lowercase().as_str(), "id" | "no" | "nr" | "number" | "code" | "key" | "uuid")
 }
 
 /// The column's name as SQL wants it.
