@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 use weal_domain::Refusal;
 use weal_domain::catalogue::Mode;
+use weal_domain::compute::ColumnRole;
 
-use crate::messages::{Messages, fill, messages, plain};
+use crate::messages::{Messages, fill, messages, plain, with_code};
 use crate::parts::answer::{answer, rows};
 use crate::parts::form::{Field, csrf, error_of, error_summary, hidden, titled};
 use crate::parts::layout::{document, head};
@@ -229,7 +230,7 @@ fn preview(chrome: &Chrome, m: &Messages, view: &AskView, given: &PreviewView) -
         h2 #outcome-title { (words.preview_title) }
         p.flash.waiting { (tone_icon(Tone::Waiting)) span { (words.preview_nothing_asked) } }
         p.sentence { (fill(words.preview_cost, &[("loss", &loss)])) }
-        @for sentence in &preview.explanation { p.measure { (sentence) } }
+        @for sentence in &preview.explanation { p.measure { (with_code(sentence)) } }
         (expected(m, given))
         @if let Some(from) = preview.shown_from { p.measure { (m.count(&words.shown_from, from)) } }
         @if let Some(budget) = &given.budget { h3 { (words.budget) } (meter::change(m, budget)) }
@@ -255,7 +256,8 @@ fn preview(chrome: &Chrome, m: &Messages, view: &AskView, given: &PreviewView) -
 fn expected(m: &Messages, given: &PreviewView) -> Markup {
     let words = &m.ask;
     let mut table = Table::new(words.expected).text(words.expected_column).text(words.expected_width);
-    for (column, half_width) in given.preview.columns.iter().zip(&given.preview.half_widths) {
+    let estimates = given.preview.columns.iter().filter(|column| column.role == ColumnRole::Estimate);
+    for (column, half_width) in estimates.zip(&given.preview.half_widths) {
         let width = match half_width {
             Some(width) => {
                 plain(&fill(words.plus_minus, &[("width", &m.decimal(*width, decimals_for(*width)))]))

@@ -7,7 +7,7 @@ use weal_domain::compute::{Answer, Cell, ColumnRole};
 use super::chart::{BARS_MAX, CHARTS_MAX, Chart, bars_of};
 use super::table::Table;
 use super::{clip, entry_link, facts_list, link, meter, safe_href};
-use crate::messages::{Messages, fill, plain};
+use crate::messages::{Messages, fill, plain, with_code};
 use crate::paths;
 use crate::view::{AnswerView, Chrome, Export, ExportFormat, ReceiptRef, RowsView};
 
@@ -27,7 +27,7 @@ pub(crate) fn answer(chrome: &Chrome, m: &Messages, view: &AnswerView) -> Markup
             (table(m, view))
         }
         h3 { (words.protected) }
-        @for sentence in &given.protection { p.measure { (sentence) } }
+        @for sentence in &given.protection { p.measure { (with_code(sentence)) } }
         h3 { (words.cost) }
         p.measure { (fill(words.cost_text, &[("loss", &m.loss(given.loss))])) }
         @if let Some(budget) = &view.budget { (meter::change(m, budget)) }

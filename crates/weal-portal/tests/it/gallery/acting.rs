@@ -287,10 +287,11 @@ fn change() -> BudgetChange {
 
 pub(crate) fn preview() -> PreviewView {
     let estimate = |name: &str| AnswerColumn { name: name.to_owned(), role: ColumnRole::Estimate };
+    let key = AnswerColumn { name: "region".to_owned(), role: ColumnRole::Key };
     PreviewView {
         preview: Preview {
             loss: rho(5_000_000),
-            columns: vec![estimate("people"), estimate("wage_average")],
+            columns: vec![key, estimate("people"), estimate("wage_average")],
             half_widths: vec![Some(73.4), None],
             shown_from: Some(20),
             explanation: vec![
