@@ -43,7 +43,8 @@ pub(crate) fn node(root: &Path, arguments: &[&str]) -> Result<String, String> {
     asker.start()?;
     federate(&weal, &governing, &[&owner, &asker])?;
     publishing(&weal, &owner, &file, &about, &mut rows)?;
-    agreeing(&owner, &asker, &mut rows)?;
+    let small = small_products(&weal, &owner, &place.0)?;
+    agreeing(&owner, &asker, &small, &mut rows)?;
     appends(root, &mut rows)?;
     Ok(report(&weal, arguments, &rows))
 }
@@ -147,23 +148,44 @@ fn publishing(weal: &str, owner: &Node, file: &Path, about: &str, rows: &mut Row
     Ok(())
 }
 
-fn agreeing(owner: &Node, asker: &Node, rows: &mut Rows) -> Result<(), String> {
+/// Small products of persons, one for each agreement: a second agreement with a budget about the same
+/// product would wait for a steward.
+fn small_products(weal: &str, owner: &Node, folder: &Path) -> Result<Vec<String>, String> {
+    let file = folder.join("small.csv");
+    let rows: String = (0..1_000).map(|unit| format!("{unit},{},{}\n", unit % 4, unit * 10)).collect();
+    std::fs::write(&file, format!("RECID,MARS,e00200\n{rows}")).map_err(|cause| cause.to_string())?;
+    let (file, node) = (file.display().to_string(), owner.folder.display().to_string());
+    let names: Vec<String> = (0..AGREEMENTS).map(|number| format!("small{number}")).collect();
+    for name in &names {
+        let what = ["publish", &file, "--name", name, "--subject", "RECID", "--class", "personal", "--yes"];
+        run(weal, &[&what[..], &["--node", &node]].concat())?;
+    }
+    Ok(names)
+}
+
+fn agreeing(owner: &Node, asker: &Node, small: &[String], rows: &mut Rows) -> Result<(), String> {
     let mut api = Api::open(&asker.address, &asker.folder)?;
     let mut own = Api::open(&owner.address, &owner.folder)?;
     api.post("/catalogue/refresh", &json!(null))?;
-    let request = json!({"product": {"member": "revenue", "product": "wages"}, "mode": "statistics", "purpose": PURPOSE, "wait_ms": 20_000});
-    let (mut agreed, mut first, mut ids) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..AGREEMENTS {
-        let (took, answer) = timed(|| api.post("/requests", &request))?;
+    let request = |product: &str| json!({"product": {"member": "revenue", "product": product}, "mode": "statistics", "purpose": PURPOSE, "wait_ms": 20_000});
+    let agreement = |answer: &serde_json::Value| {
         let id = answer["agreement"]["id"].as_str().map(str::to_owned);
-        ids.push(id.ok_or_else(|| format!("no agreement was made: {answer}"))?);
+        id.ok_or_else(|| format!("no agreement was made: {answer}"))
+    };
+    let (mut agreed, mut first) = (Vec::new(), Vec::new());
+    for name in small {
+        let (took, answer) = timed(|| api.post("/requests", &request(name)))?;
+        agreement(&answer)?;
         agreed.push(took);
     }
+    for name in small {
+        let sql =
+            format!("SELECT MARS, COUNT(*), SUM(e00200), AVG(e00200) FROM revenue.{name} GROUP BY MARS");
+        first.push(timed(|| api.post("/questions", &json!({"sql": sql})))?.0);
+    }
+    let ids = [agreement(&api.post("/requests", &request("wages"))?)?];
     let price = smallest_price(&mut api, &ids[0])?;
     let ask = |id: &str, preview: bool| json!({"sql": QUESTION, "agreement": id, "preview": preview, "loss": price});
-    for id in &ids {
-        first.push(timed(|| api.post("/questions", &ask(id, false)))?.0);
-    }
     let repeat = |api: &mut Api, body: serde_json::Value| -> Result<Duration, String> {
         let took: Result<Vec<_>, String> =
             (0..QUESTIONS).map(|_| timed(|| api.post("/questions", &body)).map(|(took, _)| took)).collect();
