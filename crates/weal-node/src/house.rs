@@ -118,6 +118,8 @@ impl House {
                 "budget reserved before a crash was counted as spent"
             );
         }
+        // What was on its way goes out again now, not when the dead process's lease ends.
+        tx.wake(self.clock.now()).await?;
         self.metrics.ledger(tx.ledger_size().await?);
         tx.commit().await?;
         Ok(())

@@ -83,6 +83,13 @@ impl Tx {
         Ok(jobs)
     }
 
+    /// Makes every job that waits due at `now`: the leases of a process that died, and the pauses that
+    /// were to spare a peer. Their number.
+    pub async fn wake(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let query = sql("UPDATE job SET due_ms = $1 WHERE state = 'waiting' AND due_ms > $1").bind(ms(now));
+        self.run(query).await
+    }
+
     /// The job was done, and is forgotten.
     pub async fn done(&mut self, id: u64) -> Result<(), StoreError> {
         self.run(sql("DELETE FROM job WHERE id = $1").bind(int(id, "job id")?)).await.map(|_| ())
