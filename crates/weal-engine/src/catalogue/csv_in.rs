@@ -69,6 +69,8 @@ struct Records<'a> {
     file: &'a Path,
     reader: Reader<TextFile>,
     record: ByteRecord,
+    /// Where the last row begins, if its last field holds a line break and was therefore quoted.
+    quoted_from: Option<u64>,
     guard: Guard,
     limits: &'a EngineLimits,
 }
@@ -83,7 +85,7 @@ impl<'a> Records<'a> {
             .delimiter(separator)
             .buffer_capacity(128 << 10)
             .from_reader(TextFile::open(file, guard)?);
-        Ok(Self { file, reader, record: ByteRecord::new(), guard: guard.clone(), limits })
+        Ok(Self { file, reader, record: ByteRecord::new(), quoted_from: None, guard: guard.clone(), limits })
     }
 
     fn read(&mut self) -> Result<bool, EngineError> {
@@ -127,8 +129,16 @@ impl<'a> Records<'a> {
     /// Moves to the next row, which must have `columns` fields.
     fn advance(&mut self, columns: usize) -> Result<bool, EngineError> {
         if !self.read()? {
-            return Ok(false);
+            // A quote that nobody closed takes the rest of the file for one field.
+            return match self.quoted_from {
+                Some(line) if self.reader.get_ref().last_byte() != b'"' => {
+                    Err(quote_open(self.file, line).into())
+                }
+                _ => Ok(false),
+            };
         }
+        let last = self.record.get(self.record.len().saturating_sub(1)).unwrap_or_default();
+        self.quoted_from = (last.contains(&b'\n') || last.contains(&b'\r')).then(|| self.line());
         if self.record.len() != columns {
             let (line, found) = (self.line(), self.record.len());
             let reason =
@@ -147,6 +157,12 @@ impl<'a> Records<'a> {
         std::str::from_utf8(&self.record[column])
             .map_err(|_| not_utf8(self.file, self.line(), Some((column, &header[column])), "LATIN1").into())
     }
+}
+
+fn quote_open(file: &Path, line: u64) -> Refusal {
+    let reason = format!("`{}`, line {line}: a quotation mark opens a field and none closes it.", name(file));
+    Refusal::invalid("quote-open", reason)
+        .remedy("Close the quoted field, or double the mark if it is meant.")
 }
 
 fn not_utf8(file: &Path, line: u64, column: Option<(usize, &str)>, likely: &str) -> Refusal {

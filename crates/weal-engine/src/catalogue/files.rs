@@ -188,6 +188,7 @@ pub(crate) fn too_large(code: &str, reason: impl Into<String>) -> Refusal {
 pub(crate) struct TextFile {
     inner: BufReader<Box<dyn Read>>,
     guard: Guard,
+    last_byte: u8,
 }
 
 /// Shared by everything that reads one publication.
@@ -233,13 +234,21 @@ impl TextFile {
         } else {
             Box::new(counted)
         };
-        Ok(Self { inner: BufReader::with_capacity(BUFFER_BYTES, inner), guard: guard.clone() })
+        let inner = BufReader::with_capacity(BUFFER_BYTES, inner);
+        Ok(Self { inner, guard: guard.clone(), last_byte: 0 })
+    }
+
+    /// The last byte read so far that is no line break.
+    pub(crate) fn last_byte(&self) -> u8 {
+        self.last_byte
     }
 }
 
 impl Read for TextFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
+        let last = buffer[..read].iter().rev().find(|byte| !matches!(byte, b'\n' | b'\r'));
+        self.last_byte = last.copied().unwrap_or(self.last_byte);
         let spend = |left: &Cell<u64>, stop| match left.get().checked_sub(read as u64) {
             Some(rest) => {
                 left.set(rest);
