@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,7 +20,7 @@ use weal_wire::dsp::{Reasons, Turned};
 use super::answer::{ApiResult, Problem, faulted};
 use super::body::{Json, Wire};
 use super::catalogue::{CALLBACK_PATH, DSP_PATH};
-use super::extract::{Local, Member};
+use super::extract::{Local, Member, Path};
 use crate::acts::agreements::agreement_unknown;
 use crate::api::{AgreementShown, Decision, NegotiationShown, PREFIX, RequestAgreement, Requested, Revoke};
 use crate::fault::{Error, Result};

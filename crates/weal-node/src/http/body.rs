@@ -21,6 +21,22 @@ impl<S: Send + Sync, M: weal_wire::Message> FromRequest<S> for Wire<M> {
     }
 }
 
+/// A signed paper, as text.
+#[derive(Debug)]
+pub(super) struct Paper(pub String);
+
+impl<S: Send + Sync> FromRequest<S> for Paper {
+    type Rejection = Problem;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = read(request, state).await?;
+        let text = String::from_utf8(bytes.into()).map_err(|_| {
+            Refusal::invalid("paper-not-text", "A signed paper is text, and this is not.")
+                .remedy("Send the JWT as it was issued.")
+        });
+        Ok(Self(text?))
+    }
+}
+
 /// JSON of a local program, with an error that says where it is wrong.
 #[derive(Debug)]
 pub(super) struct Json<T>(pub T);

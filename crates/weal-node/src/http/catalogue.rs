@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -18,7 +18,7 @@ use weal_wire::dsp::versions::{ProtocolVersion, VersionDocument};
 use super::agreements::{protocol_status, wire};
 use super::answer::ApiResult;
 use super::body::{Json, Wire};
-use super::extract::{Local, Member};
+use super::extract::{Local, Member, Path, Query};
 use crate::acts::catalogue::product_unknown;
 use crate::api::{
     Found, Inspect, Inspected, MakeOffer, PREFIX, ProductShown, Publish, Published, Refreshed, UploadMade,

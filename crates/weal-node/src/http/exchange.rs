@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -29,7 +29,7 @@ use super::agreements::{protocol_status, wire};
 use super::answer::{ApiResult, faulted};
 use super::body::{Json, Wire};
 use super::catalogue::{CALLBACK_PATH, DSP_PATH};
-use super::extract::{Local, Member};
+use super::extract::{Local, Member, Path, Query};
 use crate::acts::exchange::{ROWS_QUESTION, Using};
 use crate::api::{PREFIX, UseShown};
 use crate::fault::{Error, Result};

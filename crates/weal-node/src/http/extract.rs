@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
 use weal_domain::identity::Person;
 use weal_domain::{Refusal, RefusalKind};
 
@@ -51,6 +52,35 @@ pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// The changing parts of an address; where they are not as they should be, a refusal like any other.
+#[derive(Debug)]
+pub(super) struct Path<T>(pub T);
+
+/// What follows the question mark of an address, likewise.
+#[derive(Debug)]
+pub(super) struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = axum::extract::Path::from_request_parts(parts, state).await;
+        Ok(Self(found.map(|axum::extract::Path(parts)| parts).map_err(|_| address_wrong())?))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = axum::extract::Query::from_request_parts(parts, state).await;
+        Ok(Self(found.map(|axum::extract::Query(params)| params).map_err(|_| address_wrong())?))
+    }
+}
+
+fn address_wrong() -> Refusal {
+    Refusal::invalid("address-wrong", "Something in this address is missing or cannot be read.")
+        .remedy("Compare it with the API reference: each parameter once, percent-encoded.")
 }
 
 impl FromRequestParts<Arc<House>> for Member {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -14,8 +14,8 @@ use weal_wire::peer::{AdmissionMessage, ApplicationMessage};
 
 use super::agreements::wire;
 use super::answer::ApiResult;
-use super::body::{Json, Wire};
-use super::extract::{Local, bearer};
+use super::body::{Json, Paper, Wire};
+use super::extract::{Local, Path, bearer};
 use crate::api::{AdoptCharter, Join, Joined, PREFIX, SetStanding};
 use crate::house::House;
 
@@ -68,7 +68,11 @@ async fn admitted(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn receive_register(State(house): Node, headers: HeaderMap, body: String) -> ApiResult<StatusCode> {
+async fn receive_register(
+    State(house): Node,
+    headers: HeaderMap,
+    Paper(body): Paper,
+) -> ApiResult<StatusCode> {
     let (from, _) = house.authenticate_node(bearer(&headers)?).await?;
     house.receive_register(&from, &body, None).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::answer::ApiResult;
+use super::extract::Path;
 use crate::house::House;
 
 type Node = State<Arc<House>>;
