@@ -120,6 +120,45 @@ impl MemberNode {
         self.config.node.origin.clone()
     }
 
+    /// What the node will be started with the next time.
+    pub fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    /// The token with which its own programs speak to it.
+    #[must_use]
+    pub fn operator_token(&self) -> String {
+        std::fs::read_to_string(self.folder.operator_token()).expect("the operator token").trim().to_owned()
+    }
+
+    /// The credential that the governing body gave it.
+    #[must_use]
+    pub fn credential(&self) -> String {
+        self.house().ecosystem().credential.clone().expect("an admitted member")
+    }
+
+    /// A fresh token of this node for another.
+    #[must_use]
+    pub fn token_for(&self, audience: &Did) -> String {
+        self.house().token_for(audience).expect("a token")
+    }
+
+    /// Offers a product that stands on paper only.
+    pub async fn offers_on_paper(&self, name: &str, mode: Mode, terms: Terms) {
+        let house = self.house();
+        let product = crate::products::paper(name, house.clock.now());
+        let stored = weal_store::StoredProduct {
+            path: format!("products/{name}/1.parquet"),
+            content_sha256: "0".repeat(64),
+            product,
+        };
+        let mut tx = house.store.write("testkit.paper").await.expect("a transaction");
+        tx.put_product(&stored).await.expect("it is kept");
+        tx.commit().await.expect("it is kept");
+        let make = MakeOffer { product: stored.product.name, mode, terms };
+        house.make_offer(&self.person, make).await.expect("it is offered");
+    }
+
     /// Stops the node in order.
     pub async fn stops(&mut self) {
         if let Some(running) = self.running.take() {

@@ -1,8 +1,11 @@
 //! Federations of real nodes for tests: each with its own folder, keys, database and loopback port, in one
-//! process, speaking to each other over HTTP as they do in life.
+//! process, speaking to each other over HTTP as they do in life. And strangers, who do not behave.
 
 mod federation;
 mod products;
+mod stranger;
+pub mod wire;
 
 pub use federation::{Answer, Federation, GOVERNING, MemberNode, Wish};
-pub use products::{FRAUD, PUBLIC_TASK, RESEARCH, open_terms, statistics_terms};
+pub use products::{FRAUD, PUBLIC_TASK, RESEARCH, open_terms, paper, statistics_terms};
+pub use stranger::{Stranger, claims, document, now_s, sign};

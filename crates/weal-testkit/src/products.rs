@@ -1,6 +1,6 @@
 //! Terms and words that most tests use.
 
-use weal_domain::catalogue::{Approval, Terms};
+use weal_domain::catalogue::{Approval, Classification, Column, ColumnKind, Identifying, Product, Terms};
 use weal_domain::compute::Loss;
 
 /// Purposes and a legal basis of the Data Privacy Vocabulary.
@@ -34,4 +34,32 @@ pub fn open_terms() -> Terms {
 #[must_use]
 pub fn statistics_terms(rho_nano: u64) -> Terms {
     Terms { budget: Some(Loss { rho_nano, delta_femto: 1_000_000_000 }), ..open_terms() }
+}
+
+/// A product that stands on paper only: a catalogue entry of two columns whose rows nobody has. Enough for
+/// everything up to the first question.
+#[must_use]
+pub fn paper(name: &str, now: weal_domain::Timestamp) -> Product {
+    let column = |name: &str, kind: ColumnKind| Column {
+        name: name.into(),
+        kind,
+        nullable: false,
+        identifying: Identifying::No,
+        description: None,
+    };
+    Product {
+        name: name.parse().expect("a product name"),
+        version: 1,
+        title: name.to_owned(),
+        description: String::new(),
+        keywords: Vec::new(),
+        classification: Classification::Open,
+        columns: vec![column("region", ColumnKind::Text), column("inhabitants", ColumnKind::Integer)],
+        privacy: None,
+        rows: 0,
+        size_bytes: 0,
+        profile: Vec::new(),
+        published_at: now,
+        updated_at: now,
+    }
 }

@@ -8,7 +8,7 @@ use weal_node::api::Answered;
 use weal_testkit::{FRAUD, Federation, RESEARCH, open_terms, statistics_terms};
 
 /// Wages of 3,000 persons in three regions.
-fn payroll() -> String {
+pub(crate) fn payroll() -> String {
     let mut csv = String::from("person_id,region,monthly_wage\n");
     for person in 0..3_000 {
         let region = ["north", "south", "west"][person % 3];

@@ -1,0 +1,199 @@
+//! Who is at the door: every way not to be who one says, and a clear answer to each.
+
+use weal_domain::Refusal;
+use weal_domain::governance::Standing;
+use weal_testkit::{Federation, Stranger, claims, document, now_s, sign, wire};
+use weal_trust::credential;
+
+use crate::asking::dsp;
+
+const NOBODY: &str = "/negotiations/urn%3Auuid%3Anobody";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_opens_only_for_whom_it_was_made_and_only_once() {
+    let federation = Federation::of(&["revenue", "education", "welfare"]).await;
+    let (revenue, education, welfare) =
+        (federation.member("revenue"), federation.member("education"), federation.member("welfare"));
+    let stranger = Stranger::start(7).await;
+    let url = format!("{}{NOBODY}", dsp(revenue));
+    let (us, them) = (revenue.did(), education.did());
+    let credential = Some(education.credential());
+    let key = &education.house().key;
+    let honest = || claims(&them, &us, credential.clone());
+
+    let once = sign(&honest(), key);
+    wire::get(&url, Some(&once)).await.is_refused(404, "negotiation-unknown");
+    wire::get(&url, Some(&once)).await.is_refused(401, "token-replayed");
+
+    wire::get(&url, None).await.is_refused(401, "token-missing");
+    let ago = now_s() - 1_000;
+    let outdated = weal_trust::token::Claims { iat: ago, exp: ago + 60, ..honest() };
+    let early = weal_trust::token::Claims { iat: now_s() + 600, exp: now_s() + 660, ..honest() };
+    let eternal = weal_trust::token::Claims { exp: now_s() + 86_400, ..honest() };
+    let elsewhere = claims(&them, &welfare.did(), credential.clone());
+    let two_faced = weal_trust::token::Claims { sub: welfare.did().to_string(), ..honest() };
+    let to_itself = sign(&claims(&us, &us, Some(revenue.credential())), &revenue.house().key);
+    let unsigned = sign(&honest(), key);
+    let unsigned = format!("{}.", unsigned.rsplit_once('.').unwrap().0);
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIiwia2lkIjoieCJ9.e30.".to_owned();
+    for (why, token) in [
+        ("expired", sign(&outdated, key)),
+        ("not yet valid", sign(&early, key)),
+        ("lives too long", sign(&eternal, key)),
+        ("for another", sign(&elsewhere, key)),
+        ("two subjects", sign(&two_faced, key)),
+        ("our own", to_itself),
+        ("no signature", unsigned),
+        ("algorithm none", none),
+        ("signed by another", sign(&honest(), &stranger.key)),
+        ("signed by another member", sign(&honest(), &welfare.house().key)),
+        ("an operator's", revenue.operator_token()),
+        ("garbage", "a.b.c".into()),
+        ("long", "x".repeat(17 * 1024)),
+    ] {
+        let reply = wire::get(&url, Some(&token)).await;
+        assert_eq!((reply.status, reply.code().as_str()), (401, "token-invalid"), "{why}: {reply:?}");
+    }
+    // The token of a peer is worth nothing at the doors for local programs, and the other way round.
+    let local = format!("{}/api/v1/node", revenue.origin());
+    assert_eq!(wire::get(&local, Some(&sign(&honest(), key))).await.status, 401);
+    assert_eq!(wire::get(&local, Some(&education.operator_token())).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_membership_is_believed_only_from_our_governing_body_and_for_its_bearer() {
+    let mut federation = Federation::of(&["revenue", "education", "welfare"]).await;
+    let other = Federation::of(&["elsewhere"]).await;
+    let elsewhere = other.member("elsewhere");
+    let (revenue, education, welfare) =
+        (federation.member("revenue"), federation.member("education"), federation.member("welfare"));
+    let stranger = Stranger::start(8).await;
+    let url = format!("{}{NOBODY}", dsp(revenue));
+    let council = federation.member("council").did();
+    let speaks =
+        |membership| sign(&claims(&education.did(), &revenue.did(), membership), &education.house().key);
+    let forged = |key: &weal_trust::keys::NodeKey, kid: &str, until_s: i64| {
+        let membership = credential::Membership {
+            id: "urn:uuid:forged".into(),
+            issuer: kid.split('#').next().unwrap_or_default().into(),
+            subject: stranger.did.to_string(),
+            member_name: "stranger".into(),
+            ecosystem: council.to_string(),
+            valid_from_s: now_s() - 86_400,
+            valid_until_s: until_s,
+            status_id: None,
+        };
+        Some(credential::issue(&membership, kid, key).expect("it is well-formed"))
+    };
+    wire::get(&url, Some(&speaks(None))).await.is_refused(401, "membership-missing");
+    let soon = now_s() + 86_400;
+    let council_key = &federation.member("council").house().key;
+    for (why, token) in [
+        ("another's", speaks(Some(welfare.credential()))),
+        ("garbage", speaks(Some("a.b.c".into()))),
+        ("another body's member", elsewhere.token_for(&revenue.did())),
+        (
+            "self-signed",
+            stranger.token(&revenue.did(), forged(&stranger.key, &format!("{}#key-1", stranger.did), soon)),
+        ),
+        (
+            "self-signed in the body's name",
+            stranger.token(&revenue.did(), forged(&stranger.key, &format!("{council}#key-1"), soon)),
+        ),
+        (
+            "expired",
+            stranger.token(&revenue.did(), forged(council_key, &format!("{council}#key-1"), now_s() - 3_600)),
+        ),
+    ] {
+        let reply = wire::get(&url, Some(&token)).await;
+        assert_eq!((reply.status, reply.code().as_str()), (401, "membership-invalid"), "{why}: {reply:?}");
+    }
+
+    // A suspended member is shut out at once, by name and with who can change it, although its credential
+    // has not expired; and it still is after a restart.
+    let body = federation.member("council");
+    let suspended = education.did();
+    body.house()
+        .set_standing(&body.person, &suspended, Standing::Suspended, Some("Audit.".into()))
+        .await
+        .expect("suspended");
+    let mut last = wire::get(&url, Some(&speaks(Some(education.credential())))).await;
+    for _ in 0..40 {
+        if last.status == 403 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        last = wire::get(&url, Some(&speaks(Some(education.credential())))).await;
+    }
+    last.is_refused(403, "member-suspended");
+    assert!(last.text.contains("the governing body"), "{last:?}");
+    federation.member_mut("council").stops().await;
+    federation.member_mut("revenue").stops().await;
+    federation.member_mut("revenue").starts().await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    let token = education.token_for(&revenue.did());
+    wire::get(&url, Some(&token)).await.is_refused(403, "member-suspended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_lies_about_who_it_is_gets_nowhere() {
+    let federation = Federation::of(&["revenue", "education"]).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    let liar = Stranger::start(9).await;
+    let url = format!("{}{NOBODY}", dsp(revenue));
+    let token = || liar.token(&revenue.did(), Some(education.credential()));
+
+    // Its origin shows another's document, or another's name with its own key, or no document at all.
+    for shown in [
+        education.house().did_document().to_json().to_string(),
+        document(&education.did(), &liar.key),
+        "{}".to_owned(),
+        "[".repeat(100_000),
+        "x".repeat(4 * 1024 * 1024),
+    ] {
+        liar.answers(shown);
+        let reply = wire::get(&url, Some(&token())).await;
+        assert!(reply.status == 401 || reply.status == 503, "{reply:?}");
+        assert!(["peer-unavailable", "token-invalid"].contains(&reply.code().as_str()), "{reply:?}");
+    }
+    // In education's name with the liar's key: the real document decides.
+    let posing = sign(&claims(&education.did(), &revenue.did(), Some(education.credential())), &liar.key);
+    wire::get(&url, Some(&posing)).await.is_refused(401, "token-invalid");
+    // A name that points inside a network, or is none: nobody is asked.
+    for did in [
+        "did:web:169.254.169.254",
+        "did:web:10.0.0.1%3A80",
+        "did:web:127.0.0.1%3A1:path",
+        "did:web:metadata%2Fx",
+        "did:key:z6Mk",
+        "did:web:user%40127.0.0.1",
+    ] {
+        let mut wrong = claims(&liar.did, &revenue.did(), None);
+        did.clone_into(&mut wrong.iss);
+        did.clone_into(&mut wrong.sub);
+        let began = std::time::Instant::now();
+        let reply = wire::get(&url, Some(&sign(&wrong, &liar.key))).await;
+        assert!((400..600).contains(&reply.status) && reply.status != 500, "{did}: {reply:?}");
+        assert!(!reply.code().is_empty(), "{did}: {reply:?}");
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{did}: nobody should be waited for");
+    }
+    // It may apply only for itself.
+    let application = serde_json::json!({
+        "did": education.did(), "name": "mallory", "title": "Mallory", "origin": liar.origin
+    });
+    liar.answers(document(&liar.did, &liar.key));
+    let council = federation.member("council");
+    let apply = format!("{}/governance/applications", council.origin());
+    let reply = wire::post(&apply, Some(&liar.token(&council.did(), None)), application.to_string()).await;
+    assert!((400..500).contains(&reply.status), "{reply:?}");
+    let names: Vec<String> =
+        council.house().members().await.unwrap().into_iter().map(|member| member.name.to_string()).collect();
+    assert!(!names.contains(&"mallory".to_owned()), "{names:?}");
+    let outcome = education.house().join(&education.person, &liar.did).await;
+    let refusal: Option<Refusal> = match outcome {
+        Err(weal_node::fault::Error::Refused(refusal)) => Some(refusal),
+        _ => None,
+    };
+    assert_eq!(refusal.expect("a refusal").code, "ecosystem-other");
+}

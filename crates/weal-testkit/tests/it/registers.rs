@@ -1,0 +1,84 @@
+//! Papers of governing bodies: only our own one's, and only newer ones.
+
+use weal_domain::catalogue::Mode;
+use weal_domain::governance::Standing;
+use weal_testkit::{FRAUD, Federation, Stranger, open_terms, wire};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_our_governing_bodys_newest_register_counts() {
+    let mut federation = Federation::of(&["revenue", "education"]).await;
+    let other = Federation::of(&[]).await;
+    let (council, revenue, education) =
+        (federation.member("council"), federation.member("revenue"), federation.member("education"));
+    let url = format!("{}/governance/register", revenue.origin());
+    let us = revenue.did();
+    let standing = |did: &weal_domain::identity::Did| revenue.house().ecosystem().standing(did);
+
+    // Another body's register, delivered by that body, by a member, and by a stranger.
+    let foreign = other.member("council").house().signed_papers().await.expect("papers").1;
+    let stranger = Stranger::start(3).await;
+    let by_body = other.member("council").token_for(&us);
+    wire::post(&url, Some(&by_body), foreign.clone()).await.is_refused(403, "not-our-governing-body");
+    let by_member = education.token_for(&us);
+    wire::post(&url, Some(&by_member), foreign.clone()).await.is_refused(403, "not-our-governing-body");
+    let by_stranger = stranger.token(&us, None);
+    wire::post(&url, Some(&by_stranger), foreign.clone()).await.is_refused(403, "not-our-governing-body");
+    // Even in our own body's hands it is not our register, nor is a charter one.
+    wire::post(&url, Some(&council.token_for(&us)), foreign).await.is_refused(401, "paper-invalid");
+    let charter = council.house().signed_papers().await.expect("papers").0;
+    wire::post(&url, Some(&council.token_for(&us)), charter).await.is_refused(401, "paper-invalid");
+    let admission = serde_json::json!({"standing": "good", "credential": education.credential()});
+    let admit = format!("{}/governance/admission", revenue.origin());
+    let reply = wire::post(&admit, Some(&council.token_for(&us)), admission.to_string()).await;
+    reply.is_refused(401, "membership-invalid");
+    assert_eq!(standing(&education.did()), Some(Standing::Good));
+
+    // An older register, replayed, changes nothing: who was suspended since stays suspended.
+    let before = council.house().signed_papers().await.expect("papers").1;
+    council
+        .house()
+        .set_standing(&council.person, &education.did(), Standing::Suspended, Some("Audit.".into()))
+        .await
+        .expect("suspended");
+    for _ in 0..80 {
+        if standing(&education.did()) == Some(Standing::Suspended) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    assert_eq!(standing(&education.did()), Some(Standing::Suspended));
+    let reply = wire::post(&url, Some(&council.token_for(&us)), before).await;
+    assert_eq!(reply.status, 204, "{reply:?}");
+    assert_eq!(standing(&education.did()), Some(Standing::Suspended), "an older register is no news");
+
+    // Members negotiate while the governing body's node is down, also after a restart of their own.
+    council
+        .house()
+        .set_standing(&council.person, &education.did(), Standing::Good, None)
+        .await
+        .expect("restored");
+    for _ in 0..80 {
+        if standing(&education.did()) == Some(Standing::Good) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    federation.member_mut("council").stops().await;
+    for name in ["revenue", "education"] {
+        federation.member_mut(name).stops().await;
+        federation.member_mut(name).starts().await;
+    }
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
+    let mut refreshed = education.house().crawl().await.expect("crawled");
+    for _ in 0..8 {
+        if education.house().entry_of(&"revenue.regions".parse().unwrap()).await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        refreshed = education.house().crawl().await.expect("crawled");
+    }
+    assert!(refreshed.unreachable.iter().any(|(did, _)| *did != revenue.did()), "{refreshed:?}");
+    let agreement = education.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
+    assert_eq!(revenue.house().agreement(&agreement.id).await.expect("it").policy, agreement.policy);
+}
