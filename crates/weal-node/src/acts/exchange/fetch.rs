@@ -62,6 +62,12 @@ impl House {
                 return Ok(address);
             }
             if transfer.state == TransferState::Terminated {
+                // Revoked since we looked: the agreement says when and by whom, the transfer only that.
+                let agreement =
+                    self.store.read("exchange.ended").await?.agreement(&transfer.agreement).await?;
+                if let Some(agreement) = agreement {
+                    agreement.in_force(self.clock.now())?;
+                }
                 let reason = transfer.turns.last().and_then(|turn| turn.reason.clone());
                 let reason = reason.unwrap_or_else(|| "The owner's node ended the transfer.".into());
                 return Err(Refusal::forbidden("transfer-refused", reason).into());
