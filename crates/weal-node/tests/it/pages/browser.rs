@@ -8,67 +8,67 @@ use weal_portal::paths::segment;
 use weal_testkit::MemberNode;
 
 /// Everybody's password in these tests.
-pub const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 
 #[derive(Debug)]
-pub struct Browser {
+pub(super) struct Browser {
     origin: String,
     client: reqwest::Client,
     cookies: RefCell<BTreeMap<String, String>>,
 }
 
 #[derive(Debug)]
-pub struct Shown {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(super) struct Shown {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
 }
 
 impl Shown {
-    pub fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("a plain header"))
     }
 
     /// Where a redirect leads.
-    pub fn leads_to(&self) -> &str {
+    pub(super) fn leads_to(&self) -> &str {
         assert_eq!(self.status, 303, "no redirect: {}", self.text);
         self.header(LOCATION.as_str())
     }
 
     /// The secret of the first form.
-    pub fn csrf(&self) -> String {
+    pub(super) fn csrf(&self) -> String {
         let (_, after) = self.text.split_once("name=\"csrf\" value=\"").expect("a form on the page");
         after.split('"').next().expect("its end").to_owned()
     }
 }
 
 impl Browser {
-    pub fn at(node: &MemberNode) -> Self {
+    pub(super) fn at(node: &MemberNode) -> Self {
         let none = reqwest::redirect::Policy::none();
         let client = reqwest::Client::builder().redirect(none).no_proxy().build().expect("a client");
         Self { origin: node.origin(), client, cookies: RefCell::default() }
     }
 
     /// A browser in which this account has signed in.
-    pub async fn of(node: &MemberNode, account: &str) -> Self {
+    pub(super) async fn of(node: &MemberNode, account: &str) -> Self {
         let browser = Self::at(node);
         let answer = browser.sign_in(account, PASSWORD, "").await;
         assert_eq!(answer.leads_to(), "/");
         browser
     }
 
-    pub async fn sign_in(&self, account: &str, password: &str, next: &str) -> Shown {
+    pub(super) async fn sign_in(&self, account: &str, password: &str, next: &str) -> Shown {
         let csrf = self.get("/sign-in").await.csrf();
         let fields = [("csrf", csrf.as_str()), ("account", account), ("password", password), ("next", next)];
         self.send("/sign-in", &fields).await
     }
 
-    pub async fn get(&self, path: &str) -> Shown {
+    pub(super) async fn get(&self, path: &str) -> Shown {
         self.exchange(self.client.get(format!("{}{path}", self.origin))).await
     }
 
     /// Posts exactly these fields.
-    pub async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Shown {
+    pub(super) async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Shown {
         let pairs: Vec<String> =
             fields.iter().map(|(name, value)| format!("{name}={}", segment(value))).collect();
         let request = self.client.post(format!("{}{path}", self.origin)).body(pairs.join("&"));
@@ -76,7 +76,7 @@ impl Browser {
     }
 
     /// Posts the form of a page, with the secret that stands on it.
-    pub async fn fill_in(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Shown {
+    pub(super) async fn fill_in(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Shown {
         let csrf = self.get(page).await.csrf();
         self.send(path, &[&[("csrf", csrf.as_str())], fields].concat()).await
     }
