@@ -26,9 +26,12 @@ pub(crate) async fn contract_request(
     pid: &str,
     callback: &str,
 ) -> String {
-    let entry = consumer.house().entry_of(&product.parse().unwrap()).await.expect("a known product");
+    let entry =
+        consumer.house().entry_of(&product.parse().expect("member.product")).await.expect("a known product");
     let offer = entry.offers.first().expect("an offer");
-    let terms = narrow(offer, &FRAUD.parse().unwrap(), &PUBLIC_TASK.parse().unwrap()).expect("a narrowing");
+    let purpose = FRAUD.parse().expect("a purpose");
+    let legal_basis = PUBLIC_TASK.parse().expect("a legal basis");
+    let terms = narrow(offer, &purpose, &legal_basis).expect("a narrowing");
     let message = ContractRequestMessage {
         consumer_pid: pid.to_owned(),
         thread: Thread::Opens { callback_address: callback.to_owned() },

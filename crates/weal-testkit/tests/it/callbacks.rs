@@ -5,19 +5,13 @@ use weal_testkit::{Federation, Stranger, open_terms, wire};
 
 use crate::asking::{callback, contract_request, dsp};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_callback_address_that_points_elsewhere_is_refused_and_nothing_is_sent() {
-    let federation = Federation::of(&["revenue", "education"]).await;
-    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
-    revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
-    education.looks_around().await;
-    let bystander = Stranger::start(1).await;
-    let there = bystander.origin.strip_prefix("http://").unwrap();
-    let own = education.origin();
-    let host = own.strip_prefix("http://").unwrap();
-    let hostile = [
-        bystander.origin.clone(),
-        format!("{}/dsp/2025-1/callback", bystander.origin),
+/// Addresses that are not `own`, though some look like it; several lead to the bystander.
+fn hostile(own: &str, bystander: &str) -> Vec<String> {
+    let there = bystander.strip_prefix("http://").expect("an http origin");
+    let host = own.strip_prefix("http://").expect("an http origin");
+    vec![
+        bystander.into(),
+        format!("{bystander}/dsp/2025-1/callback"),
         "http://169.254.169.254/latest/meta-data".into(),
         "http://[::ffff:169.254.169.254]/".into(),
         "http://0x7f000001/".into(),
@@ -37,7 +31,17 @@ async fn a_callback_address_that_points_elsewhere_is_refused_and_nothing_is_sent
         own.to_uppercase(),
         String::new(),
         "//".into(),
-    ];
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callback_address_that_points_elsewhere_is_refused_and_nothing_is_sent() {
+    let federation = Federation::of(&["revenue", "education"]).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
+    education.looks_around().await;
+    let bystander = Stranger::start(1).await;
+    let hostile = hostile(&education.origin(), &bystander.origin);
     let url = format!("{}/negotiations/request", dsp(revenue));
     for (number, address) in hostile.iter().enumerate() {
         let pid = format!("urn:uuid:hostile-{number}");

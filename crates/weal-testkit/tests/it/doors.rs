@@ -12,7 +12,7 @@ fn deep(levels: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_bodies_are_refused_with_a_reason_and_unknown_members_are_not_minded() {
-    let mut federation = Federation::of(&["revenue", "education"]).await;
+    let federation = Federation::of(&["revenue", "education"]).await;
     let (revenue, education) = (federation.member("revenue"), federation.member("education"));
     revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
     education.looks_around().await;
@@ -68,7 +68,13 @@ async fn bad_bodies_are_refused_with_a_reason_and_unknown_members_are_not_minded
     generous["somethingOfTomorrow"] = serde_json::json!({"deep": [1, 2, {"er": null}]});
     let reply = wire::post(&request, Some(&token()), generous.to_string()).await;
     assert_eq!(reply.status, 201, "{reply:?}");
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_addresses_and_too_many_requests_are_refused_with_a_reason() {
+    let mut federation = Federation::of(&["revenue"]).await;
+    let revenue = federation.member("revenue");
+    let operator = revenue.operator_token();
     for (method, url) in [
         (Method::GET, format!("{}/dsp/2025-1/negotiations/%2e%2e%2f", revenue.origin())),
         (Method::GET, format!("{}/data/x/rows", revenue.origin())),

@@ -39,7 +39,7 @@ async fn published(node: &MemberNode) -> (usize, u64, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn malformed_files_are_refused_with_the_place_and_nothing_is_published() {
-    let mut federation = Federation::of(&["revenue"]).await;
+    let federation = Federation::of(&["revenue"]).await;
     let revenue = federation.member("revenue");
     let before = published(revenue).await;
     let mut unicode = b"a,b\n1,".to_vec();
@@ -74,6 +74,13 @@ async fn malformed_files_are_refused_with_the_place_and_nothing_is_published() {
         assert!(found.columns.iter().all(|column| column.kind == weal_domain::catalogue::ColumnKind::Text));
         assert_eq!(found.rows, 5_001);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_names_full_disks_and_large_files_are_refused_and_the_node_goes_on() {
+    let mut federation = Federation::of(&["revenue"]).await;
+    let revenue = federation.member("revenue");
+    let before = published(revenue).await;
 
     // Names that would leave the upload's folder, or hide in it.
     let operator = revenue.operator_token();

@@ -30,9 +30,7 @@ async fn another_members_processes_and_tokens_are_unknown_here() {
     education.looks_around().await;
     welfare.looks_around().await;
     let agreement = education.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
-    let own = welfare.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
-    let (endpoint, secret) = line(education, &agreement).await;
-    let (own_endpoint, own_secret) = line(welfare, &own).await;
+    let (endpoint, _) = line(education, &agreement).await;
     let token = || welfare.token_for(&revenue.did());
 
     // By identifier: negotiations, transfers, agreements.
@@ -68,6 +66,21 @@ async fn another_members_processes_and_tokens_are_unknown_here() {
     });
     let url = format!("{}/negotiations/{}/termination", dsp(revenue), segment(&theirs));
     wire::post(&url, Some(&token()), ended.to_string()).await.is_refused(404, "negotiation-unknown");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfers_token_opens_one_line_for_one_member_until_it_ends() {
+    let federation = Federation::of(&["revenue", "education", "welfare"]).await;
+    let (revenue, education, welfare) =
+        (federation.member("revenue"), federation.member("education"), federation.member("welfare"));
+    revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
+    education.looks_around().await;
+    welfare.looks_around().await;
+    let agreement = education.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
+    let own = welfare.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
+    let (endpoint, secret) = line(education, &agreement).await;
+    let (own_endpoint, own_secret) = line(welfare, &own).await;
+    let token = || welfare.token_for(&revenue.did());
 
     // At the data plane: no token, a wrong one, another's, one's own for another's transfer.
     let rows = |endpoint: &str| format!("{endpoint}/rows?format=csv");
