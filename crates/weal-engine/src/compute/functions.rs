@@ -328,8 +328,8 @@ static NUMBER_AND_PLACES: std::sync::LazyLock<Signature> = std::sync::LazyLock::
     let exact = |types: &[DataType]| TypeSignature::Exact(types.to_vec());
     let (float, integer) = (DataType::Float64, DataType::Int64);
     let one_of = vec![
-        exact(&[integer.clone()]),
-        exact(&[float.clone()]),
+        exact(std::slice::from_ref(&integer)),
+        exact(std::slice::from_ref(&float)),
         exact(&[float, integer.clone()]),
         exact(&[integer.clone(), integer]),
     ];

@@ -33,7 +33,7 @@ impl House {
             }
             (Thread::Continues { receiver_pid }, Some(pid)) if receiver_pid == pid => {
                 let own = Move::Request { proposal: Box::new(proposal) };
-                self.hear(tx, from, Side::Provider, pid, &message.consumer_pid, own, turn).await
+                self.hear(tx, from, Side::Provider, pid, heard(&message.consumer_pid, own, turn)).await
             }
             _ => Err(thread_wrong().into()),
         }
@@ -55,7 +55,7 @@ impl House {
             }
             (Thread::Continues { receiver_pid }, Some(pid)) if receiver_pid == pid => {
                 let own = Move::Offer { proposal: Box::new(proposal) };
-                self.hear(tx, from, Side::Consumer, pid, &message.provider_pid, own, turn).await
+                self.hear(tx, from, Side::Consumer, pid, heard(&message.provider_pid, own, turn)).await
             }
             _ => Err(thread_wrong().into()),
         }
@@ -91,7 +91,7 @@ impl House {
             agreed_at: wire.timestamp.and_then(|time| time.timestamp()).unwrap_or_else(|| self.clock.now()),
         })?;
         let own = Move::Agree { agreement: Box::new(agreement) };
-        self.hear(tx, from, Side::Consumer, pid, &message.provider_pid, own, turn).await
+        self.hear(tx, from, Side::Consumer, pid, heard(&message.provider_pid, own, turn)).await
     }
 
     /// Any message without content of its own: accepted, verified, finalised, terminated.
@@ -105,7 +105,7 @@ impl House {
         turn: Option<u32>,
     ) -> Result<Negotiation> {
         let tx = self.store.write("agreements.move").await?;
-        self.hear(tx, from, side, pid, peer_pid, own, turn).await
+        self.hear(tx, from, side, pid, heard(peer_pid, own, turn)).await
     }
 
     /// A negotiation by our pid, for the peer it is with.
@@ -132,12 +132,9 @@ impl House {
         from: &Caller,
         side: Side,
         pid: &str,
-        peer_pid: &str,
-        message: Move,
-        turn: Option<u32>,
+        event: Event,
     ) -> Result<Negotiation> {
         let (negotiation, revision) = self.negotiation_with(&mut tx, from, side, pid).await?;
-        let event = Event::Received { message, peer_pid: peer_pid.to_owned(), turn };
         let step = negotiation.on(event, self.clock.now())?;
         let acknowledged = step.next.clone();
         if acknowledged == negotiation {
@@ -199,6 +196,11 @@ impl House {
         proposal.mode = Some(known.mode);
         Ok(proposal)
     }
+}
+
+/// What the peer sent, as an event of the negotiation.
+fn heard(peer_pid: &str, message: Move, turn: Option<u32>) -> Event {
+    Event::Received { message, peer_pid: peer_pid.to_owned(), turn }
 }
 
 fn proposal_of(offer: MessageOffer) -> Result<Proposal, Refusal> {

@@ -53,16 +53,16 @@ impl Ecosystem {
         let mut members: Vec<&Member> = self.members.values().collect();
         // One DID may begin like another: the longer is replaced first.
         members.sort_unstable_by_key(|member| std::cmp::Reverse(member.did.as_str().len()));
-        let named = |text: &str| {
-            members
-                .iter()
-                .fold(text.to_owned(), |text, member| text.replace(member.did.as_str(), &member.title))
-        };
-        refusal.reason = named(&refusal.reason);
-        refusal.remedy = refusal.remedy.as_deref().map(named);
-        refusal.changed_by = refusal.changed_by.as_deref().map(named);
+        refusal.reason = titled(&members, &refusal.reason);
+        refusal.remedy = refusal.remedy.map(|text| titled(&members, &text));
+        refusal.changed_by = refusal.changed_by.map(|text| titled(&members, &text));
         refusal
     }
+}
+
+/// The text with each member's title where its DID stood.
+fn titled(members: &[&Member], text: &str) -> String {
+    members.iter().fold(text.to_owned(), |text, member| text.replace(member.did.as_str(), &member.title))
 }
 
 fn paper_invalid(what: &str) -> Refusal {
