@@ -98,8 +98,11 @@ impl<'a> Records<'a> {
         Ok(more)
     }
 
+    /// Where the record begins. The reader only says where it began to look, blank lines included.
     fn line(&self) -> u64 {
-        self.record.position().map_or(0, csv::Position::line)
+        let looked_from = self.record.position().map_or(0, csv::Position::line);
+        let inside = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+        looked_from.max(self.reader.position().line().saturating_sub(1 + inside))
     }
 
     fn header(&mut self, limits: &EngineLimits) -> Result<Vec<String>, EngineError> {
@@ -141,8 +144,10 @@ impl<'a> Records<'a> {
         self.quoted_from = (last.contains(&b'\n') || last.contains(&b'\r')).then(|| self.line());
         if self.record.len() != columns {
             let (line, found) = (self.line(), self.record.len());
-            let reason =
-                format!("`{}`, line {line}: {found} fields where the header has {columns}.", name(self.file));
+            let reason = format!(
+                "`{}`, line {line}: the number of fields is {found}, and the header has {columns}.",
+                name(self.file)
+            );
             return Err(Refusal::invalid("ragged-row", reason)
                 .remedy("Quote fields that hold the separator, and give every row all fields.")
                 .into());
@@ -166,7 +171,9 @@ fn quote_open(file: &Path, line: u64) -> Refusal {
 }
 
 fn not_utf8(file: &Path, line: u64, column: Option<(usize, &str)>, likely: &str) -> Refusal {
-    let place = column.map_or_else(String::new, |(i, name)| format!(", column {} `{name}`", i + 1));
+    let place = column.map_or_else(String::new, |(i, name)| {
+        if name.is_empty() { format!(", column {}", i + 1) } else { format!(", column {} `{name}`", i + 1) }
+    });
     let file = name(file);
     Refusal::invalid("not-utf8", format!("`{file}`, line {line}{place}: the text is not UTF-8."))
         .remedy(format!("Convert it first, for example with `iconv -f {likely} -t UTF-8 {file}`."))

@@ -71,9 +71,8 @@ pub(crate) fn survey(input: &Input, limits: &EngineLimits) -> Result<Survey, Eng
             };
             let at = |text: String| place(file, line, key, text);
             if met[column] == survey.rows {
-                return Err(
-                    Refusal::invalid("duplicate-column", at("it stands twice in this line".into())).into()
-                );
+                let refusal = Refusal::invalid("duplicate-column", at("it stands twice in this line".into()));
+                return Err(refusal.remedy("Keep one of the two.").into());
             }
             met[column] = survey.rows;
             let sort = value.sort();
@@ -83,6 +82,7 @@ pub(crate) fn survey(input: &Input, limits: &EngineLimits) -> Result<Survey, Eng
                 let text = format!("{} where earlier lines have {}", in_words(now), in_words(before));
                 return Err(Refusal::invalid("wrong-type", at(text))
                     .remedy("Write all values of a column as the same JSON type.")
+                    .remedy("Keep one of the two.")
                     .into());
             }
             sorts[column] = sorts[column].or(sort);
@@ -180,7 +180,10 @@ fn each_line(
 }
 
 fn members<'a>(file: &Path, line: u64, text: &'a [u8]) -> Result<Members<'a>, EngineError> {
-    let place = |column: usize| format!("`{}`, line {line}, character {column}", name(file));
+    let place = |column: usize| match column {
+        0 => format!("`{}`, line {line}", name(file)),
+        column => format!("`{}`, line {line}, character {column}", name(file)),
+    };
     if let Err(error) = std::str::from_utf8(text) {
         let reason = format!("{}: the text is not UTF-8.", place(error.valid_up_to() + 1));
         return Err(Refusal::invalid("not-utf8", reason)

@@ -241,7 +241,7 @@ fn public_keys(
     if !keys.is_empty() {
         let names: Vec<_> = keys.keys().map(|name| format!("`{name}`")).collect();
         reasons.push(format!(
-            "{} have few values. If their lists are public knowledge (a list of regions is, a list of diagnoses found is not), declare them as public keys: then all groups are shown and nothing is spent on finding them.",
+            "Columns of few values: {}. Where such a list is public knowledge (one of regions is, one of diagnoses found is not), declare it as public keys: then all groups are shown and nothing is spent on finding them.",
             names.join(", ")
         ));
     }

@@ -7,8 +7,9 @@ use datafusion::logical_expr::Expr;
 use weal_domain::Refusal;
 use weal_domain::catalogue::Column;
 
+use super::deep::on_deep_stack;
 use super::names::settle_condition;
-use super::refuse::planning;
+use super::refuse::{planning, refuse_shapes};
 use super::safe::safe;
 use super::schema::{plan_condition, schema_of};
 use super::sql::parse_condition;
@@ -20,9 +21,14 @@ pub fn check_filter(columns: &[Column], filter: &str) -> Result<(), Refusal> {
 
 /// The condition as it runs: it cannot fail, and its columns have no qualifier.
 pub(crate) fn condition(columns: &[Column], filter: &str) -> Result<Expr, Refusal> {
+    on_deep_stack(|| condition_here(columns, filter))
+}
+
+fn condition_here(columns: &[Column], filter: &str) -> Result<Expr, Refusal> {
     let mut parsed = parse_condition(filter)?;
+    refuse_shapes(&parsed)?;
     let names: BTreeSet<String> = columns.iter().map(|column| column.name.clone()).collect();
-    settle_condition(&mut parsed, &names);
+    settle_condition(&mut parsed, names);
     let (predicate, input) = plan_condition(parsed, TableReference::bare("product"), schema_of(columns))
         .map_err(|error| planning(&error, "the product", columns, columns))?;
     safe(&predicate, input.schema())

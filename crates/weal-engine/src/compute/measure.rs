@@ -41,7 +41,12 @@ pub(crate) fn value(expr: &Expr, schema: &DFSchema, policy: &PrivacyPolicy) -> R
         // A column needs no arithmetic: it is clamped when it becomes fixed point.
         Expr::Column(column) => {
             let bounds = measure.bounds(&column.name)?;
-            Value { expr: safe(expr, schema)?, low: bounds.low, high: bounds.high, decimals: bounds.decimals }
+            Value {
+                expr: safe(unwrapped(expr), schema)?,
+                low: bounds.low,
+                high: bounds.high,
+                decimals: bounds.decimals,
+            }
         }
         other => measure.value(other)?,
     };

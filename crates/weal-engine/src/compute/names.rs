@@ -1,74 +1,98 @@
 //! Column names as people write them: `SELECT RECID` finds a column `RECID` and `select wage` a `Wage`,
 //! without quotes, as long as only one column can be meant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, Visit, VisitMut, Visitor, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, Select, SelectItem, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+};
+use weal_domain::catalogue::ProductRef;
+
+/// The columns of every product that a question names.
+pub(crate) type Columns = BTreeMap<ProductRef, BTreeSet<String>>;
 
 /// Replaces unquoted column names in `query` by the quoted name of the only column that differs at most in
 /// case. Names that the question itself gives (`AS ...`) are left alone.
-pub(crate) fn settle_names(query: &mut Query, columns: &BTreeSet<String>) {
-    let mut given = Given(BTreeSet::new());
+pub(crate) fn settle_names(query: &mut Query, columns: &Columns) {
+    let mut given = Given { columns, aliases: BTreeSet::new(), tables: BTreeMap::new() };
     let _ = Visit::visit(&*query, &mut given);
-    let _ = VisitMut::visit(query, &mut Settle { columns, given: given.0 });
+    let Given { aliases, tables, .. } = given;
+    let all = columns.values().flatten().cloned().collect();
+    let _ = VisitMut::visit(query, &mut Settle { all, aliases, tables });
 }
 
-pub(crate) fn settle_condition(condition: &mut Expr, columns: &BTreeSet<String>) {
-    let _ = VisitMut::visit(condition, &mut Settle { columns, given: BTreeSet::new() });
+/// As [`settle_names`], for a condition over one table.
+pub(crate) fn settle_condition(condition: &mut Expr, all: BTreeSet<String>) {
+    let _ =
+        VisitMut::visit(condition, &mut Settle { all, aliases: BTreeSet::new(), tables: BTreeMap::new() });
 }
 
-struct Given(BTreeSet<String>);
+/// The names that a question gives: to columns, and to tables.
+struct Given<'a> {
+    columns: &'a Columns,
+    aliases: BTreeSet<String>,
+    tables: BTreeMap<String, &'a BTreeSet<String>>,
+}
 
-impl Visitor for Given {
+impl Visitor for Given<'_> {
     type Break = ();
-    fn pre_visit_select(&mut self, select: &datafusion::sql::sqlparser::ast::Select) -> ControlFlow<()> {
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { alias, .. } = item {
-                self.0.insert(alias.value.to_lowercase());
+                self.aliases.insert(alias.value.to_lowercase());
             }
+        }
+        ControlFlow::Continue(())
+    }
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, alias, .. } = factor
+            && let Ok(product) = name.to_string().to_lowercase().parse::<ProductRef>()
+            && let Some(columns) = self.columns.get(&product)
+        {
+            let called = alias.as_ref().map_or(product.product.as_str(), |alias| alias.name.value.as_str());
+            self.tables.insert(called.to_lowercase(), columns);
         }
         ControlFlow::Continue(())
     }
 }
 
 struct Settle<'a> {
-    columns: &'a BTreeSet<String>,
-    given: BTreeSet<String>,
-}
-
-impl Settle<'_> {
-    fn settle(&self, ident: &mut Ident) {
-        if ident.quote_style.is_some() {
-            return;
-        }
-        let mut same = self.columns.iter().filter(|column| column.eq_ignore_ascii_case(&ident.value));
-        let exact = self.columns.get(&ident.value);
-        let found = match (exact, same.next(), same.next()) {
-            (Some(exact), ..) => Some(exact),
-            (None, Some(only), None) => Some(only),
-            _ => None,
-        };
-        if let Some(column) = found {
-            *ident = Ident::with_quote('"', column);
-        }
-    }
+    all: BTreeSet<String>,
+    aliases: BTreeSet<String>,
+    tables: BTreeMap<String, &'a BTreeSet<String>>,
 }
 
 impl VisitorMut for Settle<'_> {
     type Break = ();
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Identifier(ident) if !self.given.contains(&ident.value.to_lowercase()) => {
-                self.settle(ident)
+            Expr::Identifier(ident) if !self.aliases.contains(&ident.value.to_lowercase()) => {
+                settle(ident, &self.all)
             }
             Expr::CompoundIdentifier(parts) => {
-                if let Some(last) = parts.last_mut() {
-                    self.settle(last);
+                if let [.., table, column] = &mut parts[..] {
+                    let columns = self.tables.get(&table.value.to_lowercase()).copied();
+                    settle(column, columns.unwrap_or(&self.all));
                 }
             }
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+fn settle(ident: &mut Ident, columns: &BTreeSet<String>) {
+    if ident.quote_style.is_some() {
+        return;
+    }
+    let mut same = columns.iter().filter(|column| column.eq_ignore_ascii_case(&ident.value));
+    let found = match (columns.get(&ident.value), same.next(), same.next()) {
+        (Some(exact), ..) => Some(exact),
+        (None, Some(only), None) => Some(only),
+        _ => None,
+    };
+    if let Some(column) = found {
+        *ident = Ident::with_quote('"', column);
     }
 }

@@ -11,7 +11,8 @@ use weal_domain::compute::{AnswerColumn, ColumnRole, Loss, Preview};
 use weal_domain::identity::MemberName;
 use weal_privacy::accounting::epsilon_of;
 
-use super::names::settle_names;
+use super::deep::on_deep_stack;
+use super::names::{Columns, settle_names};
 use super::price::{CONFIDENCE, Price, price, with_threshold};
 use super::public::{PublicGroups, public_groups};
 use super::question::look_at;
@@ -43,7 +44,17 @@ pub(crate) struct Asked<'a> {
     pub loss: Option<Loss>,
 }
 
+/// Understands and prices a question.
 pub(crate) fn prepare(
+    sql: &str,
+    asked: Asked<'_>,
+    session: &SessionState,
+    groups_max: usize,
+) -> Result<Prepared, Refusal> {
+    on_deep_stack(|| prepare_here(sql, asked, session, groups_max))
+}
+
+fn prepare_here(
     sql: &str,
     asked: Asked<'_>,
     session: &SessionState,
@@ -58,7 +69,7 @@ pub(crate) fn prepare(
             .changed_by("the owner's steward")
     })?;
     refuse_shapes(&query)?;
-    settle_names(&mut query, &names(&product.columns));
+    settle_names(&mut query, &Columns::from([(about.clone(), names(&product.columns))]));
     let covered = |column: &&Column| columns.is_none_or(|columns| columns.contains(&column.name));
     let covered: Vec<Column> = product.columns.iter().filter(covered).cloned().collect();
     let table = TableReference::partial(about.member.as_str(), about.product.as_str());
@@ -181,12 +192,13 @@ impl Prepared {
         said.push(format!("Rows without a value in `{}` are left out.", policy.subject));
         let Loss { rho_nano, delta_femto } = self.price.loss;
         let spent = weal_privacy::Loss { rho_nano, delta_femto };
-        if let Ok(epsilon) = epsilon_of(spent, QUOTED_DELTA) {
-            said.push(format!(
-                "The privacy loss is rho {} (epsilon {epsilon:.2} at delta {QUOTED_DELTA:e}).",
-                rho_nano as f64 / 1e9
-            ));
-        }
+        let rho = rho_nano as f64 / 1e9;
+        said.push(match epsilon_of(spent, QUOTED_DELTA) {
+            Ok(epsilon) => {
+                format!("The privacy loss is rho {rho} (epsilon {epsilon:.2} at delta {QUOTED_DELTA:e}).")
+            }
+            Err(_) => format!("The privacy loss is rho {rho}."),
+        });
         said
     }
 }

@@ -1,6 +1,6 @@
 //! Ordinary SQL over files that are ours to read: what was released to us, or what we own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Column, ColumnKind, Identifying, ProductRef};
 
-use super::names::settle_names;
+use super::names::{Columns, settle_names};
 use super::question::look_at;
 use super::refuse::planning;
 use super::sql::parse_question;
@@ -30,14 +30,15 @@ impl Engine {
         let mut query = parse_question(sql)?;
         let named = look_at(&query)?.tables;
         let session = self.session();
-        let mut columns = BTreeSet::new();
+        let mut columns = Columns::new();
         let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
         for product in &named {
             let Some((_, path)) = tables.iter().find(|(known, _)| known == product) else {
                 return Err(not_here(product, tables).into());
             };
             let table = table_of(path, &session).await.doing("opening a product's file")?;
-            columns.extend(table.schema().fields().iter().map(|field| field.name().clone()));
+            let names = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+            columns.insert(product.clone(), names);
             let schema = schemas.entry(product.member.to_string()).or_default();
             schema.register_table(product.product.to_string(), Arc::new(table)).doing("naming a product")?;
         }
@@ -53,11 +54,11 @@ impl Engine {
     async fn run(
         &self,
         query: datafusion::sql::sqlparser::ast::Query,
-        columns: &BTreeSet<String>,
+        columns: &Columns,
         session: &SessionState,
     ) -> Result<RowStream, EngineError> {
         let statement = Statement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
-        let known: Vec<Column> = columns.iter().map(|name| shown(name)).collect();
+        let known: Vec<Column> = columns.values().flatten().map(|name| shown(name)).collect();
         let refused = |error| planning(&error, "the products asked about", &known, &known);
         let plan = session.statement_to_plan(statement).await.map_err(refused)?;
         let plan = session.optimize(&plan).map_err(refused)?;

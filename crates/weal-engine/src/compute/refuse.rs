@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
-use datafusion::sql::sqlparser::ast::{Expr, Query, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, Visit, Visitor};
 use weal_domain::Refusal;
 use weal_domain::catalogue::Column;
 
@@ -28,6 +28,12 @@ pub(crate) fn planning(
         },
         other => {
             let text = other.strip_backtrace();
+            if text.contains("match any signature") || text.contains("coerce") {
+                let reason = "A function or an operator is given values of a kind that it cannot take.";
+                return Refusal::invalid("wrong-kind", reason).remedy(
+                    "Sum and average numbers; compare values of the same kind; use CAST where needed.",
+                );
+            }
             let text = text.trim_start_matches("Error during planning: ").lines().next().unwrap_or_default();
             let text = text.trim_end_matches('.');
             Refusal::invalid("sql-not-understood", format!("The question cannot be understood: {text}."))
@@ -39,7 +45,8 @@ pub(crate) fn planning(
 fn no_column(name: &str, product: &str, covered: &[Column], all: &[Column]) -> Refusal {
     let names: Vec<_> = covered.iter().take(30).map(|column| format!("`{}`", column.name)).collect();
     let may = format!("You can ask about {}.", names.join(", "));
-    if all.iter().any(|column| column.name == name) {
+    let known = |columns: &[Column]| columns.iter().any(|column| column.name == name);
+    if known(all) && !known(covered) {
         return Refusal::forbidden(
             "column-not-covered",
             format!("The agreement does not cover the column `{name}`."),
@@ -51,7 +58,7 @@ fn no_column(name: &str, product: &str, covered: &[Column], all: &[Column]) -> R
 }
 
 /// Refuses what a private question cannot hold, where the parsed text tells more than the plan will.
-pub(crate) fn refuse_shapes(query: &Query) -> Result<(), Refusal> {
+pub(crate) fn refuse_shapes(query: &impl Visit) -> Result<(), Refusal> {
     match query.visit(&mut Shapes) {
         ControlFlow::Break(refusal) => Err(*refusal),
         ControlFlow::Continue(()) => Ok(()),
@@ -62,6 +69,13 @@ struct Shapes;
 
 impl Visitor for Shapes {
     type Break = Box<Refusal>;
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Box<Refusal>> {
+        if matches!(*query.body, SetExpr::SetOperation { .. }) {
+            let refusal = unsupported("UNION, INTERSECT or EXCEPT", "Ask the parts one by one.");
+            return ControlFlow::Break(Box::new(refusal));
+        }
+        ControlFlow::Continue(())
+    }
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Box<Refusal>> {
         let refusal = match expr {
             Expr::Function(function) if function.over.is_some() => {

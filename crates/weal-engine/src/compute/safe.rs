@@ -87,8 +87,10 @@ pub(crate) fn safe(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
 
 /// Refuses a part of a question that has no private form.
 pub(crate) fn unsupported(what: &str, instead: &str) -> Refusal {
-    Refusal::invalid("unsupported-sql", format!("Private statistics cannot be asked with {what}."))
-        .remedy(instead)
+    let mut letters = what.chars();
+    let what: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    let reason = format!("{what} cannot be used in private statistics or row filters.");
+    Refusal::invalid("unsupported-sql", reason).remedy(instead)
 }
 
 pub(crate) fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType, Refusal> {
@@ -125,7 +127,7 @@ fn safe_cast(inner: &Expr, to: &DataType, schema: &DFSchema) -> Result<Expr, Ref
 
 fn safe_like(like: &Like, schema: &DFSchema) -> Result<Expr, Refusal> {
     if !matches!(*like.pattern, Expr::Literal(..)) || like.escape_char.is_some() {
-        return Err(unsupported("LIKE with a computed pattern or ESCAPE", "Write the pattern as a text."));
+        return Err(unsupported("LIKE with a computed pattern or an ESCAPE", "Write the pattern as a text."));
     }
     let expr = Box::new(safe(&like.expr, schema)?);
     Ok(Expr::Like(Like::new(like.negated, expr, like.pattern.clone(), None, like.case_insensitive)))
@@ -230,11 +232,11 @@ fn refuse_bad_arguments(name: &str, args: &[Expr]) -> Result<(), Refusal> {
     if good {
         return Ok(());
     }
-    let what = format!("{name} of these arguments");
-    Err(unsupported(
-        &what,
-        &format!("Give {name} whole numbers that are not negative, or a part of a date such as 'month'."),
-    ))
+    let instead = match name {
+        "date_part" | "date_trunc" => format!("Name a part of a date: {}.", PARTS[..8].join(", ")),
+        _ => "Write the numbers out; they must be whole and not negative.".to_owned(),
+    };
+    Err(unsupported(&format!("the function {name} with these arguments"), &instead))
 }
 
 fn is_small_count(arg: &Expr) -> bool {

@@ -16,7 +16,7 @@ const NESTING_MAX: usize = 40;
 /// How many tokens may follow each other, with everything around them, before a comma ends the run. It
 /// bounds the depth of the tree that `1+1+1+...` becomes: parsers build it in a loop, but everything after
 /// them recurses over it.
-const RUN_TOKENS_MAX: usize = 400;
+const RUN_TOKENS_MAX: usize = 256;
 /// Joins and set operations of one question, which nest in the same way.
 const JOINS_MAX: usize = 32;
 
@@ -126,7 +126,7 @@ struct Level {
 
 fn refuse_depth(tokens: &[TokenWithSpan]) -> Result<(), Refusal> {
     let mut levels = vec![Level { case: false, run: 0 }];
-    let (mut total, mut joins) = (0, 0);
+    let mut joins = 0;
     let mut after_operand = false;
     for token in tokens.iter().map(|token| &token.token) {
         let in_case = levels.last().is_some_and(|level| level.case);
@@ -147,12 +147,11 @@ fn refuse_depth(tokens: &[TokenWithSpan]) -> Result<(), Refusal> {
         if let Some(level) = levels.last_mut() {
             level.run += 1;
         }
-        total = levels.iter().map(|level| level.run).sum();
-        if total > RUN_TOKENS_MAX || joins > JOINS_MAX || levels.len() > RUN_TOKENS_MAX {
+        let total: usize = levels.iter().map(|level| level.run).sum();
+        if total > RUN_TOKENS_MAX || joins > JOINS_MAX || levels.len() > NESTING_MAX {
             return Err(too_deep());
         }
     }
-    let _ = total;
     Ok(())
 }
 

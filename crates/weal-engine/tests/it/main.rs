@@ -1,1 +1,11 @@
-//!
+mod answers;
+mod bad_input;
+mod extract;
+mod given;
+mod ingest;
+mod oracle;
+mod query;
+mod question;
+mod real_data;
+mod refusals;
+mod rewriting;

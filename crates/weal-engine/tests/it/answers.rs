@@ -1,0 +1,221 @@
+//! Whole answers: what a preview promises, what is released, and what is done with it afterwards.
+
+use weal_domain::catalogue::PrivacyPolicy;
+use weal_domain::compute::{Answer, Cell, ColumnRole, Loss};
+use weal_domain::exchange::Statistics;
+
+use crate::given::{House, owner, payroll, permit, policy};
+
+/// So much loss that noise is small against the numbers of these tests, and still noise.
+const PLENTY: Loss = Loss { rho_nano: 5_000_000_000, delta_femto: 10_000_000_000 };
+
+fn generous() -> PrivacyPolicy {
+    PrivacyPolicy { question_loss_max: PLENTY, group_size_min: 5, ..policy() }
+}
+
+/// 400 people in `north`, 100 in `south`, 3 in `islet`: wages 1000 and 3000 by turns.
+fn people() -> String {
+    let mut csv = String::from("person,region,wage,hours\n");
+    for i in 0..503 {
+        let region = match i {
+            0..400 => "north",
+            400..500 => "south",
+            _ => "islet",
+        };
+        let wage = if i % 2 == 0 { 1000 } else { 3000 };
+        csv += &format!("p{i},{region},{wage}.00,{}\n", i % 40);
+        if i % 10 == 0 {
+            csv += &format!("p{i},{region},{wage}.00,{}\n", i % 40);
+        }
+    }
+    csv
+}
+
+async fn ask(house: &House, sql: &str, policy: PrivacyPolicy, filter: Option<&str>) -> Answer {
+    let (product, source) = house.publish(&people(), policy).await;
+    let loss = house.engine.preview(sql, &product, &owner(), None, Some(PLENTY)).unwrap().loss;
+    let permit = permit::<Statistics>(None, filter, loss);
+    let answer = house.engine.answer(&permit, sql, &product, &owner(), &source, loss).await.unwrap();
+    assert_eq!(answer.loss, loss);
+    answer
+}
+
+fn key(cell: &Cell) -> &str {
+    match cell {
+        Cell::Key(key) => key.as_deref().unwrap_or("NULL"),
+        other => panic!("{other:?} is no key"),
+    }
+}
+
+fn near(cell: &Cell, truth: f64, within: f64) {
+    let Cell::Estimate { value, low, high } = cell else { panic!("{cell:?} is no estimate") };
+    assert!(low <= value && value <= high, "{cell:?}");
+    assert!((value - truth).abs() <= within, "{cell:?} should be near {truth}");
+}
+
+#[tokio::test]
+async fn counts_sums_and_averages_come_with_intervals_and_small_groups_do_not_come() {
+    let house = House::new();
+    let sql =
+        "SELECT region, COUNT(*) AS heads, SUM(wage) AS paid, AVG(wage) FROM owner.payroll GROUP BY region";
+    let answer = ask(&house, sql, generous(), None).await;
+    let names: Vec<_> = answer.columns.iter().map(|column| (column.name.as_str(), column.role)).collect();
+    let estimate = ColumnRole::Estimate;
+    assert_eq!(
+        names,
+        [("region", ColumnRole::Key), ("heads", estimate), ("paid", estimate), ("avg(wage)", estimate)]
+    );
+    let regions: Vec<_> = answer.rows.iter().map(|row| key(&row[0])).collect();
+    assert_eq!(regions, ["north", "south"], "three subjects are too few");
+    // Noise here has deviations of about 2 rows and 5,000 of money; these are ten of them.
+    near(&answer.rows[0][1], 440.0, 25.0);
+    near(&answer.rows[0][2], 840_000.0, 60_000.0);
+    near(&answer.rows[0][3], 1909.0, 150.0);
+    near(&answer.rows[1][1], 110.0, 25.0);
+    assert_eq!(answer.confidence, 0.95);
+    insta::assert_snapshot!(answer.protection.join("\n"), @r"
+    Random noise was added to every number. Its interval holds the true number of the protected data in 95 of 100 cases.
+    Nobody counts in more than 3 groups, nor for more than 2 rows in any.
+    Values that are summed or averaged count as at least 0 and at most 5000.
+    Groups of fewer than about 11 subjects are not shown, and none of fewer than 5.
+    Rows without a value in `person` are left out.
+    The privacy loss is rho 5.
+    ");
+}
+
+#[tokio::test]
+async fn the_row_filter_of_the_agreement_comes_before_the_question() {
+    let house = House::new();
+    let answer =
+        ask(&house, "SELECT COUNT(*) FROM owner.payroll", generous(), Some("region = 'south'")).await;
+    near(&answer.rows[0][0], 110.0, 25.0);
+}
+
+#[tokio::test]
+async fn public_groups_are_shown_even_empty_and_nothing_else_is() {
+    let house = House::new();
+    let mut policy = generous();
+    policy.public_keys.insert("region".into(), ["south", "east", "islet"].map(String::from).to_vec());
+    let sql = "SELECT region, COUNT(*), AVG(wage) FROM owner.payroll GROUP BY region";
+    let answer = ask(&house, sql, policy.clone(), None).await;
+    let regions: Vec<_> = answer.rows.iter().map(|row| key(&row[0])).collect();
+    assert_eq!(regions, ["east", "islet", "south"]);
+    near(&answer.rows[0][1], 0.0, 25.0);
+    assert_eq!(answer.loss.delta_femto, 0, "no threshold, no delta");
+    // The question's own condition on a public column is public too.
+    let sql = "SELECT upper(region) AS r, COUNT(*) FROM owner.payroll WHERE region <> 'east' AND hours > 3 GROUP BY upper(region)";
+    let answer = ask(&house, sql, policy, None).await;
+    let regions: Vec<_> = answer.rows.iter().map(|row| key(&row[0])).collect();
+    assert_eq!(regions, ["ISLET", "SOUTH"]);
+}
+
+#[tokio::test]
+async fn having_order_and_limit_work_on_what_was_released() {
+    let house = House::new();
+    let sql = "SELECT region, COUNT(*) AS n FROM owner.payroll GROUP BY region HAVING COUNT(*) > 50 ORDER BY n DESC LIMIT 5";
+    let answer = ask(&house, sql, generous(), None).await;
+    assert_eq!(answer.rows.iter().map(|row| key(&row[0])).collect::<Vec<_>>(), ["north", "south"]);
+    let sql =
+        "SELECT region FROM owner.payroll GROUP BY region ORDER BY AVG(wage), region DESC LIMIT 1 OFFSET 1";
+    assert_eq!(ask(&house, sql, generous(), None).await.rows.len(), 1);
+    let sql = "SELECT hours % 4 AS h, COUNT(*) FROM owner.payroll GROUP BY 1 ORDER BY h DESC";
+    let answer = ask(&house, sql, generous(), None).await;
+    assert_eq!(
+        answer.rows.iter().map(|row| key(&row[0])).collect::<Vec<_>>(),
+        ["3", "2", "1", "0"],
+        "as numbers"
+    );
+    let sql =
+        "SELECT region, COUNT(*) FROM owner.payroll GROUP BY region HAVING 1 / (COUNT(*) - COUNT(*)) > 0";
+    assert!(ask(&house, sql, generous(), None).await.rows.len() <= 2, "and cannot fail");
+}
+
+#[tokio::test]
+async fn nothing_found_is_an_answer_like_any_other() {
+    let house = House::new();
+    let sql = "SELECT COUNT(*), AVG(wage) FROM owner.payroll WHERE wage = 12345";
+    let answer = ask(&house, sql, generous(), None).await;
+    assert_eq!(answer.rows.len(), 1);
+    near(&answer.rows[0][0], 0.0, 25.0);
+    let sql = "SELECT region, COUNT(*) FROM owner.payroll WHERE wage = 12345 GROUP BY region";
+    assert!(ask(&house, sql, generous(), None).await.rows.is_empty());
+}
+
+#[tokio::test]
+async fn each_answer_draws_its_own_noise() {
+    let house = House::new();
+    let sql = "SELECT SUM(wage) FROM owner.payroll";
+    let first = ask(&house, sql, policy(), None).await;
+    let second = ask(&house, sql, policy(), None).await;
+    assert_ne!(first.rows, second.rows);
+}
+
+#[test]
+fn a_preview_reads_nothing_and_names_the_price() {
+    let house = House::new();
+    let product = payroll(policy());
+    let preview = |sql: &str, loss| house.engine.preview(sql, &product, &owner(), None, loss).unwrap();
+    let sql = "SELECT region, COUNT(*), SUM(wage), AVG(wage) FROM owner.payroll GROUP BY region";
+    let by_default = preview(sql, None);
+    assert_eq!(by_default.loss, policy().question_loss_default);
+    // Capped, and the same again when the node passes it on.
+    let most = preview(sql, Some(Loss { rho_nano: u64::MAX, delta_femto: u64::MAX }));
+    assert_eq!(most.loss, policy().question_loss_max);
+    assert_eq!(preview(sql, Some(most.loss)), most);
+    assert!(most.half_widths[0] < by_default.half_widths[0], "more loss, less noise");
+    assert!(most.shown_from < by_default.shown_from);
+    assert_eq!(by_default.half_widths[2], None, "of an average it depends on the data");
+    let total = preview("SELECT COUNT(*) FROM owner.payroll", None);
+    assert_eq!((total.loss.delta_femto, total.shown_from), (0, None));
+    insta::assert_json_snapshot!(by_default, @r#"
+    {
+      "loss": {
+        "rho_nano": 100000000,
+        "delta_femto": 1000000000
+      },
+      "columns": [
+        {
+          "name": "region",
+          "role": "key"
+        },
+        {
+          "name": "count(*)",
+          "role": "estimate"
+        },
+        {
+          "name": "sum(wage)",
+          "role": "estimate"
+        },
+        {
+          "name": "avg(wage)",
+          "role": "estimate"
+        }
+      ],
+      "half_widths": [
+        34.0,
+        169737.87,
+        null
+      ],
+      "shown_from": 46,
+      "explanation": [
+        "Random noise was added to every number. Its interval holds the true number of the protected data in 95 of 100 cases.",
+        "Nobody counts in more than 3 groups, nor for more than 2 rows in any.",
+        "Values that are summed or averaged count as at least 0 and at most 5000.",
+        "Groups of fewer than about 46 subjects are not shown, and none of fewer than 1.",
+        "Rows without a value in `person` are left out.",
+        "The privacy loss is rho 0.1."
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn an_answer_costs_no_more_than_the_permit_allows() {
+    let house = House::new();
+    let (product, source) = house.publish(&people(), generous()).await;
+    let little = Loss { rho_nano: 1_000_000, delta_femto: 1_000_000 };
+    let permit = permit::<Statistics>(None, None, little);
+    let sql = "SELECT region, COUNT(*) FROM owner.payroll GROUP BY region";
+    let answer = house.engine.answer(&permit, sql, &product, &owner(), &source, PLENTY).await.unwrap();
+    assert_eq!(answer.loss, little);
+}

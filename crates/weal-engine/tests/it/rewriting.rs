@@ -1,0 +1,140 @@
+//! The plans that questions become, and totals on tables small enough to check by hand.
+
+use weal_domain::catalogue::PrivacyPolicy;
+use weal_engine::exact::ExactAnswer;
+
+use crate::given::{House, policy};
+
+const PAYROLL: &str = "person,region,wage,Hours,hired,active
+a,north,1000.50,10,2020-01-01,true
+a,north,2000.00,20,2020-01-01,true
+a,north,9000.00,30,2021-06-30,false
+a,south,-50.00,40,,
+b,north,100.25,-20,2019-12-31,true
+b,,300.00,5,2020-02-29,true
+,north,4000.00,7,2020-01-01,true
+c,south,,8,2022-01-01,false
+";
+
+async fn totals(house: &House, sql: &str, policy: PrivacyPolicy) -> String {
+    let (product, source) = house.publish(PAYROLL, policy).await;
+    let exact = ExactAnswer::of(&house.engine, sql, (&product, &source), None, (1, true)).await.unwrap();
+    let line = |(keys, subjects, totals): &(Vec<Option<String>>, i64, Vec<i64>)| {
+        let keys: Vec<_> = keys.iter().map(|key| key.as_deref().unwrap_or("NULL")).collect();
+        format!("{} subjects={subjects} totals={totals:?}", keys.join(","))
+    };
+    exact.groups.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn subjects_count_for_at_most_their_rows_and_values_for_at_most_their_bounds() {
+    let house = House::new();
+    // Parts: subjects, rows (2 at most each), non-null wages, the sum of wages in cents (10,000.00 at most
+    // each), and the spread around 2,500.00 scaled to two rows.
+    let sql = "SELECT region, COUNT(*), COUNT(wage), SUM(wage), AVG(wage) FROM owner.payroll GROUP BY region";
+    insta::assert_snapshot!(totals(&house, sql, policy()).await, @r"
+    NULL subjects=1 totals=[1, 1, 1, 30000, -220000]
+    north subjects=2 totals=[2, 3, 3, 810075, -206609]
+    south subjects=2 totals=[2, 2, 1, 0, -250000]
+    ");
+}
+
+#[tokio::test]
+async fn with_one_row_per_group_rows_are_subjects() {
+    let house = House::new();
+    let policy = PrivacyPolicy { rows_per_group_max: 1, ..policy() };
+    let sql = "SELECT COUNT(*), COUNT(DISTINCT person), SUM(hours) FROM owner.payroll WHERE wage > 0";
+    insta::assert_snapshot!(totals(&house, sql, policy).await, @" subjects=2 totals=[2, 55]");
+}
+
+#[tokio::test]
+async fn expressions_keep_to_the_bounds_that_follow_for_them() {
+    let house = House::new();
+    let sql = "SELECT SUM(wage * 0.5), SUM(CASE WHEN active THEN hours ELSE -1 END), SUM(ABS(hours)), SUM(hours / 3) FILTER (WHERE wage IS NOT NULL) FROM owner.payroll WHERE person = 'b'";
+    // 50.125 + 150.00 with three places; -10 (clamped) + 5; 10 + 5; -3 + 1.
+    insta::assert_snapshot!(totals(&house, sql, policy()).await, @" subjects=1 totals=[200125, -5, 15, -2]");
+}
+
+#[tokio::test]
+async fn keys_may_be_expressions_and_null_is_a_key() {
+    let house = House::new();
+    let sql = "SELECT CASE WHEN hours < 10 THEN 'part' WHEN hours < 35 THEN 'full' END AS work, date_part('year', hired) AS y, COUNT(*)
+               FROM owner.payroll GROUP BY 1, 2";
+    insta::assert_snapshot!(totals(&house, sql, PrivacyPolicy { groups_per_subject_max: 9, ..policy() }).await, @r"
+    NULL,NULL subjects=1 totals=[1, 1]
+    full,2020 subjects=1 totals=[1, 2]
+    full,2021 subjects=1 totals=[1, 1]
+    part,2019 subjects=1 totals=[1, 1]
+    part,2020 subjects=1 totals=[1, 1]
+    part,2022 subjects=1 totals=[1, 1]
+    ");
+}
+
+#[tokio::test]
+async fn public_keys_are_all_there_and_no_others() {
+    let house = House::new();
+    let mut policy = policy();
+    policy.public_keys.insert("region".into(), vec!["east".into(), "north".into()]);
+    let sql = "SELECT region, COUNT(*) FROM owner.payroll GROUP BY region";
+    // What is not on the list does not exist; `east` is added when the answer is formed.
+    insta::assert_snapshot!(totals(&house, sql, policy).await, @"north subjects=2 totals=[3]");
+}
+
+#[tokio::test]
+async fn what_would_fail_in_sql_is_null_here() {
+    let house = House::new();
+    for condition in [
+        "hours / (hours - 8) > 1",
+        "hours % (hours - 8) = 1",
+        "CAST(region AS BIGINT) = 1",
+        "region = 1",
+        "9223372036854775807 + hours > 0",
+        "-9223372036854775807 * hours < 0",
+        "CAST(wage AS INTEGER) / (hours - 10) > 0",
+        "CAST(hired AS TIMESTAMP) > TIMESTAMP '2020-01-01'",
+        "substr(region, 1, 2) = 'no'",
+        "abs(hours - 9223372036854775807) > 0",
+    ] {
+        let sql = format!("SELECT COUNT(*) FROM owner.payroll WHERE {condition}");
+        let _ = totals(&house, &sql, policy()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_plan_bounds_each_subject_before_it_sums() {
+    let house = House::new();
+    let (product, source) = house.publish(PAYROLL, policy()).await;
+    let sql = "SELECT region, COUNT(*), SUM(wage) FROM owner.payroll WHERE hours > 0 GROUP BY region";
+    let exact =
+        ExactAnswer::of(&house.engine, sql, (&product, &source), Some("active"), (1, true)).await.unwrap();
+    insta::assert_snapshot!(exact.plan, @r"
+    Aggregate: groupBy=[[k0]], aggr=[[count(Int64(1)) AS subjects, sum(t1) AS t1, sum(t2) AS t2]]
+      Projection: k0, t1, t2
+        ChooseGroups: at most 3 of each subject by tag
+          Projection: subject, k0, tag(subject, k0) AS tag, clamp_total(rows) AS t1, CASE WHEN __common_expr_1 IS NOT NULL THEN __common_expr_1 ELSE Int64(0) END AS t2
+            Projection: clamp_total(s2) AS __common_expr_1, subject, k0, rows
+              Aggregate: groupBy=[[subject, k0]], aggr=[[count(Int64(1)) AS rows, sum(v2) AS s2]]
+                Projection: product.person AS subject, product.region AS k0, fixed(product.wage) AS v2
+                  Filter: product.active AND product.Hours > Int64(0) AND product.person IS NOT NULL
+                    TableScan: product projection=[person, region, wage, Hours, active], partial_filters=[product.active, product.Hours > Int64(0), product.person IS NOT NULL]
+    ");
+}
+
+#[tokio::test]
+async fn where_the_subject_is_a_key_of_the_table_rows_are_summed_at_once() {
+    let house = House::new();
+    let csv = "person,region,wage\na,north,1000\nb,north,7000\nc,south,\n,south,3\n";
+    let (product, source) = house.publish(csv, policy()).await;
+    let sql = "SELECT region, COUNT(*), COUNT(wage), SUM(wage), AVG(wage) FROM owner.payroll GROUP BY region";
+    let run = |general| ExactAnswer::of(&house.engine, sql, (&product, &source), None, (1, general));
+    let (short, general) = (run(false).await.unwrap(), run(true).await.unwrap());
+    assert_eq!(short.groups, general.groups);
+    insta::assert_snapshot!(short.plan, @r"
+    Aggregate: groupBy=[[k0]], aggr=[[count(Int64(1)) AS subjects, count(v2) AS t2, sum(v3) AS t3, sum(v4) AS t4]]
+      Projection: product.region AS k0, product.wage AS v2, __common_expr_1 AS v3, __common_expr_1 - Int64(250000) AS v4
+        Projection: fixed(product.wage) AS __common_expr_1, product.region, product.wage
+          Filter: product.person IS NOT NULL
+            TableScan: product projection=[person, region, wage], partial_filters=[product.person IS NOT NULL]
+    ");
+    assert!(general.plan.contains("ChooseGroups"), "{}", general.plan);
+}
