@@ -95,7 +95,7 @@ async fn a_body_of_a_newer_program_is_named(bed: &Bed) {
 }
 
 async fn a_waiting_writer_gives_up_in_time(bed: &Bed) {
-    let impatient = OpenOptions { wait_ms_max: 200, ..OpenOptions::default() };
+    let impatient = OpenOptions { wait_ms_max: 1_500, ..OpenOptions::default() };
     let store = bed.open_with(impatient.clone()).await;
     let other_process = bed.open_with(impatient).await;
     let mut tx = store.write("test").await.unwrap();
