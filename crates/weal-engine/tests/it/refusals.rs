@@ -228,7 +228,7 @@ fn row_filters_are_conditions_over_the_columns() {
         "COUNT(*) > 1",
         "hours IN (SELECT 1)",
         "random() > 0",
-        "region = ",
+        "region =",
         "a = 1 WHERE b = 2",
     ] {
         let refusal = check_filter(&columns, bad).unwrap_err();
@@ -251,7 +251,7 @@ fn row_filters_are_conditions_over_the_columns() {
       unsupported-sql: A subquery in a condition cannot be used in private statistics or row filters.
     random() > 0
       unsupported-sql: The function random cannot be used in private statistics or row filters.
-    region = 
+    region =
       sql-syntax: The SQL cannot be read: Expected: an expression, found: EOF
     a = 1 WHERE b = 2
       sql-syntax: The SQL cannot be read: Expected: end, found: WHERE

@@ -14,6 +14,7 @@ use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::{AgreementChange, Event, Move, Step};
 use weal_domain::agreements::{Agreement, Conclusion, Negotiation, NegotiationState, Side};
 use weal_domain::identity::Person;
+use weal_domain::ledger::Fact;
 use weal_store::{NewJob, Tx};
 
 pub use answer::{refusal_of_words, words_of_refusal};
@@ -63,7 +64,19 @@ impl House {
     async fn keep_agreement(&self, tx: &mut Tx, change: AgreementChange) -> Result<()> {
         match change {
             AgreementChange::Made(agreement) => {
-                tx.put_agreement(&agreement, &json_sha256(&agreement.policy)?).await?;
+                let policy_sha256 = json_sha256(&agreement.policy)?;
+                tx.put_agreement(&agreement, &policy_sha256).await?;
+                let fact = Fact::AgreementMade {
+                    agreement: agreement.id.clone(),
+                    side: agreement.side,
+                    peer: agreement.peer().clone(),
+                    product: agreement.product.clone(),
+                    mode: agreement.mode,
+                    purpose: agreement.purpose.clone(),
+                    legal_basis: agreement.legal_basis.clone(),
+                    policy_sha256,
+                };
+                self.remember(tx, &self.actor(None), vec![fact]).await?;
             }
             AgreementChange::InForce(id) => {
                 let agreement = tx.agreement(&id).await?.ok_or_else(|| missing("agreement"))?.finalized();
