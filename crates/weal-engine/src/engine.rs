@@ -70,7 +70,19 @@ impl Engine {
         format: Option<Format>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Ingested, EngineError> {
-        crate::catalogue::ingest(self.limits.clone(), input, out, format, progress).await
+        self.ingest_about(input, out, format, None, progress).await
+    }
+
+    /// As [`Engine::ingest`], with the column that the owner says tells the subjects apart.
+    pub async fn ingest_about(
+        &self,
+        input: &Path,
+        out: &Path,
+        format: Option<Format>,
+        subject: Option<&str>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Ingested, EngineError> {
+        crate::catalogue::ingest(self.limits.clone(), input, out, format, subject, progress).await
     }
 
     #[must_use]

@@ -70,6 +70,9 @@ pub struct UploadMade {
 pub struct Inspect {
     /// `csv`, `csv.gz`, `parquet`, `ndjson`, `ndjson.gz`; by the file name where none is given.
     pub format: Option<String>,
+    /// The column whose values are the subjects, where the owner knows; the node guesses otherwise.
+    #[serde(default)]
+    pub subject: Option<String>,
 }
 
 /// What the node found in an upload and what it proposes; nothing is published yet.

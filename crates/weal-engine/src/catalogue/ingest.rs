@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
+use weal_domain::Refusal;
 use weal_domain::catalogue::Column;
+use weal_domain::words::list;
 
 use super::files::Input;
 use super::propose::propose;
@@ -14,25 +16,29 @@ use super::write::{Output, Sink, Written};
 use super::{Format, Ingested, csv_in, ndjson_in, parquet_in};
 use crate::{EngineError, EngineLimits, Fault};
 
+/// Columns that a refusal lists.
+const NAMES_SHOWN: usize = 40;
+
 /// Does the work on a thread of its own and passes its progress on. A caller who goes away ends it.
 pub(crate) async fn ingest(
     limits: Arc<EngineLimits>,
     input: &Path,
     out: &Path,
     format: Option<Format>,
+    subject: Option<&str>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Ingested, EngineError> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let wanted = Wanted(Arc::new(AtomicBool::new(true)));
     let still_wanted = wanted.0.clone();
-    let (input, out) = (input.to_owned(), out.to_owned());
+    let (input, out, subject) = (input.to_owned(), out.to_owned(), subject.map(str::to_owned));
     let mut work = tokio::task::spawn_blocking(move || {
         let heard = move |rows| {
             // Nobody listening any more shows in the flag.
             let _ = sender.send(rows);
             still_wanted.load(Ordering::Relaxed)
         };
-        run(&limits, &input, &out, format, &heard)
+        run(&limits, &input, &out, format, subject.as_deref(), &heard)
     });
     let result = loop {
         tokio::select! {
@@ -60,15 +66,17 @@ fn run(
     path: &Path,
     out: &Path,
     format: Option<Format>,
+    subject: Option<&str>,
     heard: &(dyn Fn(u64) -> bool + Sync),
 ) -> Result<Ingested, EngineError> {
     let input = Input::find(path, format, limits)?;
     let content_sha256 = input.sha256()?;
     let (columns, written) = match input.format {
-        Format::Parquet => read_parquet(&input, limits, out, heard)?,
+        Format::Parquet => read_parquet(&input, limits, out, subject, heard)?,
         Format::Csv => {
             let survey = csv_in::survey(&input, limits)?;
             let columns = survey.columns();
+            check_subject(&columns, subject)?;
             let mut sink = Sink::new(Output::create(out, &columns, heard)?, &columns);
             csv_in::load(&input, &survey, limits, &mut sink)?;
             (columns, finish(&input, survey.rows, sink)?)
@@ -76,12 +84,29 @@ fn run(
         Format::NdJson => {
             let survey = ndjson_in::survey(&input, limits)?;
             let columns = survey.columns();
+            check_subject(&columns, subject)?;
             let mut sink = Sink::new(Output::create(out, &columns, heard)?, &columns);
             ndjson_in::load(&input, &survey, limits, &mut sink)?;
             (columns, finish(&input, survey.rows, sink)?)
         }
     };
-    Ok(describe(columns, &written, content_sha256, out.to_owned()))
+    Ok(describe(columns, &written, subject, content_sha256, out.to_owned()))
+}
+
+/// The owner may know whose data it is; then no other column is looked for.
+fn check_subject(columns: &[Column], subject: Option<&str>) -> Result<(), Refusal> {
+    match subject.filter(|subject| !columns.iter().any(|column| column.name == *subject)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let names: Vec<&str> =
+                columns.iter().take(NAMES_SHOWN).map(|column| column.name.as_str()).collect();
+            Err(Refusal::invalid(
+                "column-unknown",
+                format!("There is no column `{unknown}` to be the subject."),
+            )
+            .remedy(format!("Name one of its columns: {}.", list(&names, "or"))))
+        }
+    }
 }
 
 fn finish(input: &Input, rows: u64, sink: Sink<'_>) -> Result<Written, EngineError> {
@@ -97,10 +122,12 @@ fn read_parquet(
     input: &Input,
     limits: &EngineLimits,
     out: &Path,
+    subject: Option<&str>,
     heard: &(dyn Fn(u64) -> bool + Sync),
 ) -> Result<(Vec<Column>, Written), EngineError> {
     let read = || {
         let columns = parquet_in::survey(input, limits)?;
+        check_subject(&columns, subject)?;
         let mut output = Output::create(out, &columns, heard)?;
         parquet_in::load(input, &columns, limits, &mut output)?;
         input.refuse_changed()?;
@@ -113,11 +140,17 @@ fn read_parquet(
         .unwrap_or_else(|_| Err(parquet_in::damaged(&input.files[0]).into()))
 }
 
-fn describe(mut columns: Vec<Column>, written: &Written, content_sha256: String, file: PathBuf) -> Ingested {
+fn describe(
+    mut columns: Vec<Column>,
+    written: &Written,
+    subject: Option<&str>,
+    content_sha256: String,
+    file: PathBuf,
+) -> Ingested {
     for (column, profile) in columns.iter_mut().zip(&written.profiler.columns) {
         column.nullable = profile.nulls > 0;
     }
-    let proposal = propose(&mut columns, &written.profiler);
+    let proposal = propose(&mut columns, &written.profiler, subject);
     Ingested {
         columns,
         profile: written.profiler.profile(),

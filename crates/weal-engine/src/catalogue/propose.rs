@@ -129,15 +129,23 @@ const SUBJECT_BY_NAME: u8 = 3;
 const SUBJECT_BY_RECORD: u8 = 2;
 const SUBJECT_BY_LOOKS: u8 = 1;
 
-/// Marks what identifies in `columns` and proposes the rest.
-pub(crate) fn propose(columns: &mut [Column], profiler: &Profiler) -> Proposal {
+/// Stronger than any guess: the owner has said so.
+const SUBJECT_BY_OWNER: u8 = 4;
+
+/// Marks what identifies in `columns` and proposes the rest. `named` is the subject column where the owner
+/// has named one.
+pub(crate) fn propose(columns: &mut [Column], profiler: &Profiler, named: Option<&str>) -> Proposal {
     let mut reasons = Vec::new();
     let words: Vec<Vec<String>> = columns.iter().map(|column| words(&column.name)).collect();
     let any = |list: &[&str]| words.iter().filter(|words| has(words, list)).count();
     let traits = any(TRAITS) + any(SPECIAL);
     let mut candidates: Vec<(u8, usize)> = Vec::new();
     for (i, profile) in profiler.columns.iter().enumerate() {
-        if let Some((strength, why)) = names_a_person(&words[i], profile, traits > 0) {
+        if named == Some(columns[i].name.as_str()) {
+            columns[i].identifying = Identifying::Direct;
+            reasons.push(format!("`{}` names the subjects: you say so.", columns[i].name));
+            candidates.push((SUBJECT_BY_OWNER, i));
+        } else if let Some((strength, why)) = names_a_person(&words[i], profile, traits > 0) {
             columns[i].identifying = Identifying::Direct;
             reasons.push(format!("`{}` seems to name a person: {why}.", columns[i].name));
             candidates.push((strength, i));

@@ -248,3 +248,26 @@ async fn proposals_name_subject_class_and_bounds_with_reasons() {
         regions.proposal.privacy.is_none() && regions.columns.iter().all(|column| column.identifying == No)
     );
 }
+
+#[tokio::test]
+async fn the_owner_knows_better_whose_data_it_is() {
+    let house = House::new();
+    let rows: String = (0..60).map(|i| format!("{},{}\n", i / 2, i % 7)).collect();
+    let input = house.write("visits.csv", format!("who,amount\n{rows}"));
+    let guessed = house.ingest(&input).await.unwrap();
+    assert_eq!(guessed.proposal.subject, None, "nothing here looks like a person");
+    let about = |subject| {
+        let (engine, out) = (&house.engine, house.path("named.parquet"));
+        let input = input.clone();
+        async move { engine.ingest_about(&input, &out, None, Some(subject), &|_| {}).await }
+    };
+    let named = about("who").await.unwrap();
+    assert_eq!(named.proposal.subject.as_deref(), Some("who"));
+    assert_eq!(named.proposal.classification, Classification::Personal);
+    assert_eq!(named.columns[0].identifying, Identifying::Direct);
+    let privacy = named.proposal.privacy.as_ref().unwrap();
+    assert_eq!((privacy.subject.as_str(), privacy.rows_per_group_max), ("who", 4));
+    assert!(privacy.bounds.contains_key("amount") && !privacy.bounds.contains_key("who"));
+    let refused = about("nobody").await.unwrap_err();
+    assert_eq!(refused.refusal().unwrap().code, "column-unknown");
+}

@@ -150,7 +150,8 @@ impl House {
         let input = input_of(&upload.folder.join("files")).await?;
         let format = inspect.format.as_deref().map(format_named).transpose()?;
         let out = upload.folder.join("product.parquet");
-        let ingested = self.engine.ingest(&input, &out, format, &|_rows| {}).await?;
+        let subject = inspect.subject.as_deref();
+        let ingested = self.engine.ingest_about(&input, &out, format, subject, &|_rows| {}).await?;
         let inspected = Inspected {
             upload: id.to_owned(),
             rows: ingested.rows,
