@@ -70,7 +70,10 @@ pub(super) fn one(shown: &AgreementShown) -> String {
     let agreement = &shown.agreement;
     let status = match &agreement.status {
         AgreementStatus::Revoked { at, by, role, reason } => {
-            format!("Revoked {} by {by} ({role}): {reason}", time(*at))
+            // The timeline knows members by their titles.
+            let last = shown.timeline.iter().rfind(|moment| moment.at == *at);
+            let by = last.map_or_else(|| format!("{by} ({role})"), |moment| moment.by.clone());
+            format!("Revoked {} by {by}: {reason}", time(*at))
         }
         _ if shown.in_force => "In force.".to_owned(),
         AgreementStatus::Pending => "Not in force yet.".to_owned(),
@@ -84,5 +87,5 @@ pub(super) fn one(shown: &AgreementShown) -> String {
     if !shown.uses.is_empty() {
         parts.push(table(&shown.uses).to_string());
     }
-    parts.join("\n\n")
+    parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n")
 }

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use futures::StreamExt as _;
 use reqwest::{Response, header};
 use tokio::io::AsyncWriteExt as _;
-use weal_domain::compute::{Loss, Preview};
+use weal_domain::compute::{ColumnRole, Loss, Preview};
+use weal_domain::words::count;
 use weal_node::api::{Answered, Ask, BudgetShown};
 
 use super::budget::share_spent;
 use crate::client::Client;
 use crate::compose::Setting;
 use crate::failure::{Doing as _, Exit, Failure, Result};
-use crate::print::number::{bytes, decimal, thousands};
+use crate::print::number::{bytes, decimal, loss, thousands};
 use crate::print::terminal::Unit;
-use crate::print::{Table, csv};
+use crate::print::{Table, WIDTH, csv, wrap};
 
 /// Ask a question in SQL.
 ///
@@ -146,7 +147,8 @@ pub fn beside(answered: &Answered) -> String {
             budget.as_ref().map(|budget| format!("Nothing was spent. {}", left(budget))).unwrap_or_default()
         }
         Answered::Rows { rows, receipts, .. } => {
-            format!("{} rows under {} receipts.", thousands(rows.len() as u64), receipts.len())
+            let rows = count(rows.len() as u64, "row", "rows");
+            format!("{rows} under {}.", count(receipts.len() as u64, "receipt", "receipts"))
         }
         Answered::Statistics { answer, receipt, provider_index, budget_before, budget_after, .. } => {
             let mut lines = vec![format!(
@@ -156,13 +158,13 @@ pub fn beside(answered: &Answered) -> String {
             )];
             lines.push(format!(
                 "Cost {}. Budget spent: {} before, {} after. {}",
-                answer.loss,
+                loss(answer.loss),
                 percent(share_spent(budget_before)),
                 percent(share_spent(budget_after)),
                 left(budget_after),
             ));
             lines.push(format!("Receipt {}, entry {provider_index} of the owner's ledger.", receipt.use_id));
-            lines.join("\n")
+            lines.iter().flat_map(|line| wrap(line, WIDTH)).collect::<Vec<_>>().join("\n")
         }
     }
 }
@@ -180,8 +182,9 @@ pub fn percent(share: f64) -> String {
 }
 
 fn preview_words(preview: &Preview) -> String {
-    let mut lines = vec![format!("This would cost {}.", preview.loss)];
-    for (column, half) in preview.columns.iter().zip(&preview.half_widths) {
+    let mut lines = vec![format!("This would cost {}.", loss(preview.loss))];
+    let estimates = preview.columns.iter().filter(|column| column.role == ColumnRole::Estimate);
+    for (column, half) in estimates.zip(&preview.half_widths) {
         if let Some(half) = half {
             let places = crate::print::number::decimals_for(*half);
             lines.push(format!("  {:<24} ± {}", column.name, decimal(*half, places)));
@@ -190,7 +193,7 @@ fn preview_words(preview: &Preview) -> String {
     if let Some(from) = preview.shown_from {
         lines.push(format!("Groups of fewer than about {} subjects would not be shown.", thousands(from)));
     }
-    lines.extend(preview.explanation.iter().cloned());
+    lines.extend(preview.explanation.iter().flat_map(|sentence| wrap(sentence, WIDTH)));
     lines.join("\n") + "\n"
 }
 

@@ -184,14 +184,13 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
 pub(super) fn modes(offers: &[Offer]) -> Table {
     let mut offers: Vec<&Offer> = offers.iter().collect();
     offers.sort_by_key(|offer| offer.mode);
-    let mut table = Table::new(&[">rung", "mode", "what leaves the owner", "purposes", "id"]);
+    let mut table = Table::new(&[">rung", "mode", "purposes", "id"]);
     for offer in offers {
         let purposes = purposes(&offer.terms.purposes);
         let withdrawn = if offer.withdrawn_at.is_some() { " (withdrawn)" } else { "" };
         table.row([
             offer.mode.rung().to_string(),
             format!("{}{withdrawn}", offer.mode),
-            offer.mode.leaves_the_owner().to_owned(),
             purposes,
             offer.id.to_string(),
         ]);

@@ -6,7 +6,7 @@ use crate::client::segment;
 use crate::compose::Setting;
 use crate::failure::{Exit, Result};
 use crate::print::Table;
-use crate::print::number::{thousands, time};
+use crate::print::number::{loss, thousands, time};
 
 /// List what was done under our agreements.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub(super) fn table(uses: &[UseShown]) -> Table {
             weal_domain::agreements::Side::Provider => &receipt.consumer,
             weal_domain::agreements::Side::Consumer => &receipt.provider,
         };
-        let cost = if receipt.loss.is_zero() { String::new() } else { receipt.loss.to_string() };
+        let cost = if receipt.loss.is_zero() { String::new() } else { loss(receipt.loss) };
         table.row([
             time(receipt.at),
             one.side.as_str().to_owned(),

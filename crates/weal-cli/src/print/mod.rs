@@ -5,6 +5,9 @@ pub mod number;
 pub mod table;
 pub mod terminal;
 
+/// Columns of running text.
+pub const WIDTH: usize = 100;
+
 pub use table::Table;
 pub use terminal::{Progress, Terminal};
 

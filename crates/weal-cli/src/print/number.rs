@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use weal_domain::Timestamp;
+use weal_domain::compute::Loss;
 pub use weal_domain::words::number as thousands;
 
 fn group(digits: &str) -> String {
@@ -93,4 +94,20 @@ pub fn time(at: Timestamp) -> String {
     let text = at.to_string();
     let text = text.split(['.', 'Z']).next().unwrap_or(&text);
     format!("{} UTC", text.replace('T', " "))
+}
+
+/// A small number by its power of ten, with two figures at most: `1e-6`, `2.5e-9`.
+#[must_use]
+pub fn power(value: f64) -> String {
+    format!("{value:.1e}").replace(".0e", "e")
+}
+
+/// A privacy loss: `ρ 0.05`, and `ρ 0.005, δ 1e-9` where a threshold was paid for.
+#[must_use]
+pub fn loss(loss: Loss) -> String {
+    let rho = loss.rho_nano as f64 / 1e9;
+    match loss.delta_femto {
+        0 => format!("ρ {rho}"),
+        femto => format!("ρ {rho}, δ {}", power(femto as f64 / 1e15)),
+    }
 }

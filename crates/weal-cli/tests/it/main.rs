@@ -3,6 +3,7 @@
 mod demo;
 mod exits;
 mod help;
+mod own_node;
 mod population;
 mod print;
 mod verify;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weal_cli::print::number::{bytes, decimal, duration, interval, thousands, time};
+use weal_cli::print::number::{bytes, decimal, duration, interval, loss, power, thousands, time};
 use weal_cli::print::{Table, csv};
 use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss};
 
@@ -71,6 +71,7 @@ fn intervals_show_two_figures_of_their_width() {
     assert_eq!(interval(900.0, 850.0, 1_100.0), "900 (850 to 1,100)");
     assert_eq!(interval(-1_500.2, -1_600.2, -1_400.2), "-1,500 ± 100");
     assert_eq!(interval(7.0, 7.0, 7.0), "7 ± 0");
+    assert_eq!(interval(511.0, 505.0, 517.0), "511 ± 6", "whole counts stay whole");
 }
 
 #[test]
@@ -82,6 +83,10 @@ fn numbers_are_grouped_and_rounded() {
     assert_eq!(decimal(1_234_567.891, 2), "1,234,567.89");
     assert_eq!(decimal(-0.4, 0), "0", "there is no minus nothing");
     assert_eq!(decimal(f64::NAN, 2), "NaN");
+    assert_eq!(power(1.000_000_000_000_000_2e-6), "1e-6");
+    assert_eq!(power(2.5e-9), "2.5e-9");
+    assert_eq!(loss(Loss { rho_nano: 5_000_000, delta_femto: 1_000_000 }), "ρ 0.005, δ 1e-9");
+    assert_eq!(loss(Loss { rho_nano: 50_000_000, delta_femto: 0 }), "ρ 0.05");
     assert_eq!(bytes(999), "999 B");
     assert_eq!(bytes(1_234), "1.2 KB");
     assert_eq!(bytes(40_000_000), "40 MB");

@@ -166,7 +166,7 @@ fn plans(stage: &Stage) -> [Plan<'_>; 4] {
 async fn one(stage: &Stage, plan: &Plan<'_>) -> Result<(Inspected, Published)> {
     let (client, terminal) = (&plan.owner.client, stage.narrator.terminal());
     let upload = command::upload(client, plan.file, &terminal).await?;
-    let inspected = command::inspect(client, &upload, None, &terminal).await?;
+    let inspected = command::inspect(client, &upload, None, None, &terminal).await?;
     let name: ProductName = plan.name.parse().doing("a name of the demo")?;
     let privacy = match inspected.privacy.clone() {
         Some(_) if plan.name == "payroll" => Some(payroll_policy()),

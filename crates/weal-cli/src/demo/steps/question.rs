@@ -14,7 +14,7 @@ use crate::demo::median;
 use crate::demo::truth::{Coverage, Keys, Truth, coverage, estimates, keys_of};
 use crate::failure::{Failure, Result};
 use crate::print::Table;
-use crate::print::number::{decimal, duration, interval, thousands};
+use crate::print::number::{decimal, duration, interval, loss, thousands};
 
 const WAGES: &str = "SELECT region, age_band, COUNT(DISTINCT person_id) AS people, AVG(monthly_wage) AS average_wage \
                      FROM revenue.payroll GROUP BY region, age_band";
@@ -70,7 +70,7 @@ async fn preview(stage: &mut Stage) -> Result<()> {
         preview.half_widths.iter().flatten().next().map(|half| format!(", heads ± {}", decimal(*half, 0)));
     stage.narrator.say(&format!(
         "A preview is free and reads no data: it would cost {}{}.",
-        preview.loss,
+        loss(preview.loss),
         half.unwrap_or_default()
     ));
     Ok(())
@@ -89,7 +89,7 @@ async fn question(stage: &mut Stage, sql: &str) -> Result<Outcome> {
         "Answered in {}: {} for {}; budget spent {} before, {} after.",
         duration(took),
         count(numbers_of(&answer), "number", "numbers"),
-        answer.loss,
+        loss(answer.loss),
         percent(share_spent(&budget_before)),
         percent(share_spent(&budget_after)),
     ));

@@ -1,0 +1,184 @@
+//! One's own node from the command line: made, run, fed, asked, backed up.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{err, out, weal};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// A node that runs in a folder of its own until it is dropped.
+struct Node {
+    folder: TempDir,
+    serving: Child,
+}
+
+impl Node {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listen = TcpListener::bind("127.0.0.1:0").and_then(|held| held.local_addr()).expect("a port");
+        let made = command(folder.path(), &["init", "revenue", "--governs", "--listen", &listen.to_string()])
+            .env("WEAL_PASSWORD", PASSWORD)
+            .output()
+            .expect("run");
+        assert_eq!(made.status.code(), Some(0), "{}", err(&made));
+        let serving = command(folder.path(), &["serve", "--node", "revenue", "--exit-with-parent"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("started");
+        let node = Self { folder, serving };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while node.run(&["status"]).status.code() != Some(0) {
+            assert!(Instant::now() < deadline, "the node is not ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        node
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        command(self.folder.path(), arguments).env("WEAL_NODE", "revenue").output().expect("run")
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let ended = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(ended.status.code(), Some(0), "{arguments:?}: {}", err(&ended));
+        serde_json::from_str(&out(&ended)).expect("JSON")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Its standard input ends, and with it the node.
+        drop(self.serving.stdin.take());
+        let _ = self.serving.wait();
+    }
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = weal(arguments);
+    command.current_dir(folder);
+    command
+}
+
+#[test]
+fn a_table_is_published_as_its_owner_says() {
+    let node = Node::start();
+    let rows: String = (0..60).map(|n| format!("{n},{},{}\n", ["north", "south"][n % 2], n % 10)).collect();
+    std::fs::write(node.folder.path().join("small.csv"), format!("who,region,amount\n{rows}"))
+        .expect("written");
+
+    let unasked = node.run(&["publish", "small.csv", "--purpose", "fraud"]);
+    assert_eq!(unasked.status.code(), Some(2), "nobody is there to answer: {}", err(&unasked));
+    assert!(err(&unasked).contains("--yes"), "{}", err(&unasked));
+    let unknown = node.run(&["publish", "small.csv", "--subject", "nobody", "--yes"]);
+    assert_eq!(unknown.status.code(), Some(3), "{}", err(&unknown));
+
+    let published = node.json(&[
+        "publish",
+        "small.csv",
+        "--subject",
+        "who",
+        "--class",
+        "personal",
+        "--public",
+        "region=north,south,west",
+        "--bounds",
+        "amount=0..10",
+        "--purpose",
+        "fraud",
+        "--yes",
+    ]);
+    let privacy = &published["product"]["privacy"];
+    assert_eq!(privacy["subject"], "who");
+    assert_eq!(privacy["bounds"]["amount"]["high"], 10.0);
+    assert_eq!(privacy["public_keys"]["region"], serde_json::json!(["north", "south", "west"]));
+    let modes: Vec<&str> = published["offers"]
+        .as_array()
+        .expect("offers")
+        .iter()
+        .filter_map(|offer| offer["mode"].as_str())
+        .collect();
+    assert_eq!(modes, ["metadata", "statistics"]);
+    let budget = &published["offers"][1]["terms"]["budget"];
+    assert_eq!(budget["rho_nano"].as_u64(), privacy["budget"]["rho_nano"].as_u64().map(|whole| whole / 2));
+
+    let again = node.json(&[
+        "publish",
+        "small.csv",
+        "--subject",
+        "none",
+        "--class",
+        "open",
+        "--offer",
+        "none",
+        "--yes",
+    ]);
+    assert_eq!(again["product"]["version"], 2);
+    assert_eq!(again["product"]["privacy"], Value::Null);
+
+    let contract = node.run(&["products", "small", "--contract"]);
+    assert!(out(&contract).starts_with("apiVersion: v3.1.0"), "{}", out(&contract));
+}
+
+#[test]
+fn own_rows_are_asked_in_every_format() {
+    let node = Node::start();
+    std::fs::write(node.folder.path().join("towns.csv"), "town,people\nA,5\nB,70\n").expect("written");
+    node.json(&[
+        "publish",
+        "towns.csv",
+        "--class",
+        "open",
+        "--subject",
+        "none",
+        "--purpose",
+        "fraud",
+        "--yes",
+    ]);
+    let question = "SELECT town, people FROM revenue.towns ORDER BY town";
+
+    let table = node.run(&["ask", question]);
+    assert_eq!(out(&table), "town  people\n────  ──────\nA          5\nB         70\n", "{}", err(&table));
+    let csv = node.run(&["ask", question, "--format", "csv"]);
+    assert_eq!(out(&csv).replace("\r\n", "\n"), "town,people\nA,5\nB,70\n", "{}", err(&csv));
+    let json = node.json(&["ask", question]);
+    assert_eq!(json["rows"][1], serde_json::json!(["B", 70]));
+    let parquet = node.run(&["ask", question, "--format", "parquet", "--out", "towns.parquet"]);
+    assert_eq!(parquet.status.code(), Some(0), "{}", err(&parquet));
+    let bytes = std::fs::read(node.folder.path().join("towns.parquet")).expect("written");
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let wrong = node.run(&["ask", "DROP TABLE towns"]);
+    assert_eq!(wrong.status.code(), Some(3), "{}", err(&wrong));
+}
+
+#[test]
+fn a_node_is_backed_up_restored_and_verified() {
+    let node = Node::start();
+    let added =
+        command(node.folder.path(), &["person", "add", "ada", "--role", "analyst", "--node", "revenue"])
+            .env("WEAL_PASSWORD", PASSWORD)
+            .output()
+            .expect("run");
+    assert_eq!(added.status.code(), Some(0), "{}", err(&added));
+    let backup = node.run(&["backup", "revenue.tar"]);
+    assert_eq!(backup.status.code(), Some(0), "{}", err(&backup));
+    assert_eq!(node.run(&["backup", "revenue.tar"]).status.code(), Some(1), "nothing is overwritten");
+    let restored = node.run(&["restore", "revenue.tar", "again"]);
+    assert_eq!(restored.status.code(), Some(0), "{}", err(&restored));
+
+    let here = node.json(&["verify"]);
+    let there = command(node.folder.path(), &["--json", "verify", "--node", "again"]).output().expect("run");
+    assert_eq!(there.status.code(), Some(0), "{}", err(&there));
+    let there: Value = serde_json::from_str(&out(&there)).expect("JSON");
+    assert_eq!(here["sound"], true);
+    assert_eq!(here["ledgers"][0]["member"], there["ledgers"][0]["member"]);
+    let persons = node.json(&["person", "list"]);
+    assert_eq!(persons.as_array().map(Vec::len), Some(2));
+}
