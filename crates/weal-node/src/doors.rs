@@ -20,6 +20,8 @@ pub struct Doors {
     pub tokens: TokenMemory,
     pub rates: Rates,
     pub uploads: Uploads,
+    /// Held by whoever reads the catalogues of the others.
+    pub looking_around: tokio::sync::Mutex<()>,
     /// The last answers given on the ask page, for their askers to take home.
     pub answers: Answers,
     /// A place for each stream of rows that may be open at once.
@@ -36,6 +38,7 @@ impl Doors {
             tokens: TokenMemory::new(now),
             rates: Rates::default(),
             uploads: Uploads::default(),
+            looking_around: tokio::sync::Mutex::default(),
             answers: Answers::default(),
             streams: Semaphore::new(streams_max),
             started_in_ms: AtomicU64::new(0),

@@ -22,6 +22,8 @@ const ASKED_AT_ONCE: usize = 8;
 impl House {
     /// Asks every other member in good standing for its catalogue.
     pub async fn crawl(self: &Arc<Self>) -> Result<Refreshed> {
+        // One look at a time: a slow older look must not write its picture over a newer one's.
+        let _turn = self.doors.looking_around.lock().await;
         let ecosystem = self.ecosystem();
         if ecosystem.credential.is_none() {
             return Ok(Refreshed { members_asked: 0, entries: 0, unreachable: Vec::new() });
