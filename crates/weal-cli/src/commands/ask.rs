@@ -190,9 +190,6 @@ fn preview_words(preview: &Preview) -> String {
             lines.push(format!("  {:<24} ± {}", column.name, decimal(*half, places)));
         }
     }
-    if let Some(from) = preview.shown_from {
-        lines.push(format!("Groups of fewer than about {} subjects would not be shown.", thousands(from)));
-    }
     lines.extend(preview.explanation.iter().flat_map(|sentence| wrap(sentence, WIDTH)));
     lines.join("\n") + "\n"
 }

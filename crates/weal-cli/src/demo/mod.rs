@@ -61,14 +61,13 @@ pub async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let place = Place::make(args.folder.as_deref(), args.keep)?;
     let mut terminated = signal(SignalKind::terminate()).doing("cannot listen for SIGTERM")?;
     // Dropping the play kills every node that it has started.
-    tokio::select! {
-        played = play(&args, setting, &place.folder) => played,
-        _ = tokio::signal::ctrl_c() => {
-            setting.terminal.say("\nStopped.");
-            Ok(if args.check { Exit::Failed } else { Exit::Ok })
-        }
-        _ = terminated.recv() => Ok(Exit::Failed),
-    }
+    let stopped = tokio::select! {
+        played = play(&args, setting, &place.folder) => return played,
+        _ = tokio::signal::ctrl_c() => "Ctrl-C",
+        _ = terminated.recv() => "SIGTERM",
+    };
+    setting.terminal.say(format!("\nStopped by {stopped}."));
+    Ok(if args.check { Exit::Failed } else { Exit::Ok })
 }
 
 async fn play(args: &Args, setting: &Setting, folder: &Path) -> Result<Exit> {
