@@ -1,6 +1,6 @@
 //! A catalogue in DCAT-AP 3, as Turtle or JSON-LD, for portals that harvest.
 //!
-//! Both forms are printed from one [`Graph`], so they say the same. Every mandatory property of
+//! Both forms are printed from one `Graph`, so they say the same. Every mandatory property of
 //! DCAT-AP 3.0.1 stands: title, description and publisher of the catalogue, title and description of a
 //! dataset, the access address of a distribution, title and endpoint of a service, the name of an
 //! agent. Access rights are words of the EU vocabulary.

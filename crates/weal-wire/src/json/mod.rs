@@ -1,4 +1,4 @@
-//! JSON at the door: [`parse`] and [`print`], and what a message must be able to do.
+//! JSON at the door: [`parse`] and [`print()`], and what a message must be able to do.
 //!
 //! The depth of a document is measured on its bytes, by a loop, before anything recursive sees it.
 //! Members that occur twice are refused: two readers would understand two different messages.

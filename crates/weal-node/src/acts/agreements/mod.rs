@@ -1,7 +1,7 @@
 //! From a request to an agreement that both sides hold, and its end.
 //!
 //! Both sides run the same machine (`weal_domain::agreements::Negotiation`). What a step decides is saved,
-//! remembered and enqueued in one transaction by [`House::keep_negotiation`]; the outbox carries it.
+//! remembered and enqueued in one transaction by `House::keep_negotiation`; the outbox carries it.
 
 mod answer;
 mod deliver;

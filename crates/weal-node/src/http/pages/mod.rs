@@ -2,7 +2,7 @@
 //! `weal-portal` from an act's outcome, at exactly the addresses of `weal_portal::paths`.
 //!
 //! - `frame`: who visits, what stands around every page, and how a refusal or a fault becomes one;
-//! - every form is [`frame::Posted`]: it proves first that it came from the session's own page;
+//! - every form is `frame::Posted`: it proves first that it came from the session's own page;
 //! - pages are never stored by browsers or proxies, and never compressed: they hold the form's secret
 //!   beside text that others chose.
 
