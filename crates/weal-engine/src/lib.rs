@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod compute;
 pub mod exchange;
 
+mod calendar;
 mod engine;
 mod error;
 mod limits;

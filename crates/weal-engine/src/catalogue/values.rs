@@ -5,10 +5,10 @@
 
 use weal_domain::catalogue::ColumnKind;
 
+use crate::calendar::{days_from_civil, days_in_month};
+
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
-/// Days from 1970-01-01 to 0001-01-01 and to 9999-12-31, the dates that are taken in.
-pub(crate) const DAYS: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
 
 /// What has been seen of a column so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -157,24 +157,4 @@ fn fraction(places: &[u8]) -> Option<i64> {
 
 fn digits(bytes: &[u8]) -> Option<i32> {
     bytes.iter().try_fold(0_i32, |n, b| b.is_ascii_digit().then(|| n * 10 + i32::from(b - b'0')))
-}
-
-fn days_in_month(year: i32, month: i32) -> i32 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar
-/// (Howard Hinnant, *chrono-Compatible Low-Level Date Algorithms*, `days_from_civil`).
-fn days_from_civil(year: i32, month: i32, day: i32) -> i32 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }

@@ -15,6 +15,8 @@ use datafusion::logical_expr::{
 };
 use weal_privacy::bounds::FixedPoint;
 
+use super::dates::DateTrunc;
+
 /// The functions of private questions and of row filters, by every name they go by.
 pub(crate) fn allowed_functions() -> BTreeMap<String, Arc<ScalarUDF>> {
     let of_datafusion = [
@@ -38,9 +40,9 @@ pub(crate) fn allowed_functions() -> BTreeMap<String, Arc<ScalarUDF>> {
         core::greatest(),
         core::least(),
         datetime::date_part(),
-        datetime::date_trunc(),
     ];
-    let ours = Rounding::ALL.into_iter().map(|rounding| Arc::new(ScalarUDF::from(rounding)));
+    let ours =
+        Rounding::ALL.into_iter().map(ScalarUDF::from).chain([ScalarUDF::from(DateTrunc)]).map(Arc::new);
     let mut by_name = BTreeMap::new();
     for function in of_datafusion.into_iter().chain(ours) {
         for name in function.aliases().iter().cloned().chain([function.name().to_owned()]) {
@@ -373,7 +375,7 @@ fn floats(array: &ArrayRef) -> Result<Float64Array> {
 }
 
 /// Runs a kernel over whole columns; a call with constants alone gives a constant.
-fn over_arrays(
+pub(crate) fn over_arrays(
     args: &ScalarFunctionArgs,
     kernel: impl Fn(&[ArrayRef]) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {

@@ -9,6 +9,7 @@
 mod answer;
 mod choose;
 mod condition;
+mod dates;
 mod deep;
 mod exact;
 mod functions;

@@ -10,6 +10,7 @@ use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, Like, Sc
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF};
 use weal_domain::Refusal;
 
+use super::dates::TRUNCATED_AT;
 use super::functions::{Rounding, Saturating, allowed_functions};
 
 /// Rewrites `expr`, whose types are explicit, over the columns of `schema`. Column names lose their
@@ -114,6 +115,15 @@ fn safe_cast(inner: &Expr, to: &DataType, schema: &DFSchema) -> Result<Expr, Ref
         DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, None),
         other => other.clone(),
     };
+    let plain = to.is_numeric()
+        || to.is_string()
+        || matches!(to, DataType::Boolean | DataType::Date32 | DataType::Timestamp(..));
+    if !plain {
+        return Err(unsupported(
+            &format!("a CAST to {to}"),
+            "Cast to BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE or TIMESTAMP.",
+        ));
+    }
     let inner = safe(inner, schema)?;
     let Expr::Literal(value, _) = &inner else {
         return Ok(try_cast(inner, to));
@@ -125,12 +135,21 @@ fn safe_cast(inner: &Expr, to: &DataType, schema: &DFSchema) -> Result<Expr, Ref
     }
 }
 
+const LIKE_BYTES_MAX: usize = 512;
+
 fn safe_like(like: &Like, schema: &DFSchema) -> Result<Expr, Refusal> {
-    if !matches!(*like.pattern, Expr::Literal(..)) || like.escape_char.is_some() {
-        return Err(unsupported("LIKE with a computed pattern or an ESCAPE", "Write the pattern as a text."));
+    // A pattern becomes a regular expression, which may be too large to build: not when a row is met.
+    let pattern = safe(&like.pattern, schema)?;
+    let short = matches!(&pattern, Expr::Literal(pattern, _)
+        if pattern.try_as_str().flatten().is_none_or(|pattern| pattern.len() <= LIKE_BYTES_MAX));
+    if !short || like.escape_char.is_some() {
+        return Err(unsupported(
+            "LIKE with a computed or very long pattern or an ESCAPE",
+            "Write the pattern as a short text.",
+        ));
     }
     let expr = Box::new(safe(&like.expr, schema)?);
-    Ok(Expr::Like(Like::new(like.negated, expr, like.pattern.clone(), None, like.case_insensitive)))
+    Ok(Expr::Like(Like::new(like.negated, expr, Box::new(pattern), None, like.case_insensitive)))
 }
 
 fn safe_case(case: &Case, schema: &DFSchema) -> Result<Expr, Refusal> {
@@ -224,7 +243,7 @@ fn refuse_bad_arguments(name: &str, args: &[Expr]) -> Result<(), Refusal> {
     };
     let good = match name {
         "date_part" => args.first().and_then(text).is_some_and(|part| PARTS.contains(&part.as_str())),
-        "date_trunc" => args.first().and_then(text).is_some_and(|part| PARTS[..8].contains(&part.as_str())),
+        "date_trunc" => args.first().and_then(text).is_some_and(|part| TRUNCATED_AT.contains(&part.as_str())),
         "substr" | "left" | "right" => args[1..].iter().all(is_small_count),
         "round" => args.get(1).is_none_or(|places| matches!(places, Expr::Literal(..))),
         _ => true,
@@ -233,7 +252,7 @@ fn refuse_bad_arguments(name: &str, args: &[Expr]) -> Result<(), Refusal> {
         return Ok(());
     }
     let instead = match name {
-        "date_part" | "date_trunc" => format!("Name a part of a date: {}.", PARTS[..8].join(", ")),
+        "date_part" | "date_trunc" => format!("Name a part of a date: {}.", TRUNCATED_AT.join(", ")),
         _ => "Write the numbers out; they must be whole and not negative.".to_owned(),
     };
     Err(unsupported(&format!("the function {name} with these arguments"), &instead))

@@ -83,21 +83,89 @@ async fn public_keys_are_all_there_and_no_others() {
 #[tokio::test]
 async fn what_would_fail_in_sql_is_null_here() {
     let house = House::new();
-    for condition in [
+    // Dates at the ends of the calendar, numbers at the ends of their types, texts that are nothing.
+    let csv = "person,region,wage,Hours,hired,active,seen
+a,north,1e308,9223372036854775807,9999-12-31,true,9999-12-31T23:59:59Z
+b,12,-1e308,-9223372036854775808,0001-01-01,false,0001-01-01T00:00:00Z
+c,,,0,,,
+d,x'y,0.0,8,2020-02-29,true,2020-02-29T12:34:56.789Z
+";
+    let (product, source) = house.publish(csv, policy()).await;
+    let conditions = [
         "hours / (hours - 8) > 1",
+        "hours / -1 > 0",
         "hours % (hours - 8) = 1",
+        "hours % -1 = 0",
+        "-hours > 0",
+        "hours + 1 > hours",
+        "hours * hours > 0",
+        "hours - 9223372036854775807 < 0",
+        "abs(hours) > 0",
+        "wage * wage > 1",
+        "wage / (wage - wage) > 1",
+        "wage % 0.0 > 1",
+        "round(wage) > 1 AND round(wage, 400) > 1 AND floor(wage) > 1 AND ceil(wage) > 1",
         "CAST(region AS BIGINT) = 1",
         "region = 1",
-        "9223372036854775807 + hours > 0",
-        "-9223372036854775807 * hours < 0",
+        "region > 1.5",
+        "CAST(region AS DOUBLE) > 1",
+        "CAST(region AS DATE) > DATE '2020-01-01'",
+        "CAST(region AS TIMESTAMP) > TIMESTAMP '2020-01-01'",
+        "CAST(region AS BOOLEAN)",
         "CAST(wage AS INTEGER) / (hours - 10) > 0",
+        "CAST(wage AS SMALLINT) > 0",
+        "CAST(wage AS DECIMAL(5, 2)) > 0",
+        "CAST(hours AS INTEGER) > 0",
+        "CAST(hours AS VARCHAR) LIKE '9%'",
         "CAST(hired AS TIMESTAMP) > TIMESTAMP '2020-01-01'",
-        "substr(region, 1, 2) = 'no'",
-        "abs(hours - 9223372036854775807) > 0",
-    ] {
-        let sql = format!("SELECT COUNT(*) FROM owner.payroll WHERE {condition}");
-        let _ = totals(&house, &sql, policy()).await;
+        "CAST(seen AS DATE) > DATE '2020-01-01'",
+        "seen > hired",
+        "hired BETWEEN '0001-01-01' AND '9999-12-31'",
+        "substr(region, 1, 2) = 'no' OR left(region, 100) = 'x' OR right(region, 0) = ''",
+        "region LIKE '%\\' OR region LIKE '_%' OR region ILIKE 'N%'",
+        "concat(region, hours, active) = 'x' OR upper(region) || 'x' = 'y'",
+        "strpos(region, 'o') > 0 AND character_length(region) > 1 AND starts_with(region, 'n')",
+        "coalesce(wage, hours) > 1 AND nullif(hours, 0) > 1 AND greatest(hours, wage) > least(1, wage)",
+    ];
+    let parts = ["year", "quarter", "month", "week", "day", "hour", "minute", "second", "dow", "doy"];
+    let of_dates = parts
+        .iter()
+        .flat_map(|part| ["hired", "seen"].map(|column| format!("date_part('{part}', {column}) > 3")));
+    let cuts = parts[..8].iter().flat_map(|part| {
+        ["hired", "seen"].map(|column| format!("date_trunc('{part}', {column}) > TIMESTAMP '2020-01-01'"))
+    });
+    let all = conditions.into_iter().map(String::from).chain(of_dates).chain(cuts);
+    for condition in all {
+        let sql =
+            format!("SELECT CASE WHEN {condition} THEN 1 END AS k, COUNT(*) FROM owner.payroll GROUP BY 1");
+        if let Err(error) = ExactAnswer::of(&house.engine, &sql, (&product, &source), None, (1, true)).await {
+            panic!("{condition}: {error}");
+        }
     }
+}
+
+#[tokio::test]
+async fn dates_are_cut_off_as_the_calendar_says() {
+    let house = House::new();
+    let csv = "person,seen\na,2020-02-29T12:34:56.789Z\nb,0001-01-01T00:00:00Z\nc,9999-12-31T23:59:59Z\nd,1969-12-31T23:00:00Z\n";
+    let (product, source) = house.publish(csv, policy()).await;
+    let mut said = String::new();
+    for part in ["year", "quarter", "month", "week", "day", "hour", "minute", "second"] {
+        let sql = format!("SELECT date_trunc('{part}', seen), COUNT(*) FROM owner.payroll GROUP BY 1");
+        let exact = ExactAnswer::of(&house.engine, &sql, (&product, &source), None, (1, true)).await.unwrap();
+        let keys: Vec<_> = exact.groups.iter().map(|(keys, ..)| keys[0].clone().unwrap()).collect();
+        said += &format!("{part}: {}\n", keys.join(" "));
+    }
+    insta::assert_snapshot!(said, @r"
+    year: 0001-01-01T00:00:00 1969-01-01T00:00:00 2020-01-01T00:00:00 9999-01-01T00:00:00
+    quarter: 0001-01-01T00:00:00 1969-10-01T00:00:00 2020-01-01T00:00:00 9999-10-01T00:00:00
+    month: 0001-01-01T00:00:00 1969-12-01T00:00:00 2020-02-01T00:00:00 9999-12-01T00:00:00
+    week: 0001-01-01T00:00:00 1969-12-29T00:00:00 2020-02-24T00:00:00 9999-12-27T00:00:00
+    day: 0001-01-01T00:00:00 1969-12-31T00:00:00 2020-02-29T00:00:00 9999-12-31T00:00:00
+    hour: 0001-01-01T00:00:00 1969-12-31T23:00:00 2020-02-29T12:00:00 9999-12-31T23:00:00
+    minute: 0001-01-01T00:00:00 1969-12-31T23:00:00 2020-02-29T12:34:00 9999-12-31T23:59:00
+    second: 0001-01-01T00:00:00 1969-12-31T23:00:00 2020-02-29T12:34:56 9999-12-31T23:59:59
+    ");
 }
 
 #[tokio::test]
