@@ -30,7 +30,7 @@ pub struct Args {
     /// Where the node listens.
     #[arg(long, default_value = "127.0.0.1:7420", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// How others reach it, for example `https://revenue.example`; http and the listening address by default.
+    /// How others reach it, for example https://revenue.example; http and the listening address by default.
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
     /// This node is the ecosystem's governing body: it holds the charter and admits the members.
