@@ -15,6 +15,9 @@ use crate::compute::{Planner, Rounding};
 use crate::error::Doing;
 use crate::{EngineError, EngineLimits};
 
+/// DataFusion's own figure, for memories that can spare it.
+const SORT_MERGE_BYTES: usize = 10 << 20;
+
 /// The Parquet file that a node keeps of one version of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -45,6 +48,8 @@ impl Engine {
             .with_default_catalog_and_schema("weal", "none")
             .with_create_default_catalog_and_schema(false)
             .with_information_schema(false);
+        // What a sort keeps back for merging its spills must leave room for the sorts themselves.
+        config.options_mut().execution.sort_spill_reservation_bytes = (memory / 32).min(SORT_MERGE_BYTES);
         let parquet = &mut config.options_mut().execution.parquet;
         parquet.pushdown_filters = true;
         parquet.reorder_filters = true;

@@ -62,7 +62,7 @@ impl<'a> Output<'a> {
     ) -> Result<Self, EngineError> {
         let schema = schema_of(columns);
         let part = Part::beside(out)?;
-        let file = File::create_new(&part.0).map_err(|error| write_error(&error))?;
+        let file = private(&part.0).map_err(|error| write_error(&error))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).doing("choosing a compression")?))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -106,6 +106,15 @@ impl<'a> Output<'a> {
     pub(crate) fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
+}
+
+/// A new file that only the node's user may read: it may hold persons.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).read(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// The unfinished file; removed unless it was moved into place.

@@ -281,6 +281,7 @@ impl Parts<'_> {
         Ok(self.count_of(counted))
     }
 
+    /// That a column has no nulls belongs to the table's schema, which is public.
     fn count_of(&mut self, counted: Expr) -> usize {
         let columns = self.subject.columns;
         let always = match &counted {

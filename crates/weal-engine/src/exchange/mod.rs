@@ -75,7 +75,9 @@ impl Engine {
             plan = plan.filter(condition(&product.columns, filter)?).doing("planning an extract")?;
         }
         let plan = plan.project(columns).and_then(|plan| plan.build()).doing("planning an extract")?;
-        let session = self.session();
+        let mut session = self.session();
+        // One reader keeps the rows in the order of the file, and little of it in memory.
+        session.config_mut().options_mut().execution.target_partitions = 1;
         let physical = session.create_physical_plan(&plan).await.doing("planning an extract")?;
         let stream = execute_stream(physical, session.task_ctx()).doing("starting an extract")?;
         Ok(RowStream::of(stream, "reading an extract"))

@@ -3,6 +3,7 @@
 use weal_domain::catalogue::PrivacyPolicy;
 use weal_domain::compute::{Answer, Cell, ColumnRole, Loss};
 use weal_domain::exchange::Statistics;
+use weal_engine::exact::ExactAnswer;
 
 use crate::given::{House, owner, payroll, permit, policy};
 
@@ -218,4 +219,17 @@ async fn an_answer_costs_no_more_than_the_permit_allows() {
     let sql = "SELECT region, COUNT(*) FROM owner.payroll GROUP BY region";
     let answer = house.engine.answer(&permit, sql, &product, &owner(), &source, PLENTY).await.unwrap();
     assert_eq!(answer.loss, little);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_larger_than_memory_goes_by_way_of_the_disk() {
+    let house = House::with(|limits| limits.memory_bytes_max = 40 << 20);
+    let mut csv = String::from("person,region,wage\n");
+    for i in 0..300_000_u32 {
+        csv += &format!("{:032x},r{},1\n", i.wrapping_mul(2_654_435_761), i % 7);
+    }
+    let (product, source) = house.publish(&csv, generous()).await;
+    let sql = "SELECT region, COUNT(*), SUM(wage) FROM owner.payroll GROUP BY region";
+    let exact = ExactAnswer::of(&house.engine, sql, (&product, &source), None, (1, true)).await.unwrap();
+    assert_eq!(exact.groups.iter().map(|(_, subjects, _)| subjects).sum::<i64>(), 300_000);
 }

@@ -195,6 +195,42 @@ async fn progress_is_heard_and_nothing_is_left_behind() {
 }
 
 #[tokio::test]
+async fn a_publication_that_nobody_waits_for_ends_and_leaves_nothing() {
+    let house = House::new();
+    let mut csv = String::from("a,b,c\n");
+    csv.extend((0..200_000).map(|i| format!("{i},{i},{i}\n")));
+    let (input, out) = (house.write("in.csv", csv), house.path("out.parquet"));
+    let waiting = house.engine.ingest(&input, &out, None, &|_| {});
+    assert!(
+        tokio::time::timeout(std::time::Duration::from_millis(50), waiting).await.is_err(),
+        "too fast to give up"
+    );
+    for _ in 0..200 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let files = std::fs::read_dir(house.folder.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().is_file());
+        if files.count() == 1 {
+            break;
+        }
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let files = std::fs::read_dir(house.folder.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().is_file());
+    assert_eq!(files.count(), 1, "only the input");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_nodes_user_can_read_a_products_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::new();
+    let ingested = house.ingest(&house.write("in.csv", "a\n1\n")).await.unwrap();
+    assert_eq!(std::fs::metadata(ingested.file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
 async fn many_distinct_values_are_estimated_and_keys_are_certain() {
     let house = House::new();
     let mut csv = String::from("key,often,few\n");
