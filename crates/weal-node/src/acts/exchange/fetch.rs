@@ -12,11 +12,12 @@ use weal_domain::ledger::{Entry, Fact, Receipt};
 use weal_domain::{Refusal, RefusalKind};
 use weal_trust::proof::TlogProof;
 use weal_trust::seal::{Commitment, Nonce};
+use weal_wire::catalogue::format_of;
 use weal_wire::peer::{
     LEDGER_INDEX_HEADER, LedgerProof, PERSON_HEADER, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER,
 };
 
-use super::{ROWS_QUESTION, format_of, transfer_unknown};
+use super::{ROWS_QUESTION, transfer_unknown};
 use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::http::catalogue::DSP_PATH;

@@ -23,12 +23,6 @@ use crate::house::House;
 /// What a receipt of rows says was asked: the rows, whatever the asker does with them at home.
 pub const ROWS_QUESTION: &str = "rows";
 
-/// What a distribution of one mode is called in transfers.
-#[must_use]
-pub fn format_of(mode: weal_domain::catalogue::Mode) -> String {
-    format!("weal:{mode}")
-}
-
 impl House {
     /// Saves a transfer's step, in the caller's transaction.
     async fn keep_transfer(&self, tx: &mut Tx, step: Step, revision: u64) -> Result<u64> {

@@ -5,10 +5,11 @@ use weal_domain::exchange::transfer::{Event, Move, Opening};
 use weal_domain::exchange::{DataAddress, Transfer};
 use weal_domain::{Refusal, RefusalKind};
 use weal_store::Tx;
+use weal_wire::catalogue::format_of;
 use weal_wire::dsp::Turned;
 use weal_wire::dsp::transfer::{DataAddress as WireAddress, TransferRequestMessage};
 
-use super::{format_of, transfer_unknown};
+use super::transfer_unknown;
 use crate::acts::agreements::agreement_unknown;
 use crate::acts::sha256_hex;
 use crate::fault::Result;
