@@ -104,6 +104,12 @@ pub fn ask_example(id: &AgreementId, sql: &str) -> String {
     format!("{}&sql={}", ask_under(id), segment(sql))
 }
 
+/// The answer of a use, for the person who asked.
+#[must_use]
+pub fn answer(use_id: &UseId) -> String {
+    format!("{ASK}/{}", segment(use_id.as_str()))
+}
+
 /// Where an answer that was given can be fetched again, by the person who asked.
 #[must_use]
 pub fn answer_export(use_id: &UseId, format: ExportFormat) -> String {

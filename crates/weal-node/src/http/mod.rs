@@ -63,6 +63,7 @@ pub fn router(house: Arc<House>) -> Router {
         .merge(exchange::stream_routes().layer(DefaultBodyLimit::max(body_bytes_max)))
         // Pages are not compressed: a form's secret stands in them beside text that others chose.
         .merge(pages::routes().layer(slowest()).layer(DefaultBodyLimit::max(body_bytes_max)))
+        .merge(pages::patient_routes().layer(DefaultBodyLimit::max(body_bytes_max)))
         .fallback(pages::no_such_page)
         .layer(from_fn_with_state(Arc::clone(&house), pages::paint))
         .layer(from_fn_with_state(Arc::clone(&house), watch))

@@ -78,7 +78,15 @@ words!(Shell {
 } counts {
     footer_entries,
 });
-words!(Form { errors_title, error_title, choose });
+words!(Form {
+    errors_title,
+    error_title,
+    choose,
+    sql_needed,
+    reason_needed,
+    purpose_needed,
+    legal_basis_needed
+});
 words!(Paging { label, previous, next, position });
 words!(Meter {
     spent, reserved, left, left_of, low, short, unit, none_left, before, after,

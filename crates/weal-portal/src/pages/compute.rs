@@ -86,6 +86,7 @@ fn question(chrome: &Chrome, m: &Messages, view: &AskView) -> Markup {
     html! {
         form.panel.ask method="post" action={ (paths::ASK) "#outcome" } {
             (csrf(chrome))
+            (hidden("once", &view.once))
             (agreement.render(|ties| html! {
                 select #agreement name="agreement" required
                     aria-describedby=[&ties.described_by] aria-invalid=[ties.invalid] {
@@ -241,6 +242,7 @@ fn preview(chrome: &Chrome, m: &Messages, view: &AskView, given: &PreviewView) -
             };
             form method="post" action={ (paths::ASK) "#outcome" } {
                 (csrf(chrome))
+                (hidden("once", &view.once))
                 (hidden("agreement", held.agreement.as_str()))
                 (hidden("sql", &view.sql))
                 p.actions {

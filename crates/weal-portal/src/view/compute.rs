@@ -6,9 +6,9 @@ use weal_domain::{Refusal, Timestamp};
 
 use super::{FieldError, Party};
 
-/// `GET /ask`, and what `POST /ask` answers with.
+/// `GET /ask`, `GET /ask/{use}`, and what `POST /ask` answers with where it leads to no answer.
 ///
-/// The form posts `agreement`, `sql` and `act` (`preview` or `ask`).
+/// The form posts `agreement`, `sql`, `once` and `act` (`preview` or `ask`).
 #[derive(Debug, Clone)]
 pub struct AskView {
     /// What may be asked about; empty where this person holds no agreement in force.
@@ -16,6 +16,8 @@ pub struct AskView {
     /// The chosen agreement; `None` chooses the first.
     pub chosen: Option<AgreementId>,
     pub sql: String,
+    /// The number of this very form, which it sends back as `once`: sent twice, it asks once.
+    pub once: String,
     /// Fields: `agreement`, `sql`.
     pub errors: Vec<FieldError>,
     pub outcome: AskOutcome,

@@ -27,6 +27,7 @@ pub use identity::SignInView;
 pub use ledger::{CheckpointView, EntryCheck, EntryLine, EntryView, FactGroup, LedgerFilter, LedgerView};
 pub use notices::{FaultView, RefusalView};
 
+use crate::messages::messages;
 use std::collections::BTreeMap;
 
 use weal_domain::Timestamp;
@@ -145,6 +146,27 @@ pub struct FieldError {
     pub field: &'static str,
     /// A sentence that says how to mend it.
     pub text: String,
+}
+
+impl FieldError {
+    /// The editor of a question is empty.
+    #[must_use]
+    pub fn sql_needed(language: Language) -> Self {
+        Self { field: "sql", text: messages(language).form.sql_needed.to_owned() }
+    }
+    /// No reason was given to somebody who is owed one.
+    #[must_use]
+    pub fn reason_needed(language: Language) -> Self {
+        Self { field: "reason", text: messages(language).form.reason_needed.to_owned() }
+    }
+    #[must_use]
+    pub fn purpose_needed(language: Language) -> Self {
+        Self { field: "purpose", text: messages(language).form.purpose_needed.to_owned() }
+    }
+    #[must_use]
+    pub fn legal_basis_needed(language: Language) -> Self {
+        Self { field: "legal_basis", text: messages(language).form.legal_basis_needed.to_owned() }
+    }
 }
 
 /// One page of many.

@@ -5,6 +5,7 @@ mod callbacks;
 mod doors;
 mod guides;
 mod identity;
+mod leaving;
 mod main_job;
 mod publishing;
 mod questions;

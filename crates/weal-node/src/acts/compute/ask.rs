@@ -6,6 +6,7 @@ use std::sync::Arc;
 use weal_domain::agreements::{Agreement, AgreementId, Side};
 use weal_domain::catalogue::{Mode, ProductRef};
 use weal_domain::compute::{Budget, Loss};
+use weal_domain::exchange::DataAddress;
 use weal_domain::identity::{Act, Person};
 use weal_domain::ledger::Receipt;
 use weal_domain::{Refusal, RefusalKind};
@@ -16,7 +17,7 @@ use super::budgets::show;
 use crate::acts::exchange::acting_role;
 use crate::acts::sha256_hex;
 use crate::api::{Answered, Ask, BudgetShown};
-use crate::fault::{Error, Result};
+use crate::fault::{Error, Fault, Result};
 use crate::house::House;
 use crate::peers::unavailable;
 
@@ -66,7 +67,7 @@ impl House {
         let question = read_question(&ask.sql)?;
         match self.choose(&question, ask.agreement.as_deref()).await? {
             Plan::Private(agreement) => {
-                Ok(Asked::Done(Box::new(self.ask_privately(by, ask, &agreement).await?)))
+                Ok(Asked::Done(Box::new(self.ask_privately(by, ask, *agreement).await?)))
             }
             Plan::Rows(tables) if ask.preview => Ok(Asked::Done(Box::new(preview_of_rows(&tables)?))),
             Plan::Rows(tables) => self.ask_for_rows(by, ask, tables).await,
@@ -149,8 +150,27 @@ impl House {
         Ok(held)
     }
 
-    async fn ask_privately(&self, by: &Person, ask: &Ask, agreement: &Agreement) -> Result<Answered> {
-        let address = self.open_line(agreement).await?;
+    /// From sending on, a question runs to its end whether the asker still listens or not: the owner may
+    /// have charged and sealed it already, and then our ledger holds our half (`GT-2`).
+    async fn ask_privately(
+        self: &Arc<Self>,
+        by: &Person,
+        ask: &Ask,
+        agreement: Agreement,
+    ) -> Result<Answered> {
+        let address = self.open_line(&agreement).await?;
+        let (house, by, ask) = (Arc::clone(self), by.clone(), ask.clone());
+        let sent = tokio::spawn(async move { house.send_question(&by, &ask, &agreement, &address).await });
+        sent.await.map_err(|cause| Fault::new("asking a question", cause))?
+    }
+
+    async fn send_question(
+        &self,
+        by: &Person,
+        ask: &Ask,
+        agreement: &Agreement,
+        address: &DataAddress,
+    ) -> Result<Answered> {
         let provider = &agreement.provider;
         let role = acting_role(agreement, by);
         let message = QuestionMessage {
@@ -163,7 +183,7 @@ impl House {
         let token = self.token_for(provider)?;
         let url = format!("{}/question", address.endpoint);
         let request = self.peers.request(reqwest::Method::POST, provider, &url, Some(&token))?;
-        let request = self.over(request, &address, by, role).json(&message);
+        let request = self.over(request, address, by, role).json(&message);
         let reply = self.peers.exchange(request, provider, weal_wire::peer::ANSWER_BYTES_MAX).await?;
         reply.check(provider)?;
         if ask.preview {

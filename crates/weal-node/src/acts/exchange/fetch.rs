@@ -1,6 +1,7 @@
 //! The asker's side: opening a transfer under an agreement we hold, and fetching over it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -94,15 +95,47 @@ impl House {
     }
 
     /// Fetches the rows of an agreement into a file of ours, and remembers the use.
-    pub async fn fetch_rows(&self, agreement: &Agreement, person: &Person) -> Result<(PathBuf, Receipt)> {
+    pub async fn fetch_rows(
+        self: &Arc<Self>,
+        agreement: &Agreement,
+        person: &Person,
+    ) -> Result<(PathBuf, Receipt)> {
         let address = self.open_line(agreement).await?;
+        // From sending on the owner may have sealed the use, so our half is sealed even when the asker has
+        // gone away; only the rows themselves are then left where they are.
+        let (house, ours, by) = (Arc::clone(self), agreement.clone(), person.clone());
+        let sent = tokio::spawn(async move { house.begin_rows(&ours, &by, &address).await });
+        let (mut response, receipt) = sent.await.map_err(|cause| Fault::new("asking for rows", cause))??;
+        let provider = &agreement.provider;
+        let file = self
+            .folder
+            .received()
+            .join(format!("{}.parquet", crate::acts::sha256_hex(receipt.use_id.as_str())));
+        let size_max = self.config.limits.publish_bytes_max;
+        match download(&mut response, &file, size_max, provider).await {
+            Ok(()) => Ok((file, receipt)),
+            Err(cause) => {
+                // Half a file is worth nothing; that it cannot be removed either is not the asker's matter.
+                let _ = tokio::fs::remove_file(&file).await;
+                Err(cause)
+            }
+        }
+    }
+
+    /// Sends for the rows and keeps the receipt they come with.
+    async fn begin_rows(
+        &self,
+        agreement: &Agreement,
+        person: &Person,
+        address: &DataAddress,
+    ) -> Result<(reqwest::Response, Receipt)> {
         let provider = &agreement.provider;
         let url = format!("{}/rows?format=parquet", address.endpoint);
         let token = self.token_for(provider)?;
         let role = acting_role(agreement, person);
         let request = self.peers.request(reqwest::Method::GET, provider, &url, Some(&token))?;
-        let request = self.over(request, &address, person, role);
-        let mut response = request.send().await.map_err(|_| unavailable(provider, "cannot be reached"))?;
+        let request = self.over(request, address, person, role);
+        let response = request.send().await.map_err(|_| unavailable(provider, "cannot be reached"))?;
         if !response.status().is_success() {
             let reply = read_reply(response, provider, ANSWER_BYTES_MAX).await?;
             reply.check(provider)?;
@@ -124,19 +157,7 @@ impl House {
             None,
         )?;
         self.keep_receipt(receipt.value(), index).await?;
-        let file = self
-            .folder
-            .received()
-            .join(format!("{}.parquet", crate::acts::sha256_hex(receipt.value().use_id.as_str())));
-        let size_max = self.config.limits.publish_bytes_max;
-        match download(&mut response, &file, size_max, provider).await {
-            Ok(()) => Ok((file, receipt.into_value())),
-            Err(cause) => {
-                // Half a file is worth nothing; that it cannot be removed either is not the asker's matter.
-                let _ = tokio::fs::remove_file(&file).await;
-                Err(cause)
-            }
-        }
+        Ok((response, receipt.into_value()))
     }
 
     /// A receipt must be the one for what we asked; a peer's slip or lie is not written into our ledger.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -16,12 +15,12 @@ use weal_domain::compute::Loss;
 use weal_domain::identity::Act;
 use weal_domain::{Refusal, RefusalKind};
 use weal_portal::view::{
-    AgreementLine, AgreementState, AgreementView, AgreementsView, FieldError, Happening, Meter, RevokeView,
-    Section, Step, UseLine,
+    AgreementLine, AgreementState, AgreementView, AgreementsView, FieldError, Happening, Language, Meter,
+    RevokeView, Section, Step, UseLine,
 };
 use weal_portal::{pages, paths};
 
-use super::frame::{PageResult, Posted, Visit, html, page, see, status_of};
+use super::frame::{PageResult, Path, Posted, Visit, html, page, see, status_of};
 use super::one;
 use super::parties::{meter, party, product_of, title_of};
 use crate::acts::agreements::{LIST_MAX, agreement_account, agreement_text, agreement_unknown};
@@ -74,29 +73,33 @@ async fn revoke(Path(id): Path<String>, Posted { visit, fields }: Posted<Revocat
     let reason = one_line(&fields.reason);
     visit.house.require_act(&visit.session.person, Act::Revoke)?;
     if reason.is_empty() {
-        return revoke_again(&visit, &id, fields.reason, &reason_needed()).await;
+        let needed = FieldError::reason_needed(Language::default());
+        return revoke_again(&visit, &id, fields.reason, StatusCode::BAD_REQUEST, needed).await;
     }
     if fields.confirm != "yes" {
         return confirm(&visit, &id, reason).await;
     }
     match visit.house.revoke(&visit.session.person, &id, &reason).await {
         Err(Error::Refused(refusal)) if refusal.kind == RefusalKind::Invalid => {
-            revoke_again(&visit, &id, fields.reason, &refusal).await
+            let error = FieldError { field: "reason", text: refusal.reason.clone() };
+            revoke_again(&visit, &id, fields.reason, status_of(&refusal), error).await
         }
         outcome => outcome.map_err(Into::into).and_then(|_| see(&paths::agreement(&id))),
     }
 }
 
-fn reason_needed() -> Refusal {
-    Refusal::invalid("reason-needed", "Say in one sentence why; the other side will read it.")
-}
-
-async fn revoke_again(visit: &Visit, id: &AgreementId, typed: String, refusal: &Refusal) -> PageResult {
+async fn revoke_again(
+    visit: &Visit,
+    id: &AgreementId,
+    typed: String,
+    status: StatusCode,
+    error: FieldError,
+) -> PageResult {
     let mut view = view(visit, id).await?;
     view.revoke_reason = typed;
-    view.revoke_errors = vec![FieldError { field: "reason", text: refusal.reason.clone() }];
+    view.revoke_errors = vec![error];
     let text = pages::agreements::agreement(&visit.chrome(Section::Agreements).await?, &view);
-    Ok(html(status_of(refusal), text))
+    Ok(html(status, text))
 }
 
 async fn confirm(visit: &Visit, id: &AgreementId, reason: String) -> PageResult {

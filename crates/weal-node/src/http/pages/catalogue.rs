@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query};
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use weal_domain::agreements::{LegalBasis, Purpose};
 use weal_domain::catalogue::{CatalogueEntry, ProductRef};
-use weal_domain::identity::Act;
-use weal_portal::view::{FieldError, RequestDraft, Section};
+use weal_portal::view::{FieldError, Language, RequestDraft, Section};
 use weal_portal::{pages, paths};
 
 use self::finding::Searched;
-use super::frame::{PageResult, Posted, Visit, html, page, see, status_of};
+use super::frame::{PageResult, Path, Posted, Query, Visit, html, page, see, status_of};
 use crate::acts::catalogue::product_unknown;
 use crate::api::{RequestAgreement, Requested};
 use crate::fault::{Error, Result};
@@ -113,10 +111,10 @@ fn outcome_of(requested: &Requested) -> String {
 }
 
 fn missing(purpose: Option<&Purpose>, legal_basis: Option<&LegalBasis>) -> Vec<FieldError> {
-    let no_purpose = purpose.is_none().then_some(("purpose", "Choose the purpose you need the data for."));
-    let no_basis = legal_basis.is_none().then_some(("legal_basis", "Choose the legal basis you rely on."));
-    let both = [no_purpose, no_basis].into_iter().flatten();
-    both.map(|(field, text)| FieldError { field, text: text.to_owned() }).collect()
+    let language = Language::default();
+    let no_purpose = purpose.is_none().then(|| FieldError::purpose_needed(language));
+    let no_basis = legal_basis.is_none().then(|| FieldError::legal_basis_needed(language));
+    [no_purpose, no_basis].into_iter().flatten().collect()
 }
 
 /// The product's page again, with what was sent and what stands against it.
@@ -143,6 +141,5 @@ async fn not_yet(
         refusal,
     };
     let chrome = visit.chrome(Section::Catalogue).await?;
-    visit.house.require_act(&visit.session.person, Act::Look)?;
     Ok(html(status, pages::catalogue::product(&chrome, &product::view(visit, entry, Some(draft)).await?)))
 }

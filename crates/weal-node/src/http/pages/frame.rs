@@ -16,7 +16,7 @@ use weal_portal::view::{FaultView, Footer, Language, RefusalView, Section, Signe
 use weal_portal::{Chrome, pages, paths};
 
 use super::super::answer::{Problem, log_fault};
-use super::super::extract::{SESSION_COOKIE, Session, cookie};
+use super::super::extract::{self, SESSION_COOKIE, Session, cookie};
 use crate::fault::{Error, Result};
 use crate::house::House;
 
@@ -128,6 +128,32 @@ pub(super) fn status_of(refusal: &Refusal) -> StatusCode {
     StatusCode::from_u16(weal_wire::problem::status_of(refusal.kind)).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
+// --- Addresses -----------------------------------------------------------------------------------
+
+/// The changing parts of a page's address; where they are not as they should be, a page says so.
+#[derive(Debug)]
+pub(super) struct Path<T>(pub(super) T);
+
+/// What follows the question mark of a page's address, likewise.
+#[derive(Debug)]
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Unpainted;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Unpainted> {
+        let read = extract::Path::from_request_parts(parts, state).await;
+        read.map(|extract::Path(parts)| Self(parts)).map_err(|Problem(cause)| cause.into())
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Unpainted;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Unpainted> {
+        let read = extract::Query::from_request_parts(parts, state).await;
+        read.map(|extract::Query(params)| Self(params)).map_err(|Problem(cause)| cause.into())
+    }
+}
+
 // --- Forms ---------------------------------------------------------------------------------------
 
 /// A form of a page this session was shown, its fields read. Anything else was refused before.
@@ -176,9 +202,13 @@ pub(super) async fn read_form<T: DeserializeOwned>(
             )
             .remedy("Write less and send it again. Nothing was changed.");
         }
-        Refusal::invalid("form-broken", "This form did not arrive as our page sends it.")
-            .remedy("Open the page again and repeat what you did. Nothing was changed.")
+        form_broken()
     })
+}
+
+pub(super) fn form_broken() -> Refusal {
+    Refusal::invalid("form-broken", "This form did not arrive as our page sends it.")
+        .remedy("Open the page again and repeat what you did. Nothing was changed.")
 }
 
 // --- Errors --------------------------------------------------------------------------------------
@@ -186,6 +216,13 @@ pub(super) async fn read_form<T: DeserializeOwned>(
 /// An error of a page, before [`paint`] makes it one.
 #[derive(Debug, Clone)]
 pub(super) struct Unpainted(Arc<Error>);
+
+impl Unpainted {
+    /// An error that several requests share.
+    pub(super) fn shared(cause: Arc<Error>) -> Self {
+        Self(cause)
+    }
+}
 
 impl<E: Into<Error>> From<E> for Unpainted {
     fn from(cause: E) -> Self {
@@ -213,19 +250,28 @@ pub(in crate::http) async fn paint(
     let headers = request.headers().clone();
     let mut response = next.run(request).await;
     let unpainted = response.extensions_mut().remove::<Unpainted>();
-    // What axum itself refuses (an address, a method) has no body of ours yet.
-    let is_bare = is_page && response.status().is_client_error() && !has_own_body(&response);
+    // What axum itself refuses (an address, a method, a page that took too long) has no body of ours yet.
     let status = response.status();
+    let is_refused = status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE;
+    let is_bare = is_page && is_refused && !has_own_body(&response);
     let painted = match unpainted {
         Some(Unpainted(cause)) => match &*cause {
             Error::Refused(refusal) => refused(&house, &headers, what, refusal).await,
             Error::Fault(fault) => faulted(&house, &headers, log_fault(fault)).await,
         },
+        None if is_bare && status == StatusCode::SERVICE_UNAVAILABLE => {
+            refused(&house, &headers, what, &too_slow()).await
+        }
         None if is_bare => not_found(&house, &headers, status).await,
         None => return response,
     };
     // A node that cannot even draw the frame still answers, as to a program.
     painted.unwrap_or_else(|cause| Problem(cause).into_response())
+}
+
+fn too_slow() -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, "too-slow", "This node took too long, and stopped.")
+        .remedy("Look whether it was done before you repeat it; what takes long goes on by itself.")
 }
 
 fn is_page(path: &str) -> bool {

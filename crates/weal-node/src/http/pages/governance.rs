@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Path;
 use axum::routing::{get, post};
 use weal_domain::Refusal;
 use weal_domain::governance::Standing;
@@ -11,7 +10,7 @@ use weal_domain::identity::{Act, Did};
 use weal_portal::view::{MemberLine, MembersView, Section};
 use weal_portal::{pages, paths};
 
-use super::frame::{NoFields, PageResult, Posted, Visit, page, see};
+use super::frame::{NoFields, PageResult, Path, Posted, Visit, page, see};
 use super::one;
 use super::parties::party;
 use crate::fault::Result;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -15,7 +15,7 @@ use weal_portal::view::{FieldError, SignInView};
 use weal_portal::{pages, paths};
 
 use super::super::extract::{SESSION_COOKIE, cookie};
-use super::frame::{NoFields, PageResult, Posted, chrome, html, page, read_form, see, status_of};
+use super::frame::{NoFields, PageResult, Posted, Query, chrome, html, page, read_form, see, status_of};
 use crate::acts::identity::SESSION_HOURS;
 use crate::fault::Error;
 use crate::house::House;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query};
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -20,7 +19,7 @@ use weal_trust::encoding::{base64, hex};
 use weal_trust::merkle::{inclusion_root, verify_inclusion};
 use weal_trust::proof::TlogProof;
 
-use super::frame::{PageResult, Visit, page};
+use super::frame::{PageResult, Path, Query, Visit, page};
 use super::one;
 use super::parties::names;
 use crate::acts::ledger::{ProvedEntry, entry_unknown};

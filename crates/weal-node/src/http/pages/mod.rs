@@ -41,6 +41,11 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .merge(negotiations::routes())
 }
 
+/// The form whose answer takes as long as other nodes take.
+pub(super) fn patient_routes() -> Router<Arc<House>> {
+    compute::ask_routes()
+}
+
 /// The path of one thing, its identifier standing for a whole segment.
 fn one(under: &str, rest: &str) -> String {
     format!("{under}/{{id}}{rest}")

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Path;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use weal_domain::agreements::{Agreement, Conclusion, LegalBasis, Negotiation, NegotiationState, Side};
@@ -15,7 +14,7 @@ use weal_portal::view::{FieldError, NegotiationLine, NegotiationView, Negotiatio
 use weal_portal::{pages, paths};
 
 use super::agreements::{negotiation_steps, one_line, unstated_purpose};
-use super::frame::{NoFields, PageResult, Posted, Visit, html, page, see, status_of};
+use super::frame::{NoFields, PageResult, Path, Posted, Visit, html, page, see, status_of};
 use super::home::waits_for_steward;
 use super::one;
 use super::parties::{party, title_of};

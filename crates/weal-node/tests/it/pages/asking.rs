@@ -32,12 +32,16 @@ async fn two_agencies() -> Federation {
 
 /// Presses one of the two buttons, under the agreement about this product.
 async fn press(browser: &Browser, act: &str, product: &str, sql: &str) -> Shown {
-    let form = browser.get("/ask").await.text;
+    let shown = browser.get("/ask").await;
+    let form = &shown.text;
     let option =
         form.split("<option ").find(|option| option.contains(&format!(">{product}:"))).expect("an agreement");
     let agreement =
         option.split("value=\"").nth(1).and_then(|after| after.split('"').next()).expect("its id");
-    browser.fill_in("/ask", "/ask", &[("agreement", agreement), ("sql", sql), ("act", act)]).await
+    let once = shown.hidden("once");
+    let fields = [("once", once.as_str()), ("agreement", agreement), ("sql", sql), ("act", act)];
+    let answer = browser.fill_in("/ask", "/ask", &fields).await;
+    if answer.status == 303 { browser.get(answer.leads_to()).await } else { answer }
 }
 
 fn export_of(answer: &Shown, extension: &str) -> String {
@@ -103,6 +107,43 @@ async fn a_preview_is_free_an_answer_is_paid_for_and_taken_home_by_its_asker_alo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_is_sent_twice_asks_once_and_a_shown_answer_costs_nothing() {
+    let federation = two_agencies().await;
+    let asker = federation.member("education");
+    let browser = Browser::of(asker, "ada").await;
+    let uses = async || asker.house().uses(None, 10).await.expect("uses").len();
+    let form = browser.get("/ask").await;
+    let (csrf, once) = (form.csrf(), form.hidden("once"));
+    let press = |sql: &'static str, once: String| {
+        let (browser, csrf) = (&browser, csrf.clone());
+        async move {
+            let fields = [("csrf", csrf.as_str()), ("once", once.as_str()), ("sql", sql), ("act", "ask")];
+            browser.send("/ask", &fields).await
+        }
+    };
+    let sql = "SELECT COUNT(*) AS jobs FROM revenue.payroll";
+    // A double click, then a reload of the form.
+    let (first, second) = tokio::join!(press(sql, once.clone()), press(sql, once.clone()));
+    let third = press(sql, once.clone()).await;
+    assert_eq!((first.leads_to(), second.leads_to()), (third.leads_to(), third.leads_to()));
+    assert_eq!(uses().await, 1, "one form, one use");
+    for _ in 0..2 {
+        let shown = browser.get(first.leads_to()).await;
+        assert!(shown.status == 200 && shown.text.contains("In our ledger"), "{}", shown.text);
+        assert!(shown.text.contains(sql), "the question stands beside its answer");
+    }
+    assert_eq!(uses().await, 1, "looking again asks nothing");
+
+    let other = press("SELECT COUNT(*) AS number FROM revenue.payroll", once).await;
+    assert_ne!(other.leads_to(), first.leads_to(), "another question in the same form is another use");
+    assert_eq!(uses().await, 2);
+    let unnumbered = press(sql, String::new()).await;
+    assert_eq!(unnumbered.status, 400);
+    assert_eq!(browser.get("/ask/urn%3Auuid%3Anobody").await.status, 404);
+    assert_eq!(uses().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_are_shown_as_text_and_exported_as_they_are() {
     let federation = two_agencies().await;
     let browser = Browser::of(federation.member("education"), "ada").await;
@@ -140,7 +181,7 @@ async fn a_refusal_stands_beside_the_question_and_names_the_rung_that_answers() 
     let fields = [("reason", "The inquiry is closed."), ("confirm", "yes")];
     assert_eq!(owner.fill_in(&path, &format!("{path}/revoke"), &fields).await.leads_to(), path);
     let sql = "SELECT COUNT(*) AS jobs FROM revenue.payroll";
-    let fields = [("agreement", payroll.id.as_str()), ("sql", sql), ("act", "ask")];
+    let fields = [("once", "1"), ("agreement", payroll.id.as_str()), ("sql", sql), ("act", "ask")];
     let late = browser.fill_in("/ask", "/ask", &fields).await;
     assert_eq!(late.status, 403, "{}", late.text);
     let said = late.text.split_once("id=\"outcome\"").expect("an outcome").1;

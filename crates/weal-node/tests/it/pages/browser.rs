@@ -37,7 +37,13 @@ impl Shown {
 
     /// The secret of the first form.
     pub(super) fn csrf(&self) -> String {
-        let (_, after) = self.text.split_once("name=\"csrf\" value=\"").expect("a form on the page");
+        self.hidden("csrf")
+    }
+
+    /// A hidden field of the first form that has it.
+    pub(super) fn hidden(&self, name: &str) -> String {
+        let (_, after) =
+            self.text.split_once(&format!("name=\"{name}\" value=\"")).expect("a form on the page");
         after.split('"').next().expect("its end").to_owned()
     }
 }

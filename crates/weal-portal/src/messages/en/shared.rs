@@ -44,8 +44,15 @@ pub(super) const SHELL: Shell = Shell {
     version: "Commonweal {version}",
 };
 
-pub(super) const FORM: Form =
-    Form { errors_title: "Please mend this first", error_title: "Error: {title}", choose: "Choose one" };
+pub(super) const FORM: Form = Form {
+    errors_title: "Please mend this first",
+    error_title: "Error: {title}",
+    choose: "Choose one",
+    sql_needed: "Write the question you want to ask.",
+    reason_needed: "Say in one sentence why; the other side will read it.",
+    purpose_needed: "Choose the purpose you need the data for.",
+    legal_basis_needed: "Choose the legal basis you rely on.",
+};
 
 pub(super) const PAGING: Paging = Paging {
     label: "Pages",

@@ -267,6 +267,7 @@ pub(crate) fn ask(outcome: AskOutcome) -> AskView {
         ],
         chosen: None,
         sql: SQL.to_owned(),
+        once: "bm90LWEtc2VjcmV0".to_owned(),
         errors: vec![],
         outcome,
     }

@@ -1,68 +1,129 @@
 //! The last answers, kept in memory for their askers: asking again would cost the budget again.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::IntoResponse;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use serde_json::Value;
 use weal_domain::Refusal;
+use weal_domain::compute::Cell;
 use weal_domain::exchange::UseId;
 use weal_domain::identity::AccountName;
 use weal_exchange::RowFormat;
 use weal_portal::paths;
 use weal_portal::view::{Export, ExportFormat};
 
-use super::super::frame::{PageResult, Visit};
+use super::super::frame::{PageResult, Path, Visit};
 use crate::acts::compute::Asked;
 use crate::api::Answered;
-use crate::fault::Fault;
+use crate::fault::{Error, Fault};
 
 const ANSWERS_MAX: usize = 32;
-/// An answer of more cells is shown and not kept.
-const CELLS_MAX: usize = 50_000;
+/// All answers together, as JSON; the newest one is kept whatever its size, which `table_of_rows` limits.
+const ANSWERS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Forms whose outcome is remembered, so that sending one again asks nothing again.
+const FORMS_MAX: usize = 256;
 
-/// The newest answers of this run of the node, each for the account that asked.
+/// The newest answers of this run of the node, each for the account that asked, and the forms they came of.
 #[derive(Debug, Default)]
-pub struct Answers(Mutex<VecDeque<Kept>>);
+pub struct Answers {
+    kept: Mutex<VecDeque<Kept>>,
+    forms: Mutex<VecDeque<Form>>,
+}
 
-#[derive(Debug)]
-struct Kept {
+/// An answer with the question it belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) account: AccountName,
+    pub(super) use_id: UseId,
+    /// As it stood in the form.
+    pub(super) agreement: String,
+    pub(super) sql: String,
+    pub(super) answered: Answered,
+}
+
+/// What asking came to: the use under which the answer is kept, or why there is none.
+pub(super) type Came = Result<UseId, Arc<Error>>;
+type Coming = Shared<BoxFuture<'static, Came>>;
+
+struct Form {
     account: AccountName,
-    use_id: UseId,
-    answered: Answered,
+    /// The form's own number and the question in it: another question in the same form is another form.
+    key: String,
+    coming: Coming,
+}
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Form").field("account", &self.account).finish_non_exhaustive()
+    }
 }
 
 impl Answers {
-    /// Keeps an answer in the place of the oldest; false where it is too large to keep.
-    pub(super) fn keep(&self, account: &AccountName, use_id: &UseId, answered: Answered) -> bool {
-        if cells(&answered) > CELLS_MAX {
-            return false;
+    /// Keeps an answer; the oldest make room.
+    pub(super) fn keep(&self, new: Kept) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back(new);
+        let mut bytes: usize = kept.iter().map(|one| size_bytes(&one.answered)).sum();
+        while kept.len() > 1 && (kept.len() > ANSWERS_MAX || bytes > ANSWERS_BYTES_MAX) {
+            bytes -= kept.pop_front().map_or(0, |oldest| size_bytes(&oldest.answered));
         }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back(Kept { account: account.clone(), use_id: use_id.clone(), answered });
-        while kept.len() > ANSWERS_MAX {
-            kept.pop_front();
-        }
-        true
     }
 
     /// The answer of a use, for nobody but its asker.
-    fn of(&self, account: &AccountName, use_id: &str) -> Option<Answered> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn of(&self, account: &AccountName, use_id: &str) -> Result<Kept, Refusal> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.iter().find(|one| one.account == *account && one.use_id.as_str() == use_id);
-        found.map(|one| one.answered.clone())
+        found.cloned().ok_or_else(gone)
+    }
+
+    /// What this form comes to. It is asked the first time it is sent, to its end whether anybody still
+    /// waits or not; every other time its outcome is awaited.
+    pub(super) fn once(
+        &self,
+        account: &AccountName,
+        key: String,
+        ask: impl Future<Output = Came> + Send + 'static,
+    ) -> Coming {
+        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sent) = forms.iter().find(|form| form.account == *account && form.key == key) {
+            return sent.coming.clone();
+        }
+        let asked = tokio::spawn(ask);
+        let coming: BoxFuture<'static, Came> = Box::pin(async move {
+            asked.await.unwrap_or_else(|cause| Err(Arc::new(Fault::new("asking a question", cause).into())))
+        });
+        let coming = coming.shared();
+        forms.push_back(Form { account: account.clone(), key, coming: coming.clone() });
+        if forms.len() > FORMS_MAX {
+            forms.pop_front();
+        }
+        coming
     }
 }
 
-fn cells(answered: &Answered) -> usize {
+/// About what an answer takes in memory.
+fn size_bytes(answered: &Answered) -> usize {
+    let cells = |rows: &[Vec<Value>]| -> usize {
+        rows.iter().flatten().map(|value| size_of::<Value>() + value.as_str().map_or(0, str::len)).sum()
+    };
     match answered {
         Answered::Preview { .. } => 0,
-        Answered::Statistics { answer, .. } => answer.rows.iter().map(Vec::len).sum(),
-        Answered::Rows { rows, .. } => rows.iter().map(Vec::len).sum(),
+        Answered::Statistics { answer, .. } => {
+            let keys = |cell: &Cell| if let Cell::Key(Some(key)) = cell { key.len() } else { 0 };
+            answer.rows.iter().flatten().map(|cell| size_of::<Cell>() + keys(cell)).sum()
+        }
+        Answered::Rows { rows, .. } => cells(rows),
     }
+}
+
+fn gone() -> Refusal {
+    Refusal::not_found("answer-gone", "This answer is no longer kept here.")
+        .remedy("The last answers are kept until the node stops; the receipt stays in the ledger.")
 }
 
 /// Where the answer of a use can be taken home.
@@ -74,12 +135,8 @@ pub(super) fn exports(use_id: &UseId, is_answer: bool) -> Vec<Export> {
 
 /// `GET /ask/{use}/answer.{csv,json,parquet}`
 pub(super) async fn export(visit: Visit, Path((use_id, file)): Path<(String, String)>) -> PageResult {
-    let gone = || {
-        Refusal::not_found("answer-gone", "This answer is no longer kept here.")
-            .remedy("The last answers are kept until the node stops; the receipt stays in the ledger.")
-    };
     let format = file.strip_prefix("answer.").ok_or_else(gone)?;
-    let answered = visit.house.doors.answers.of(&visit.session.person.account, &use_id).ok_or_else(gone)?;
+    let answered = visit.house.doors.answers.of(&visit.session.person.account, &use_id)?.answered;
     let (media_type, body) = match (format, &answered) {
         ("json", _) => ("application/json", Body::from(json(&answered)?)),
         ("csv", Answered::Rows { columns, rows, .. }) => {

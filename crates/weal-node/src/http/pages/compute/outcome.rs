@@ -5,6 +5,7 @@ use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, Side};
 use weal_domain::catalogue::ProductRef;
 use weal_domain::compute::{Answer, Preview};
+use weal_domain::exchange::UseId;
 use weal_domain::ledger::{Fact, Receipt};
 use weal_portal::view::{
     AnswerView, AskOutcome, BudgetChange, HeldProduct, Party, PreviewView, ReceiptRef, RowsView,
@@ -18,7 +19,6 @@ use crate::api::{Answered, BudgetShown};
 use crate::fault::Result;
 
 pub(super) async fn outcome(visit: &Visit, answered: Answered, held: &[HeldProduct]) -> Result<AskOutcome> {
-    let kept = answered.clone();
     Ok(match answered {
         Answered::Preview { agreement, preview, budget } => {
             let chosen = held.iter().any(|held| held.agreement.as_str() == agreement);
@@ -33,7 +33,6 @@ pub(super) async fn outcome(visit: &Visit, answered: Answered, held: &[HeldProdu
             let loss = answer.loss;
             let budget =
                 BudgetChange { before: meter(&budget_before, loss), after: meter(&budget_after, loss) };
-            visit.house.doors.answers.keep(&visit.session.person.account, &receipt.use_id, kept);
             AskOutcome::Answer(Box::new(statistics(visit, about, answer, &receipt, budget).await?))
         }
         Answered::Rows { agreements, columns, rows, receipts } => {
@@ -41,18 +40,24 @@ pub(super) async fn outcome(visit: &Visit, answered: Answered, held: &[HeldProdu
                 return Err(own_rows().into());
             };
             let about = About::of(visit, agreement).await?;
-            let is_kept =
-                visit.house.doors.answers.keep(&visit.session.person.account, &receipt.use_id, kept);
-            let mut view = released(visit, about, columns, &rows, receipt).await?;
-            if !is_kept {
-                view.exports.clear();
-            }
-            AskOutcome::Rows(Box::new(view))
+            AskOutcome::Rows(Box::new(released(visit, about, columns, &rows, receipt).await?))
         }
     })
 }
 
-fn own_rows() -> Refusal {
+/// The use an answer belongs to; the first, where it was joined from several.
+pub(super) fn use_of(answered: &Answered) -> Result<UseId, Refusal> {
+    match answered {
+        Answered::Statistics { receipt, .. } => Ok(receipt.use_id.clone()),
+        Answered::Rows { receipts, .. } => {
+            receipts.first().map(|receipt| receipt.use_id.clone()).ok_or_else(own_rows)
+        }
+        Answered::Preview { .. } => Err(super::form_broken()),
+    }
+}
+
+/// This page asks others; a question about own products alone never reaches an owner's gate.
+pub(super) fn own_rows() -> Refusal {
     Refusal::invalid(
         "own-product",
         "This question is about your own products alone, and this page asks others.",
