@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use weal_domain::identity::{AccountName, Did, MemberName, Person, Role};
 
 use crate::config::{
-    Config, EcosystemConfig, EngineConfig, Folder, LimitsConfig, LogConfig, NetworkConfig, NodeConfig, Reach,
-    StoreConfig, TelemetryConfig,
+    CatalogueConfig, Config, EcosystemConfig, EngineConfig, Folder, LimitsConfig, LogConfig, NetworkConfig,
+    NodeConfig, Reach, StoreConfig, TelemetryConfig,
 };
 use crate::fault::Error;
 use crate::house::House;
@@ -80,6 +80,7 @@ pub async fn init(options: InitOptions) -> Result<Initialised, InitError> {
         store: StoreConfig { url: options.store_url },
         network: NetworkConfig { reach: options.reach, ..NetworkConfig::default() },
         limits: LimitsConfig::default(),
+        catalogue: CatalogueConfig::default(),
         engine: EngineConfig::default(),
         log: LogConfig::default(),
         telemetry: TelemetryConfig::default(),

@@ -73,7 +73,7 @@ fn agent(did: &str, name: &str) -> Resource {
 }
 
 fn add_dataset(graph: &mut Graph, entry: &CatalogueEntry, origin: &str, service: &str) {
-    let page = format!("{origin}/catalogue/{}", entry.product);
+    let page = format!("{origin}/catalogue/{}/{}", entry.member, entry.product);
     let rights = format!("{ACCESS_RIGHT}{}", access_right(entry.classification));
     let mut dataset = Resource::new(&entry.dataset, "dcat:Dataset")
         .text("dct:title", &entry.title)

@@ -64,6 +64,18 @@ impl CatalogueEntry {
         }
     }
 
+    /// What somebody who is no member may know of it: nothing, unless it is `owner`'s, offered to every member
+    /// and classified up to `class_max`.
+    #[must_use]
+    pub fn for_everyone(mut self, owner: &Did, class_max: Classification) -> Option<Self> {
+        let now = self.fetched_at;
+        self.offers.retain(|offer| {
+            offer.terms.recipients.is_empty() && offer.terms.valid_until.is_none_or(|end| end > now)
+        });
+        let is_public = self.did == *owner && self.classification <= class_max && !self.offers.is_empty();
+        is_public.then_some(self)
+    }
+
     /// The rungs on offer, lowest disclosure first, each once.
     #[must_use]
     pub fn modes(&self) -> Vec<Mode> {

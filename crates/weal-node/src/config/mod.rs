@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use weal_domain::catalogue::Classification;
 use weal_domain::identity::{Did, MemberName};
 
 pub use read::ConfigError;
@@ -29,6 +30,8 @@ pub struct Config {
     pub network: NetworkConfig,
     #[serde(default)]
     pub limits: LimitsConfig,
+    #[serde(default)]
+    pub catalogue: CatalogueConfig,
     #[serde(default)]
     pub engine: EngineConfig,
     #[serde(default)]
@@ -115,6 +118,20 @@ impl Default for LimitsConfig {
             requests_per_minute_max: 6_000,
             streams_max: 64,
         }
+    }
+}
+
+/// What anybody may read without being asked who they are: `/catalogue.ttl` and `/catalogue.jsonld`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogueConfig {
+    /// Products that are offered to every member and classified up to here are named to harvesters.
+    pub public_up_to: Classification,
+}
+
+impl Default for CatalogueConfig {
+    fn default() -> Self {
+        Self { public_up_to: Classification::Open }
     }
 }
 

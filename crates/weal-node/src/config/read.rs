@@ -29,6 +29,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("store", &["url"]),
     ("network", &["reach", "peer_timeout_s", "crawl_interval_s"]),
     ("limits", &["body_bytes_max", "publish_bytes_max", "requests_per_minute_max", "streams_max"]),
+    ("catalogue", &["public_up_to"]),
     ("engine", &["memory_bytes_max", "spill_bytes_max"]),
     ("log", &["format", "level"]),
     ("telemetry", &["otlp_traces_url"]),

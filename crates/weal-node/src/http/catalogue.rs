@@ -119,7 +119,8 @@ fn catalogue_error(refusal: Refusal) -> Response {
     wire(status, weal_wire::print(&error))
 }
 
-/// The catalogue for harvesters: metadata only, and only of what is open to all members.
+/// The catalogue for harvesters, who are not asked who they are: metadata only, and only of what is offered
+/// to every member and is no more closely held than the configuration says.
 async fn turtle(State(house): Node) -> ApiResult<Response> {
     let dcat = dcat(&house).await?;
     Ok(([(header::CONTENT_TYPE, "text/turtle; charset=utf-8")], dcat.to_turtle()).into_response())
@@ -131,9 +132,10 @@ async fn json_ld(State(house): Node) -> ApiResult<Response> {
 }
 
 async fn dcat(house: &House) -> Result<weal_wire::dcat::DcatCatalogue> {
-    let own: Vec<CatalogueEntry> =
-        house.entries().await?.into_iter().filter(|entry| entry.did == house.did).collect();
-    Ok(weal_wire::dcat::DcatCatalogue::of(&own, &house.publisher(), house.peers.scheme()))
+    let (did, class_max) = (&house.did, house.config.catalogue.public_up_to);
+    let public: Vec<CatalogueEntry> =
+        house.entries().await?.into_iter().filter_map(|entry| entry.for_everyone(did, class_max)).collect();
+    Ok(weal_wire::dcat::DcatCatalogue::of(&public, &house.publisher(), house.peers.scheme()))
 }
 
 // --- For local programs --------------------------------------------------------------------------
