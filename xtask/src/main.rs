@@ -6,6 +6,9 @@
 
 mod bench;
 mod docs;
+mod edc;
+mod http;
+mod processes;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +18,9 @@ const USAGE: &str = "\
 usage: cargo xtask tidy             check map, arrows, words, sizes and documents
        cargo xtask docs [--check]   write the generated pages, or check that they are fresh
        cargo xtask bench node [--weal FILE] [--data FILE]
-                                    measure a node; builds the release binary where none is named";
+                                    measure a node; builds the release binary where none is named
+       cargo xtask bench connector [--weal FILE] [--quick] [--only weal|edc]
+                                    measure nodes beside the reference connector; needs Maven and a JDK 17";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +31,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::write(&root),
         ["docs", "--check"] => docs::check(&root),
         ["bench", "node", rest @ ..] => bench::node(&root, rest),
+        ["bench", "connector", rest @ ..] => bench::connector(&root, rest),
         _ => Err(USAGE.to_owned()),
     };
     match done {
@@ -44,6 +50,11 @@ fn main() -> ExitCode {
 fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own).to_owned()
+}
+
+/// Where everything built goes.
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 /// Reads a file, or says which one cannot be read.

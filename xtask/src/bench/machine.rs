@@ -16,6 +16,11 @@ pub(super) fn lines(weal: &str) -> Vec<String> {
     ]
 }
 
+/// Which Java runs what runs on Java.
+pub(super) fn java() -> String {
+    format!("java: {}, JVM's own defaults", said("java", &["--version"]))
+}
+
 fn line_of(file: &str, start: &str) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(start))?;

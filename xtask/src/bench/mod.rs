@@ -1,6 +1,7 @@
 //! `cargo xtask bench node`: the figures of docs/benchmarks.md, from the release binary, on loopback. Prints a
 //! table and writes nothing.
 
+mod connector;
 mod data;
 mod http;
 mod machine;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+pub(crate) use connector::connector;
 use http::Api;
 use nodes::{Node, run};
 
@@ -64,13 +66,9 @@ fn options(root: &Path, arguments: &[&str]) -> Result<(Option<String>, Option<Pa
     Ok((weal, data))
 }
 
-fn target(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}
-
 fn build(root: &Path) -> Result<String, String> {
     cargo(root, &["build", "--release"])?;
-    Ok(target(root).join("release/weal").display().to_string())
+    Ok(crate::target(root).join("release/weal").display().to_string())
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
@@ -220,7 +218,7 @@ fn smallest_price(api: &mut Api, agreement: &str) -> Result<serde_json::Value, S
 
 fn appends(root: &Path, rows: &mut Rows) -> Result<(), String> {
     cargo(root, &["build", "--release", "--package", "weal-store", "--example", "ledger_appends"])?;
-    let program = target(root).join("release/examples/ledger_appends").display().to_string();
+    let program = crate::target(root).join("release/examples/ledger_appends").display().to_string();
     let said: serde_json::Value =
         serde_json::from_str(&run(&program, &[])?).map_err(|cause| format!("{program}: {cause}"))?;
     let (entries, seconds) =

@@ -1,6 +1,6 @@
 //! Nodes to measure: made in a temporary folder, run as processes of their own, ended with their value.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,8 +18,7 @@ pub(super) struct Node {
 impl Node {
     /// `weal init`.
     pub(super) fn make(weal: &str, place: &Path, name: &str, options: &[&str]) -> Result<Self, String> {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
-        let address = port.map_err(|cause| format!("no free port: {cause}"))?.to_string();
+        let address = crate::http::free_address()?;
         let node = Self { folder: place.join(name), address, weal: weal.to_owned(), process: None };
         let folder = node.folder.display().to_string();
         let mut arguments = vec!["init", &folder, "--listen", &node.address];
@@ -76,10 +75,7 @@ impl Node {
 
     /// The memory it holds now, in MiB.
     pub(super) fn resident_mib(&self) -> Option<f64> {
-        let id = self.process.as_ref()?.id();
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-        line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+        crate::processes::resident_mib(self.process.as_ref()?.id())
     }
 }
 

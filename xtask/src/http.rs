@@ -1,0 +1,184 @@
+//! Just enough HTTP/1.1 to speak to programs on loopback without the time that a client library takes to start.
+
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// How long an answer may take to begin or to go on.
+const READ_TIME_MAX: Duration = Duration::from_secs(120);
+/// The longest line of a head, and the most lines.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+const HEAD_LINES_MAX: usize = 200;
+
+/// One kept connection. What has gone stale is opened again.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    address: String,
+    stream: Option<BufReader<TcpStream>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) media_type: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as JSON; nothing at all is `null`.
+    pub(crate) fn json(&self) -> Result<serde_json::Value, String> {
+        if self.body.is_empty() {
+            return Ok(serde_json::Value::Null);
+        }
+        serde_json::from_slice(&self.body).map_err(|cause| format!("not JSON: {cause}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Connection {
+    /// `address` is `host:port`. Nothing is connected before the first request.
+    pub(crate) fn to(address: &str) -> Self {
+        Self { address: address.to_owned(), stream: None }
+    }
+
+    pub(crate) fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+        self.send("GET", path, headers, b"")
+    }
+
+    /// Sends a request and reads the whole answer, of whatever status.
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, String> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+        let message = [head.as_bytes(), body].concat();
+        let was_open = self.stream.is_some();
+        let first = self.exchange(&message);
+        let outcome = match first {
+            // The other side had closed what we kept.
+            Err(_) if was_open => self.exchange(&message),
+            other => other,
+        };
+        outcome.map_err(|cause| format!("{method} http://{}{path}: {cause}", self.address))
+    }
+
+    fn exchange(&mut self, message: &[u8]) -> std::io::Result<Answer> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => {
+                let stream = TcpStream::connect(&self.address)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(READ_TIME_MAX))?;
+                BufReader::new(stream)
+            }
+        };
+        stream.get_mut().write_all(message)?;
+        let (answer, kept) = read_answer(&mut stream)?;
+        self.stream = kept.then_some(stream);
+        Ok(answer)
+    }
+}
+
+/// The answer, and whether the connection may be used again.
+fn read_answer(stream: &mut BufReader<TcpStream>) -> std::io::Result<(Answer, bool)> {
+    let head = read_head(stream)?;
+    let status = head.first.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+    let kept = head.field("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close"));
+    let media_type = head.field("content-type").unwrap_or_default().to_owned();
+    let body = head.read_body(stream)?;
+    Ok((Answer { status, media_type, body }, kept))
+}
+
+/// The first line and the fields of a message, as they came.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) first: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Head {
+    /// The value of a field whose lower-case name is `name`.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body that this head announces.
+    pub(crate) fn read_body(&self, stream: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
+        let chunked = self.field("transfer-encoding").is_some_and(|value| value.contains("chunked"));
+        if !chunked {
+            let length = self.field("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+            return read_bytes(stream, length);
+        }
+        let mut all = Vec::new();
+        loop {
+            let line = read_line(stream)?;
+            let size = line.split(';').next().and_then(|size| u64::from_str_radix(size, 16).ok());
+            let size = size.ok_or_else(|| broken("a chunk without a size"))?;
+            all.extend(read_bytes(stream, size)?);
+            read_line(stream)?;
+            if size == 0 {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+/// The head of a request or an answer. An end before its first byte is an error of kind `UnexpectedEof`.
+pub(crate) fn read_head(stream: &mut impl BufRead) -> std::io::Result<Head> {
+    let first = read_line(stream)?;
+    let mut fields = Vec::new();
+    for _ in 0..HEAD_LINES_MAX {
+        let line = read_line(stream)?;
+        match line.split_once(':') {
+            None => return Ok(Head { first, fields }),
+            Some((name, value)) => fields.push((name.trim().to_ascii_lowercase(), value.trim().to_owned())),
+        }
+    }
+    Err(broken("a head without an end"))
+}
+
+fn read_line(stream: &mut impl BufRead) -> std::io::Result<String> {
+    let mut line = String::new();
+    if stream.take(LINE_BYTES_MAX).read_line(&mut line)? == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(line.trim_end().to_owned())
+}
+
+fn read_bytes(stream: &mut impl BufRead, length: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.take(length).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == length { Ok(bytes) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
+}
+
+fn broken(what: &str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned())
+}
+
+/// `http://host:port/path` as `host:port` and `/path`.
+pub(crate) fn split_url(url: &str) -> Result<(&str, &str), String> {
+    let rest = url.strip_prefix("http://").ok_or_else(|| format!("{url} is not plain HTTP"))?;
+    let start = rest.find('/').unwrap_or(rest.len());
+    let (address, path) = rest.split_at(start);
+    Ok((address, if path.is_empty() { "/" } else { path }))
+}
+
+/// An address on loopback that nobody listens at.
+pub(crate) fn free_address() -> Result<String, String> {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
+    port.map(|address| address.to_string()).map_err(|cause| format!("no free port: {cause}"))
+}
