@@ -86,6 +86,15 @@ impl Client {
         self.read(self.send(self.request(Method::PUT, path).json(body), doing).await?).await
     }
 
+    /// Where nothing is answered but that it was done.
+    pub async fn put_quietly(&self, path: &str, body: &impl Serialize, doing: &str) -> Result<()> {
+        self.send(self.request(Method::PUT, path).json(body), doing).await.map(drop)
+    }
+
+    pub async fn delete(&self, path: &str, doing: &str) -> Result<()> {
+        self.send(self.request(Method::DELETE, path), doing).await.map(drop)
+    }
+
     /// For answers that may be a stream of bytes.
     pub async fn post_raw(&self, path: &str, body: &impl Serialize, doing: &str) -> Result<Response> {
         self.send(self.request(Method::POST, path).json(body), doing).await

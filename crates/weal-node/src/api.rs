@@ -23,11 +23,18 @@
 //! | `POST /questions` | [`Ask`] | [`Answered`] for statistics; for rows, or any format but `json`, the bytes |
 //! | `GET /uses?agreement=&limit=` | | `[UseShown]` |
 //! | `GET /budgets` | | `[BudgetShown]` |
+//! | `PUT /products/{name}/budget` | [`GrantBudget`] | [`BudgetShown`] |
 //! | `POST /ecosystem/join` | [`Join`] | [`Joined`] |
 //! | `GET /members` | | `[Member]` |
 //! | `POST /members/{did}/standing` | [`SetStanding`] | `Member` |
 //! | `GET /charter`, `PUT /charter` | [`AdoptCharter`] | `Charter` |
 //! | `GET /persons`, `POST /persons` | [`AddPerson`] | `[Person]`, `Person` |
+//! | `DELETE /persons/{account}` | | 204 |
+//! | `PUT /persons/{account}/roles` | [`SetRoles`] | `Person` |
+//! | `PUT /persons/{account}/password` | [`SetPassword`] | 204 |
+//! | `DELETE /persons/{account}/sessions` | | 204 |
+//! | `GET /tokens`, `POST /tokens` | [`MakeToken`] | `[TokenShown]`, [`TokenMade`] |
+//! | `DELETE /tokens/{id}` | | 204 |
 //!
 //! `{id}` and `{did}` are percent-encoded.
 
@@ -334,4 +341,62 @@ impl std::fmt::Debug for AddPerson {
             .field("roles", &self.roles)
             .finish_non_exhaustive()
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetRoles {
+    pub roles: Vec<Role>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetPassword {
+    pub password: String,
+}
+
+impl std::fmt::Debug for SetPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SetPassword").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MakeToken {
+    /// Which program it is for.
+    pub label: String,
+    /// Some of the roles that the asker has.
+    pub roles: Vec<Role>,
+}
+
+/// A token as it can be looked at: never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenShown {
+    /// By which it is revoked.
+    pub id: String,
+    /// Whom it acts for.
+    pub account: AccountName,
+    pub label: String,
+    pub roles: Vec<Role>,
+    pub created_at: Timestamp,
+    /// To the hour.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// The only time that a token is told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenMade {
+    #[serde(flatten)]
+    pub shown: TokenShown,
+    pub token: String,
+}
+
+impl std::fmt::Debug for TokenMade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenMade").field("shown", &self.shown).finish_non_exhaustive()
+    }
+}
+
+/// What all questions about a product together may cost from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantBudget {
+    pub loss: Loss,
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use weal_domain::identity::{Did, Person};
+use weal_domain::identity::{Did, Person, Role};
 use weal_domain::ledger::{Actor, ENTRY_VERSION, Entry, Fact};
 use weal_engine::{Engine, EngineLimits};
 use weal_store::{OpenOptions, Store, Tx};
@@ -169,13 +169,13 @@ impl House {
         format!("{host}/ledger")
     }
 
-    /// The node itself acting, or a person of this member in their first fitting role.
+    /// The node itself acting, or a person of this member in the role that [`House::require_act`] found.
     #[must_use]
-    pub fn actor(&self, person: Option<&Person>) -> Actor {
+    pub fn actor(&self, person: Option<(&Person, Role)>) -> Actor {
         Actor {
             member: self.did.clone(),
-            role: person.and_then(|person| person.roles.first().copied()),
-            person: person.map(|person| self.pseudonym(person)),
+            role: person.map(|(_, role)| role),
+            person: person.map(|(person, _)| self.pseudonym(person)),
         }
     }
 

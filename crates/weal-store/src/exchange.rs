@@ -3,11 +3,12 @@
 use sqlx::any::AnyRow;
 use weal_domain::Timestamp;
 use weal_domain::agreements::{AgreementId, Side};
+use weal_domain::compute::Loss;
 use weal_domain::exchange::{Transfer, UseId};
 use weal_domain::identity::Did;
 use weal_domain::ledger::Receipt;
 
-use crate::tx::{BindBody, Sql, get, get_body, get_time, get_u64, int, ms, revised, sql};
+use crate::tx::{BindBody, Sql, get, get_body, get_time, get_time_option, get_u64, int, ms, revised, sql};
 use crate::{StoreError, Tx};
 
 const DAY_MS: i64 = 86_400_000;
@@ -21,6 +22,16 @@ pub struct StoredUse {
     pub ledger_index: u64,
     pub at: Timestamp,
 }
+
+/// The first of an agreement's uses and what all of them cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsesSummed {
+    pub first_at: Option<Timestamp>,
+    pub loss: Loss,
+}
+
+/// What one use counts for at most when uses are summed: no peer's receipt makes the sum overflow.
+const LOSS_SUMMED_MAX: u64 = 1_000_000_000_000;
 
 impl Tx {
     /// Saves a transfer; `revision` as in [`Tx::put_negotiation`].
@@ -137,11 +148,15 @@ impl Tx {
     pub async fn put_use(&mut self, stored: &StoredUse) -> Result<(), StoreError> {
         let number = self.next("data_use").await?;
         let query =
-            sql("INSERT INTO data_use (use_id, side, agreement, ledger_index, at_ms, number, v, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (use_id, side) DO NOTHING")
+            sql("INSERT INTO data_use (use_id, side, agreement, person, rho, delta, ledger_index, at_ms,
+                 number, v, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (use_id, side) DO NOTHING")
             .bind(stored.receipt.use_id.to_string())
             .bind(stored.side.as_str())
             .bind(stored.receipt.agreement.to_string())
+            .bind(stored.receipt.person.clone())
+            .bind(int(stored.receipt.loss.rho_nano.min(LOSS_SUMMED_MAX), "loss")?)
+            .bind(int(stored.receipt.loss.delta_femto.min(LOSS_SUMMED_MAX), "loss")?)
             .bind(int(stored.ledger_index, "ledger index")?)
             .bind(ms(stored.at))
             .bind(number)
@@ -166,18 +181,39 @@ impl Tx {
         row.map_or(Ok(0), |row| get_u64(&row, "uses"))
     }
 
-    /// Uses, of one agreement or of all, newest first.
+    /// What all uses of an agreement come to, however many there are.
+    pub async fn uses_summed(&mut self, agreement: &AgreementId) -> Result<UsesSummed, StoreError> {
+        let query = sql("SELECT MIN(at_ms) AS first_ms, CAST(COALESCE(SUM(rho), 0) AS BIGINT) AS rho,
+                 CAST(COALESCE(SUM(delta), 0) AS BIGINT) AS delta
+             FROM data_use WHERE agreement = $1");
+        let row = self.row(query.bind(agreement.to_string())).await?;
+        let row = row.ok_or_else(|| StoreError::corrupt("data_use"))?;
+        let loss = Loss { rho_nano: get_u64(&row, "rho")?, delta_femto: get_u64(&row, "delta")? };
+        Ok(UsesSummed { first_at: get_time_option(&row, "first_ms")?, loss })
+    }
+
+    /// Uses, of one agreement or of all, newest first; with a `person`, those that this pseudonym of ours
+    /// asked for.
     pub async fn uses(
         &mut self,
         agreement: Option<&AgreementId>,
+        person: Option<&str>,
         limit: u32,
     ) -> Result<Vec<StoredUse>, StoreError> {
-        let query = match agreement {
-            Some(id) => sql("SELECT * FROM data_use WHERE agreement = $2 ORDER BY number DESC LIMIT $1")
-                .bind(i64::from(limit))
-                .bind(id.to_string()),
-            None => sql("SELECT * FROM data_use ORDER BY number DESC LIMIT $1").bind(i64::from(limit)),
+        let query = match (agreement, person) {
+            (Some(_), Some(_)) => sql("SELECT * FROM data_use WHERE agreement = $2 AND person = $3
+                 AND side = 'consumer' ORDER BY number DESC LIMIT $1"),
+            (Some(_), None) => {
+                sql("SELECT * FROM data_use WHERE agreement = $2 ORDER BY number DESC LIMIT $1")
+            }
+            (None, Some(_)) => sql("SELECT * FROM data_use WHERE person = $2 AND side = 'consumer'
+                 ORDER BY number DESC LIMIT $1"),
+            (None, None) => sql("SELECT * FROM data_use ORDER BY number DESC LIMIT $1"),
         };
+        let mut query = query.bind(i64::from(limit));
+        for bound in [agreement.map(ToString::to_string), person.map(str::to_owned)].into_iter().flatten() {
+            query = query.bind(bound);
+        }
         self.rows(query).await?.iter().map(stored_use).collect()
     }
 }

@@ -31,7 +31,7 @@ pub use agreements::NegotiationEvent;
 pub use catalogue::{PeerFreshness, StoredProduct};
 pub use compute::{BudgetEvent, BudgetEventKind, Overdrawn, Reservation};
 pub use error::StoreError;
-pub use exchange::StoredUse;
+pub use exchange::{StoredUse, UsesSummed};
 pub use governance::{Application, Membership, SignedRegister};
 pub use identity::{ApiToken, Session, SignInFailures, SignInKey, SignInKind};
 pub use ledger::{ENTRIES_READ_MAX, SealedEntry, Signer, StoredCheckpoint};

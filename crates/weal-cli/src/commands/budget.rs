@@ -1,21 +1,49 @@
 //! `weal budget`
 
-use weal_node::api::BudgetShown;
+use weal_domain::catalogue::ProductName;
+use weal_domain::compute::Loss;
+use weal_node::api::{BudgetShown, GrantBudget};
 
+use super::ask::loss_of_epsilon;
 use crate::compose::Setting;
-use crate::failure::{Exit, Result};
+use crate::failure::{Exit, Failure, Result};
 use crate::print::Table;
 use crate::print::number::{decimal, power, thousands};
 
 const LEGEND: &str = "The share spent is of ρ, which adds up; ε does not.";
 
-/// Show what is left of every privacy budget.
+/// Show what is left of every privacy budget, or change one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: weal budget --json")]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+}
 
-pub(super) async fn run(_args: &Args, setting: &Setting) -> Result<Exit> {
-    let budgets: Vec<BudgetShown> = setting.client()?.get("/budgets", "reading the budgets").await?;
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Set what all questions about a product together may cost: a data protection officer's act.
+    #[command(after_help = "Example: weal budget grant payroll --epsilon 8")]
+    Grant {
+        product: ProductName,
+        /// The whole budget, what is spent already included.
+        #[arg(long)]
+        epsilon: f64,
+    },
+}
+
+pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
+    let client = setting.client()?;
+    let budgets: Vec<BudgetShown> = client.get("/budgets", "reading the budgets").await?;
+    if let Some(What::Grant { product, epsilon }) = args.what {
+        let account = format!("product:{product}");
+        let standing = budgets.iter().find(|budget| budget.account == account);
+        let body = GrantBudget { loss: whole(epsilon, standing)? };
+        let path = format!("/products/{product}/budget");
+        let granted: BudgetShown = client.put(&path, &body, "granting a budget").await?;
+        setting.terminal.answer(&granted, || table(std::slice::from_ref(&granted)).to_string());
+        return Ok(Exit::Ok);
+    }
     setting.terminal.answer(&budgets, || {
         if budgets.is_empty() {
             return "No product has a privacy budget yet.".into();
@@ -23,6 +51,18 @@ pub(super) async fn run(_args: &Args, setting: &Setting) -> Result<Exit> {
         format!("{}\n{LEGEND}", table(&budgets))
     });
     Ok(Exit::Ok)
+}
+
+/// The loss that epsilon stands for beside the delta that the account has.
+fn whole(epsilon: f64, standing: Option<&BudgetShown>) -> Result<Loss> {
+    let Some(standing) = standing else { return loss_of_epsilon(epsilon) };
+    let delta_femto = standing.granted.delta_femto;
+    let delta_left = standing.delta - delta_femto as f64 * 1e-15;
+    match weal_privacy::accounting::rho_nano_for(epsilon, delta_left) {
+        0 => Err(Failure::usage(format!("{epsilon} is no epsilon that a budget could have"))
+            .next("try --epsilon 8")),
+        rho_nano => Ok(Loss { rho_nano, delta_femto }),
+    }
 }
 
 pub(super) fn table(budgets: &[BudgetShown]) -> Table {

@@ -19,6 +19,7 @@ mod revoke;
 mod search;
 mod serve;
 mod status;
+mod token;
 mod uses;
 mod verify;
 
@@ -84,6 +85,7 @@ pub enum Command {
     Members(members::Args),
     Charter(charter::Args),
     Person(person::Args),
+    Token(token::Args),
     Publish(publish::Args),
     Products(products::Args),
     Offer(offer::Args),
@@ -112,6 +114,7 @@ impl Command {
             Command::Members(args) => members::run(args, setting).await,
             Command::Charter(args) => charter::run(args, setting).await,
             Command::Person(args) => person::run(args, setting).await,
+            Command::Token(args) => token::run(args, setting).await,
             Command::Publish(args) => publish::run(args, setting).await,
             Command::Products(args) => products::run(args, setting).await,
             Command::Offer(args) => offer::run(args, setting).await,
@@ -121,7 +124,7 @@ impl Command {
             Command::Agreements(args) => agreements::run(args, setting).await,
             Command::Ask(args) => ask::run(args, setting).await,
             Command::Uses(args) => uses::run(args, setting).await,
-            Command::Budget(args) => budget::run(&args, setting).await,
+            Command::Budget(args) => budget::run(args, setting).await,
             Command::Revoke(args) => revoke::run(args, setting).await,
             Command::Verify(args) => verify::run(args, setting).await,
             Command::Ledger(args) => ledger::run(args, setting).await,

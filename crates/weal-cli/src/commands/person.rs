@@ -1,14 +1,14 @@
 //! `weal person`
 
 use weal_domain::identity::{AccountName, Person, Role};
-use weal_node::api::AddPerson;
+use weal_node::api::{AddPerson, SetPassword, SetRoles};
 
 use super::init::password;
 use crate::compose::Setting;
 use crate::failure::{Exit, Result};
 use crate::print::Table;
 
-/// List the persons of this node and add one.
+/// The persons of this node: list them, add one, change what they may do, end their access.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: weal person add ada --display-name \"Ada Lind\" --role analyst")]
 pub struct Args {
@@ -24,6 +24,18 @@ enum What {
     /// List the persons.
     #[command(after_help = "Example: weal person list")]
     List,
+    /// Give a person these roles and no others.
+    #[command(after_help = "Example: weal person roles ada --role auditor")]
+    Roles(RolesArgs),
+    /// Give a person a new password and sign them out everywhere; it is asked for, or stands in WEAL_PASSWORD.
+    #[command(after_help = "Example: weal person password ada")]
+    Password(AccountArgs),
+    /// Sign a person out everywhere.
+    #[command(after_help = "Example: weal person sign-out ada")]
+    SignOut(AccountArgs),
+    /// Remove a person with their password, sessions and tokens. What they did stays in the ledger.
+    #[command(after_help = "Example: weal person remove ada")]
+    Remove(AccountArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -37,6 +49,21 @@ struct AddArgs {
     /// operator or auditor. May be repeated.
     #[arg(long, required = true, value_parser = role)]
     role: Vec<Role>,
+}
+
+#[derive(Debug, clap::Args)]
+struct RolesArgs {
+    /// The name the person signs in with.
+    account: AccountName,
+    /// A role the person has from now on. May be repeated.
+    #[arg(long, required = true, value_parser = role)]
+    role: Vec<Role>,
+}
+
+#[derive(Debug, clap::Args)]
+struct AccountArgs {
+    /// The name the person signs in with.
+    account: AccountName,
 }
 
 pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
@@ -62,6 +89,29 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
                 }
                 table.to_string()
             });
+        }
+        What::Roles(RolesArgs { account, role }) => {
+            let body = SetRoles { roles: role };
+            let path = format!("/persons/{account}/roles");
+            let person: Person = client.put(&path, &body, "changing a person's roles").await?;
+            let roles = roles(&person);
+            setting.terminal.answer(&person, || format!("{} is now {roles}.", person.display_name));
+        }
+        What::Password(AccountArgs { account }) => {
+            let body = SetPassword { password: password(&account)? };
+            let path = format!("/persons/{account}/password");
+            client.put_quietly(&path, &body, "changing a password").await?;
+            setting.terminal.answer(&account, || {
+                format!("Changed the password of {account}, who is signed out everywhere.")
+            });
+        }
+        What::SignOut(AccountArgs { account }) => {
+            client.delete(&format!("/persons/{account}/sessions"), "signing a person out").await?;
+            setting.terminal.answer(&account, || format!("Signed {account} out everywhere."));
+        }
+        What::Remove(AccountArgs { account }) => {
+            client.delete(&format!("/persons/{account}"), "removing a person").await?;
+            setting.terminal.answer(&account, || format!("Removed {account}."));
         }
     }
     Ok(Exit::Ok)

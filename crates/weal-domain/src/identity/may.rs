@@ -22,6 +22,10 @@ pub enum Act {
     Ask,
     /// Read the profile of an own product, which holds values.
     ReadProfile,
+    /// Read rows of an own product, for which no agreement is needed.
+    ReadRows,
+    /// Change what all questions about an own product together may cost.
+    GrantBudget,
     /// Read the ledger and every use in it.
     ReadLedger,
     /// Admit members, suspend them, adopt a charter.
@@ -33,7 +37,7 @@ pub enum Act {
 }
 
 impl Act {
-    pub const ALL: [Act; 11] = [
+    pub const ALL: [Act; 13] = [
         Act::Look,
         Act::Publish,
         Act::Approve,
@@ -41,6 +45,8 @@ impl Act {
         Act::Request,
         Act::Ask,
         Act::ReadProfile,
+        Act::ReadRows,
+        Act::GrantBudget,
         Act::ReadLedger,
         Act::Govern,
         Act::AddPersons,
@@ -58,6 +64,8 @@ impl Act {
             Act::Request => "request agreements",
             Act::Ask => "ask questions",
             Act::ReadProfile => "read profiles",
+            Act::ReadRows => "read rows of own products",
+            Act::GrantBudget => "change privacy budgets",
             Act::ReadLedger => "read the ledger",
             Act::Govern => "admit members",
             Act::AddPersons => "add persons",
@@ -67,19 +75,23 @@ impl Act {
 }
 
 /// Whether `role` may do `act`. Whoever answers for data may always end its use; whoever audits only
-/// ever reads; whoever runs the machine sees no data.
+/// ever reads; whoever runs the machine sees no data; what persons' data may cost them is not for those
+/// to raise who offer it.
 #[must_use]
 pub fn may(role: Role, act: Act) -> bool {
     use Act::{
-        AddPersons, Approve, Ask, Govern, Look, Operate, Publish, ReadLedger, ReadProfile, Request, Revoke,
+        AddPersons, Approve, Ask, Govern, GrantBudget, Look, Operate, Publish, ReadLedger, ReadProfile,
+        ReadRows, Request, Revoke,
     };
     match role {
-        Role::Owner => !matches!(act, Ask),
+        Role::Owner => !matches!(act, Ask | GrantBudget),
         Role::Steward => {
-            matches!(act, Look | Publish | Approve | Revoke | Request | ReadProfile | ReadLedger)
+            matches!(act, Look | Publish | Approve | Revoke | Request | ReadProfile | ReadRows | ReadLedger)
         }
         Role::Analyst => matches!(act, Look | Request | Ask),
-        Role::DataProtectionOfficer => matches!(act, Look | Approve | Revoke | ReadProfile | ReadLedger),
+        Role::DataProtectionOfficer => {
+            matches!(act, Look | Approve | Revoke | ReadProfile | GrantBudget | ReadLedger)
+        }
         Role::ChiefDataOfficer => {
             matches!(act, Look | Publish | Approve | Revoke | Request | ReadProfile | ReadLedger | Govern)
         }
@@ -92,5 +104,11 @@ pub fn may(role: Role, act: Act) -> bool {
 /// Whether a person with these roles may do `act` in any of them.
 #[must_use]
 pub fn one_may(roles: &[Role], act: Act) -> bool {
-    roles.iter().any(|role| may(*role, act))
+    fitting(roles, act).is_some()
+}
+
+/// The first of these roles that may do `act`: the one in which it is done, and recorded.
+#[must_use]
+pub fn fitting(roles: &[Role], act: Act) -> Option<Role> {
+    roles.iter().copied().find(|role| may(*role, act))
 }

@@ -6,7 +6,7 @@
 
 mod may;
 
-pub use may::{Act, may, one_may};
+pub use may::{Act, fitting, may, one_may};
 
 use serde::{Deserialize, Serialize};
 

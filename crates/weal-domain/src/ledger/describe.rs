@@ -3,7 +3,7 @@
 use super::{Fact, Receipt};
 use crate::agreements::Side;
 use crate::agreements::sentence::{legal_basis_label, purpose_label};
-use crate::identity::Did;
+use crate::identity::{Did, Role};
 use crate::words::{count, list};
 
 /// One sentence that says what happened; members by their DIDs.
@@ -54,16 +54,43 @@ pub fn describe_naming(fact: &Fact, name: &dyn Fn(&Did) -> String) -> String {
         Fact::BudgetReserved { product, loss, .. } => {
             format!("Set aside {loss} of the privacy budget of {product}.")
         }
+        Fact::BudgetGranted { product, loss, before: None } => {
+            format!("Granted {product} a privacy budget of {loss}.")
+        }
+        Fact::BudgetGranted { product, loss, before: Some(before) } => {
+            format!("Changed the privacy budget of {product} from {before} to {loss}.")
+        }
+        Fact::OwnRowsRead { product, version, .. } => {
+            format!("Read rows of its own {product}, version {version}.")
+        }
         Fact::CharterAdopted { version, .. } => format!("Adopted version {version} of the charter."),
         Fact::MemberAdmitted { member, .. } => format!("Admitted {} as a member.", name(member)),
         Fact::MemberSuspended { member, reason } => format!("Suspended {}: {reason}", name(member)),
-        Fact::PersonAdded { person, roles } => {
-            let roles: Vec<&str> = roles.iter().map(|role| role.title()).collect();
-            format!("Added the person {person} as {}.", list(&roles, "and"))
+        of_person => describe_person(of_person),
+    }
+}
+
+/// Facts about this node's own people and its keeping.
+fn describe_person(fact: &Fact) -> String {
+    let titles = |roles: &[Role]| {
+        let roles: Vec<&str> = roles.iter().map(|role| role.title()).collect();
+        list(&roles, "and")
+    };
+    match fact {
+        Fact::PersonAdded { person, roles } => format!("Added the person {person} as {}.", titles(roles)),
+        Fact::RolesGiven { person, roles } => format!("The person {person} is now {}.", titles(roles)),
+        Fact::PasswordSet { person } => format!("The person {person} has a new password."),
+        Fact::SessionsEnded { person } => format!("Signed the person {person} out everywhere."),
+        Fact::PersonRemoved { person } => format!("Removed the person {person}."),
+        Fact::TokenMade { person, roles } => {
+            format!("Made a token that acts for the person {person} as {}.", titles(roles))
         }
+        Fact::TokenRevoked { person } => format!("Revoked a token of the person {person}."),
         Fact::BackupTaken { ledger_size } => {
             format!("Took a backup at {}.", count(*ledger_size, "ledger entry", "ledger entries"))
         }
+        // Every other fact is told above.
+        _ => "Something else was remembered.".to_owned(),
     }
 }
 

@@ -128,6 +128,19 @@ pub enum Fact {
         product: ProductName,
         loss: Loss,
     },
+    /// What all questions about a product together may cost is this now; `before` where it was another.
+    BudgetGranted {
+        product: ProductName,
+        loss: Loss,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Loss>,
+    },
+    /// A person of the owner's read rows of an own product. No agreement, no peer, and still an entry.
+    OwnRowsRead {
+        product: ProductName,
+        version: u32,
+        question_sha256: String,
+    },
     CharterAdopted {
         version: u32,
         charter_sha256: String,
@@ -143,6 +156,30 @@ pub enum Fact {
     PersonAdded {
         person: String,
         roles: Vec<Role>,
+    },
+    /// A person's roles are these now.
+    RolesGiven {
+        person: String,
+        roles: Vec<Role>,
+    },
+    /// A person has a new password; every session of theirs ended with the old one.
+    PasswordSet {
+        person: String,
+    },
+    /// Every session of a person was ended.
+    SessionsEnded {
+        person: String,
+    },
+    PersonRemoved {
+        person: String,
+    },
+    /// A token for programs that act for a person, in these roles.
+    TokenMade {
+        person: String,
+        roles: Vec<Role>,
+    },
+    TokenRevoked {
+        person: String,
     },
     BackupTaken {
         ledger_size: u64,

@@ -2,7 +2,7 @@
 
 use weal_domain::RefusalKind;
 use weal_domain::governance::{Application, Member, Standing, good_standing};
-use weal_domain::identity::{Act, MemberName, Role, may, one_may};
+use weal_domain::identity::{Act, MemberName, Role, fitting, may, one_may};
 use weal_domain::ledger::Fact;
 
 use crate::given::{FRAUD, assert_helps, charter, did, education, member, now, purpose};
@@ -76,6 +76,12 @@ fn roles_may_what_the_table_says() {
         ["owner", "steward", "data_protection_officer", "chief_data_officer", "ombudsman"]
     );
     assert_eq!(allowed(Act::Govern), ["owner", "chief_data_officer"]);
+    assert_eq!(
+        allowed(Act::GrantBudget),
+        ["data_protection_officer"],
+        "whoever offers data does not raise what it may cost the persons in it"
+    );
+    assert_eq!(allowed(Act::ReadRows), ["owner", "steward"]);
     assert_eq!(allowed(Act::Look).len(), Role::ALL.len());
     assert!(!may(Role::Operator, Act::ReadProfile), "an operator sees no data");
     for act in Act::ALL {
@@ -85,5 +91,6 @@ fn roles_may_what_the_table_says() {
         assert!(!act.in_words().is_empty());
     }
     assert!(one_may(&[Role::Auditor, Role::Analyst], Act::Ask));
+    assert_eq!(fitting(&[Role::Auditor, Role::Analyst], Act::Ask), Some(Role::Analyst));
     assert!(!one_may(&[], Act::Look));
 }

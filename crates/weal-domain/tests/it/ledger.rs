@@ -156,6 +156,25 @@ fn facts_of_uses() -> Vec<Told> {
             Fact::BudgetReserved { use_id: use_id(), product: payroll(), loss: Loss::new(50_000_000, 0) },
             "Set aside 0.05 rho of the privacy budget of payroll.",
         ),
+        (
+            "budget_granted",
+            Fact::BudgetGranted { product: payroll(), loss: Loss::new(1_000_000_000, 0), before: None },
+            "Granted payroll a privacy budget of 1 rho.",
+        ),
+        (
+            "budget_changed",
+            Fact::BudgetGranted {
+                product: payroll(),
+                loss: Loss::new(2_000_000_000, 0),
+                before: Some(Loss::new(1_000_000_000, 0)),
+            },
+            "Changed the privacy budget of payroll from 1 rho to 2 rho.",
+        ),
+        (
+            "own_rows_read",
+            Fact::OwnRowsRead { product: payroll(), version: 3, question_sha256: DIGEST.to_owned() },
+            "Read rows of its own payroll, version 3.",
+        ),
     ]
 }
 
@@ -183,6 +202,32 @@ fn facts_of_the_house() -> Vec<Told> {
                 roles: vec![Role::Analyst, Role::DataProtectionOfficer],
             },
             "Added the person p-7f3a as analyst and data protection officer.",
+        ),
+        (
+            "roles_given",
+            Fact::RolesGiven { person: "p-7f3a".to_owned(), roles: vec![Role::Auditor] },
+            "The person p-7f3a is now auditor.",
+        ),
+        (
+            "password_set",
+            Fact::PasswordSet { person: "p-7f3a".to_owned() },
+            "The person p-7f3a has a new password.",
+        ),
+        (
+            "sessions_ended",
+            Fact::SessionsEnded { person: "p-7f3a".to_owned() },
+            "Signed the person p-7f3a out everywhere.",
+        ),
+        ("person_removed", Fact::PersonRemoved { person: "p-7f3a".to_owned() }, "Removed the person p-7f3a."),
+        (
+            "token_made",
+            Fact::TokenMade { person: "p-7f3a".to_owned(), roles: vec![Role::Operator] },
+            "Made a token that acts for the person p-7f3a as operator.",
+        ),
+        (
+            "token_revoked",
+            Fact::TokenRevoked { person: "p-7f3a".to_owned() },
+            "Revoked a token of the person p-7f3a.",
         ),
         ("backup_taken", Fact::BackupTaken { ledger_size: 1_204 }, "Took a backup at 1,204 ledger entries."),
     ]

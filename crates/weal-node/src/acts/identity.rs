@@ -1,12 +1,14 @@
 //! Persons of this member: who they are, how they sign in, what they may do.
 
+mod access;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher as _;
 use argon2::{Argon2, PasswordVerifier as _};
 use tokio::sync::Semaphore;
-use weal_domain::identity::{AccountName, Act, Person, one_may};
+use weal_domain::identity::{AccountName, Act, Person, Role, fitting};
 use weal_domain::ledger::Fact;
 use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_store::{ApiToken, SignInKey, SignInKind};
@@ -21,6 +23,8 @@ pub const SESSION_HOURS: i64 = 12;
 /// After so many failures in a row an account or address waits.
 const FAILURES_MAX: u64 = 8;
 const FAILURE_WAIT_S: i64 = 60;
+/// How exactly it is known when a token was last used.
+const LAST_USED_S: i64 = 3600;
 /// The shortest and longest password, in characters.
 pub const PASSWORD_CHARS_MIN: usize = 10;
 const PASSWORD_CHARS_MAX: usize = 256;
@@ -43,7 +47,7 @@ fn matches(password: &str, stored: &str) -> bool {
         .is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
 }
 
-fn check_password(password: &str) -> Result<(), Refusal> {
+pub(super) fn check_password(password: &str) -> Result<(), Refusal> {
     let count = password.chars().count();
     if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&count) {
         return Ok(());
@@ -74,7 +78,7 @@ impl House {
     }
 
     pub async fn add_person(&self, by: &Person, person: Person, password: &str) -> Result<Person> {
-        self.require_act(by, Act::AddPersons)?;
+        let role = self.require_act(by, Act::AddPersons)?;
         check_password(password)?;
         let secret = self.hash_password(password.to_owned()).await?;
         let mut tx = self.store.write("identity.add").await?;
@@ -86,7 +90,7 @@ impl House {
             .remedy("Choose another account name.")
             .into());
         }
-        self.save_person(&mut tx, Some(by), &person, secret, self.clock.now()).await?;
+        self.save_person(&mut tx, Some((by, role)), &person, secret, self.clock.now()).await?;
         tx.commit().await?;
         Ok(person)
     }
@@ -94,7 +98,7 @@ impl House {
     async fn save_person(
         &self,
         tx: &mut weal_store::Tx,
-        by: Option<&Person>,
+        by: Option<(&Person, Role)>,
         person: &Person,
         secret: String,
         now: Timestamp,
@@ -117,20 +121,19 @@ impl House {
         Ok(self.store.read("identity.persons").await?.persons().await?)
     }
 
-    /// Refuses unless one of the person's roles may do the act (`ID-1`).
-    pub fn require_act(&self, person: &Person, act: Act) -> Result<(), Refusal> {
-        if one_may(&person.roles, act) {
-            return Ok(());
-        }
-        Err(Refusal::forbidden(
-            "role-missing",
-            format!("{} has no role that may {}.", person.display_name, act.in_words()),
-        )
-        .remedy("Ask a colleague who may, or your operator to give you the role.")
-        .changed_by("the operator of this node"))
+    /// The role in which the person does the act; refuses where none of theirs may (`ID-1`).
+    pub fn require_act(&self, person: &Person, act: Act) -> Result<Role, Refusal> {
+        fitting(&person.roles, act).ok_or_else(|| {
+            Refusal::forbidden(
+                "role-missing",
+                format!("{} has no role that may {}.", person.display_name, act.in_words()),
+            )
+            .remedy("Ask a colleague who may, or your operator to give you the role.")
+            .changed_by("the operator of this node")
+        })
     }
 
-    async fn hash_password(&self, password: String) -> Result<String> {
+    pub(super) async fn hash_password(&self, password: String) -> Result<String> {
         let _turn = HASHING.acquire().await.map_err(|cause| Fault::new("hashing a password", cause))?;
         let hashed = tokio::task::spawn_blocking(move || hash(&password)).await;
         Ok(hashed.map_err(|cause| Fault::new("hashing a password", cause))??)
@@ -145,7 +148,15 @@ impl House {
         };
         let token = tx.api_token(&sha256_hex(token)).await?.ok_or_else(unknown)?;
         let mut person = tx.person(&token.account).await?.ok_or_else(unknown)?;
+        drop(tx);
         person.roles.retain(|role| token.roles.contains(role));
+        self.require_act(&person, Act::Look)?;
+        let now = self.clock.now();
+        if token.last_used_at.is_none_or(|at| now.as_second() - at.as_second() >= LAST_USED_S) {
+            let mut tx = self.store.write("identity.token-used").await?;
+            tx.api_token_used(&token.token_sha256, now).await?;
+            tx.commit().await?;
+        }
         Ok(person)
     }
 

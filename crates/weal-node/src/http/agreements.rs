@@ -301,9 +301,13 @@ async fn agreements(State(house): Node, _by: Local) -> ApiResult<Json<Vec<Agreem
     Ok(Json(house.agreements().await?))
 }
 
-async fn show(State(house): Node, _by: Local, Path(id): Path<String>) -> ApiResult<Json<AgreementShown>> {
+async fn show(
+    State(house): Node,
+    Local(by): Local,
+    Path(id): Path<String>,
+) -> ApiResult<Json<AgreementShown>> {
     let id = id.parse().map_err(|_| Problem::from(agreement_unknown()))?;
-    Ok(Json(house.show_agreement(&id).await?))
+    Ok(Json(house.show_agreement(&by, &id).await?))
 }
 
 async fn revoke(
@@ -314,5 +318,5 @@ async fn revoke(
 ) -> ApiResult<Json<AgreementShown>> {
     let id = id.parse().map_err(|_| Problem::from(agreement_unknown()))?;
     house.revoke(&by, &id, &revoke.reason).await?;
-    Ok(Json(house.show_agreement(&id).await?))
+    Ok(Json(house.show_agreement(&by, &id).await?))
 }

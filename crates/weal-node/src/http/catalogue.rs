@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use serde::Deserialize;
 use weal_domain::Refusal;
 use weal_domain::catalogue::{CatalogueEntry, Offer, Product, dataset_id};
+use weal_domain::identity::{Act, one_may};
 use weal_wire::dsp::Reasons;
 use weal_wire::dsp::catalogue::{AccessService, CatalogError, CatalogRequestMessage};
 use weal_wire::dsp::versions::{ProtocolVersion, VersionDocument};
@@ -171,8 +172,17 @@ async fn publish(
     Ok(Json(house.publish(&by, publish).await?))
 }
 
-async fn products(State(house): Node, _by: Local) -> ApiResult<Json<Vec<Product>>> {
-    Ok(Json(house.own_products().await?.into_iter().map(|(product, _)| product).collect()))
+/// Own products; their profiles hold values, so they are for those who may read them.
+async fn products(State(house): Node, Local(by): Local) -> ApiResult<Json<Vec<Product>>> {
+    house.require_act(&by, Act::Look)?;
+    let reads_profiles = one_may(&by.roles, Act::ReadProfile);
+    let shown = |mut product: Product| {
+        if !reads_profiles {
+            product.profile.clear();
+        }
+        product
+    };
+    Ok(Json(house.own_products().await?.into_iter().map(|(product, _)| shown(product)).collect()))
 }
 
 async fn product(
@@ -235,12 +245,14 @@ impl SearchParams {
 
 async fn search(
     State(house): Node,
-    _by: Local,
+    Local(by): Local,
     Query(params): Query<SearchParams>,
 ) -> ApiResult<Json<Found>> {
+    house.require_act(&by, Act::Look)?;
     Ok(Json(house.search(&params.query()).await?))
 }
 
-async fn refresh(State(house): Node, _by: Local, _headers: HeaderMap) -> ApiResult<Json<Refreshed>> {
+async fn refresh(State(house): Node, Local(by): Local) -> ApiResult<Json<Refreshed>> {
+    house.require_act(&by, Act::Look)?;
     Ok(Json(house.crawl().await?))
 }

@@ -7,19 +7,23 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
+use weal_domain::identity::Act;
 use weal_exchange::RowFormat;
 
 use super::answer::ApiResult;
 use super::body::Json;
-use super::extract::Local;
-use crate::api::{Ask, BudgetShown, PREFIX};
+use super::extract::{Local, Path};
+use crate::acts::catalogue::product_unknown;
+use crate::api::{Ask, BudgetShown, GrantBudget, PREFIX};
 use crate::house::House;
 
 type Node = State<Arc<House>>;
 
 pub(super) fn routes() -> Router<Arc<House>> {
-    Router::new().route(&format!("{PREFIX}/budgets"), get(budgets))
+    Router::new()
+        .route(&format!("{PREFIX}/budgets"), get(budgets))
+        .route(&format!("{PREFIX}/products/{{name}}/budget"), put(grant))
 }
 
 /// A question may take as long as its rows take to arrive.
@@ -27,7 +31,18 @@ pub(super) fn stream_routes() -> Router<Arc<House>> {
     Router::new().route(&format!("{PREFIX}/questions"), post(ask))
 }
 
-async fn budgets(State(house): Node, _by: Local) -> ApiResult<Json<Vec<BudgetShown>>> {
+async fn grant(
+    State(house): Node,
+    Local(by): Local,
+    Path(name): Path<String>,
+    Json(grant): Json<GrantBudget>,
+) -> ApiResult<Json<BudgetShown>> {
+    let name = name.parse().map_err(|_| product_unknown())?;
+    Ok(Json(house.grant_budget(&by, &name, grant.loss).await?))
+}
+
+async fn budgets(State(house): Node, Local(by): Local) -> ApiResult<Json<Vec<BudgetShown>>> {
+    house.require_act(&by, Act::Look)?;
     Ok(Json(house.budgets().await?))
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use weal_domain::agreements::Side;
 use weal_domain::exchange::transfer::Move;
 use weal_domain::exchange::{Asking, DataAddress, Transfer};
-use weal_domain::identity::Role;
+use weal_domain::identity::{Act, Role};
 use weal_domain::{Refusal, RefusalKind};
 use weal_exchange::RowFormat;
 use weal_wire::dsp::transfer::{
@@ -293,14 +293,15 @@ struct UsesParams {
 
 async fn uses(
     State(house): Node,
-    _by: Local,
+    Local(by): Local,
     Query(params): Query<UsesParams>,
 ) -> ApiResult<Json<Vec<UseShown>>> {
+    house.require_act(&by, Act::Look)?;
     let agreement = params
         .agreement
         .map(|id| id.parse())
         .transpose()
         .map_err(|_| crate::acts::agreements::agreement_unknown())?;
     let limit = params.limit.unwrap_or(USES_DEFAULT).min(USES_MAX);
-    Ok(Json(house.uses(agreement.as_ref(), limit).await?))
+    Ok(Json(house.uses(&by, agreement.as_ref(), limit).await?))
 }

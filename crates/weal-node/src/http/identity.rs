@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use weal_domain::identity::Person;
+use axum::routing::{delete, get, put};
+use weal_domain::identity::{AccountName, Act, Person};
 
 use super::answer::ApiResult;
 use super::body::Json;
-use super::extract::Local;
-use crate::api::{AddPerson, NodeInfo, PREFIX};
+use super::extract::{Local, Path};
+use crate::api::{AddPerson, MakeToken, NodeInfo, PREFIX, SetPassword, SetRoles, TokenMade, TokenShown};
 use crate::house::House;
 
 pub(super) fn routes() -> Router<Arc<House>> {
@@ -20,6 +20,12 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route("/.well-known/did.json", get(document))
         .route(&format!("{PREFIX}/node"), get(node))
         .route(&format!("{PREFIX}/persons"), get(persons).post(add))
+        .route(&format!("{PREFIX}/persons/{{account}}"), delete(remove))
+        .route(&format!("{PREFIX}/persons/{{account}}/roles"), put(set_roles))
+        .route(&format!("{PREFIX}/persons/{{account}}/password"), put(set_password))
+        .route(&format!("{PREFIX}/persons/{{account}}/sessions"), delete(sign_out))
+        .route(&format!("{PREFIX}/tokens"), get(tokens).post(make_token))
+        .route(&format!("{PREFIX}/tokens/{{id}}"), delete(revoke_token))
 }
 
 // --- For other nodes -----------------------------------------------------------------------------
@@ -35,7 +41,8 @@ async fn node(State(house): State<Arc<House>>, _by: Local) -> ApiResult<Json<Nod
     Ok(Json(house.info().await?))
 }
 
-async fn persons(State(house): State<Arc<House>>, _by: Local) -> ApiResult<Json<Vec<Person>>> {
+async fn persons(State(house): State<Arc<House>>, Local(by): Local) -> ApiResult<Json<Vec<Person>>> {
+    house.require_act(&by, Act::AddPersons)?;
     Ok(Json(house.persons().await?))
 }
 
@@ -46,4 +53,62 @@ async fn add(
 ) -> ApiResult<Json<Person>> {
     let person = Person { account: add.account, display_name: add.display_name, roles: add.roles };
     Ok(Json(house.add_person(&by, person, &add.password).await?))
+}
+
+async fn remove(
+    State(house): State<Arc<House>>,
+    Local(by): Local,
+    Path(account): Path<AccountName>,
+) -> ApiResult<StatusCode> {
+    house.remove_person(&by, &account).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn set_roles(
+    State(house): State<Arc<House>>,
+    Local(by): Local,
+    Path(account): Path<AccountName>,
+    Json(set): Json<SetRoles>,
+) -> ApiResult<Json<Person>> {
+    Ok(Json(house.set_roles(&by, &account, set.roles).await?))
+}
+
+async fn set_password(
+    State(house): State<Arc<House>>,
+    Local(by): Local,
+    Path(account): Path<AccountName>,
+    Json(set): Json<SetPassword>,
+) -> ApiResult<StatusCode> {
+    house.set_password(&by, &account, &set.password).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn sign_out(
+    State(house): State<Arc<House>>,
+    Local(by): Local,
+    Path(account): Path<AccountName>,
+) -> ApiResult<StatusCode> {
+    house.sign_out_everywhere(&by, &account).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn tokens(State(house): State<Arc<House>>, Local(by): Local) -> ApiResult<Json<Vec<TokenShown>>> {
+    Ok(Json(house.tokens(&by).await?))
+}
+
+async fn make_token(
+    State(house): State<Arc<House>>,
+    Local(by): Local,
+    Json(make): Json<MakeToken>,
+) -> ApiResult<Json<TokenMade>> {
+    Ok(Json(house.make_token(&by, make).await?))
+}
+
+async fn revoke_token(
+    State(house): State<Arc<House>>,
+    Local(by): Local,
+    Path(id): Path<String>,
+) -> ApiResult<StatusCode> {
+    house.revoke_token(&by, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

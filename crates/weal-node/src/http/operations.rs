@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use weal_domain::identity::Act;
 
 use super::answer::ApiResult;
 use super::extract::Local;
@@ -34,10 +35,9 @@ async fn probe(house: &House) -> Result<()> {
     Ok(())
 }
 
-/// Prometheus text; it names products' figures of use, so it asks for the operator's token.
-async fn metrics(State(house): State<Arc<House>>, _operator: Local) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
-        house.metrics.text(),
-    )
+/// Prometheus text; it names products' figures of use, so it asks for a token of an operator.
+async fn metrics(State(house): State<Arc<House>>, Local(by): Local) -> ApiResult<impl IntoResponse> {
+    house.require_act(&by, Act::Operate)?;
+    let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    Ok((kind, house.metrics.text()))
 }

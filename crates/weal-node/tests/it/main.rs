@@ -1,5 +1,6 @@
 //! The house in parts: configuration, reach, keeping. Whole federations are tested in weal-testkit.
 
+mod access;
 mod config;
 mod harvest;
 mod keep;

@@ -122,7 +122,9 @@ words!(Timeline {
 words!(Facts {
     use_granted, use_received, use_refused, use_ended, use_cut, budget_reserved, negotiation_moved,
     agreement_given, agreement_held, agreement_revoked, transfer_moved, product_published, offer_made,
-    offer_withdrawn, charter_adopted, member_admitted, member_suspended, person_added, backup_taken,
+    offer_withdrawn, budget_granted, budget_changed, own_rows_read, charter_adopted, member_admitted,
+    member_suspended, person_added, roles_given, password_set, sessions_ended, person_removed, token_made,
+    token_revoked, backup_taken,
     other,
 } counts {
     rows, entries,

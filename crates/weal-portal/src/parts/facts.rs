@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use weal_domain::agreements::Side;
+use weal_domain::identity::Role;
 use weal_domain::ledger::{Entry, Fact, Receipt};
 
 use super::clip;
@@ -87,13 +88,40 @@ fn house(m: &Messages, entry: &Entry, fact: &Fact, names: &Names) -> String {
             words.member_suspended,
             &[("member", names.title(member)), ("reason", &clip(reason, REASON_CHARS_MAX))],
         ),
-        Fact::PersonAdded { roles, .. } => {
-            let roles: Vec<String> = roles.iter().map(|role| m.role(*role).to_owned()).collect();
-            fill(words.person_added, &[("roles", &m.list(&roles))])
+        Fact::BudgetGranted { product, loss, before } => fill(
+            if before.is_some() { words.budget_changed } else { words.budget_granted },
+            &[
+                ("who", who),
+                ("product", product.as_str()),
+                ("loss", &m.loss(*loss)),
+                ("before", &m.loss(before.unwrap_or_default())),
+            ],
+        ),
+        Fact::OwnRowsRead { product, .. } => {
+            fill(words.own_rows_read, &[("who", who), ("product", product.as_str())])
         }
         Fact::BackupTaken { ledger_size } => {
             fill(words.backup_taken, &[("entries", &m.count(&words.entries, *ledger_size))])
         }
+        other => person(m, other),
+    }
+}
+
+/// Facts about this node's own people, who are named by no ledger.
+fn person(m: &Messages, fact: &Fact) -> String {
+    let words = &m.facts;
+    let in_roles = |text: &str, roles: &[Role]| {
+        let roles: Vec<String> = roles.iter().map(|role| m.role(*role).to_owned()).collect();
+        fill(text, &[("roles", &m.list(&roles))])
+    };
+    match fact {
+        Fact::PersonAdded { roles, .. } => in_roles(words.person_added, roles),
+        Fact::RolesGiven { roles, .. } => in_roles(words.roles_given, roles),
+        Fact::TokenMade { roles, .. } => in_roles(words.token_made, roles),
+        Fact::PasswordSet { .. } => words.password_set.to_owned(),
+        Fact::SessionsEnded { .. } => words.sessions_ended.to_owned(),
+        Fact::PersonRemoved { .. } => words.person_removed.to_owned(),
+        Fact::TokenRevoked { .. } => words.token_revoked.to_owned(),
         _ => words.other.to_owned(),
     }
 }

@@ -63,18 +63,27 @@ impl FactGroup {
             | Fact::UseReceived { .. }
             | Fact::UseRefused { .. }
             | Fact::UseEnded { .. }
+            | Fact::OwnRowsRead { .. }
             | Fact::BudgetReserved { .. } => FactGroup::Uses,
             Fact::NegotiationMoved { .. }
             | Fact::AgreementMade { .. }
             | Fact::AgreementRevoked { .. }
             | Fact::TransferMoved { .. } => FactGroup::Agreements,
-            Fact::ProductPublished { .. } | Fact::OfferMade { .. } | Fact::OfferWithdrawn { .. } => {
-                FactGroup::Catalogue
-            }
+            Fact::ProductPublished { .. }
+            | Fact::OfferMade { .. }
+            | Fact::OfferWithdrawn { .. }
+            | Fact::BudgetGranted { .. } => FactGroup::Catalogue,
             Fact::CharterAdopted { .. } | Fact::MemberAdmitted { .. } | Fact::MemberSuspended { .. } => {
                 FactGroup::Governance
             }
-            Fact::PersonAdded { .. } | Fact::BackupTaken { .. } => FactGroup::House,
+            Fact::PersonAdded { .. }
+            | Fact::RolesGiven { .. }
+            | Fact::PasswordSet { .. }
+            | Fact::SessionsEnded { .. }
+            | Fact::PersonRemoved { .. }
+            | Fact::TokenMade { .. }
+            | Fact::TokenRevoked { .. }
+            | Fact::BackupTaken { .. } => FactGroup::House,
         }
     }
 

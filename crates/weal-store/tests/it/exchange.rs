@@ -105,10 +105,10 @@ async fn uses_are_kept_once_per_side(bed: &Bed) {
     drop(tx);
 
     let mut tx = store.read("test").await.unwrap();
-    let all = tx.uses(None, 3).await.unwrap();
+    let all = tx.uses(None, None, 3).await.unwrap();
     assert_eq!(all.iter().map(|kept| kept.ledger_index).collect::<Vec<_>>(), [3, 2, 1]);
     assert_eq!(all[0], stored(3, Side::Provider, "urn:uuid:a1"));
-    let of = tx.uses(Some(&id("urn:uuid:a1")), 10).await.unwrap();
+    let of = tx.uses(Some(&id("urn:uuid:a1")), None, 10).await.unwrap();
     assert_eq!(of.iter().map(|kept| kept.ledger_index).collect::<Vec<_>>(), [3, 1, 1]);
     assert_eq!(tx.uses_by_id(&id("urn:uuid:u1")).await.unwrap().len(), 2);
 }

@@ -20,7 +20,7 @@ const DATA: &str = "../shared/data/cps_tax_units.csv.gz";
 const SECONDS_MAX: u64 = 300;
 
 /// What a reader would see if all goes as the guides say, in this order.
-const SEEN: [&str; 22] = [
+const SEEN: [&str; 27] = [
     "Revenue Agency (revenue)",
     "is now in good standing",
     "We are a member of Tax and Welfare Commons",
@@ -39,7 +39,12 @@ const SEEN: [&str; 22] = [
     "revoked this agreement",
     "All is as it was sealed.",
     "Something is wrong.",
+    "Ended the token ",
     "Added Ada Lind (steward, auditor).",
+    "Ada Lind is now auditor.",
+    "Changed the password of ada",
+    "Signed ada out everywhere.",
+    "Removed ada.",
     "Restored the node",
     "All is as it was sealed.",
     "is now suspended",

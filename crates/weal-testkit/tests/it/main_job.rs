@@ -62,10 +62,20 @@ async fn a_member_asks_another_for_a_private_statistic_until_it_is_revoked() {
     assert_eq!(answer.rows.len(), 3);
     assert!(budget_after.spent.rho_nano > budget_before.spent.rho_nano);
     assert_eq!(budget_after.spent.rho_nano - budget_before.spent.rho_nano, answer.loss.rho_nano);
-    let [ours] =
-        education.house().uses(Some(&agreement.id), 10).await.expect("uses").try_into().expect("one use");
-    let [theirs] =
-        revenue.house().uses(Some(&agreement.id), 10).await.expect("uses").try_into().expect("one use");
+    let [ours] = education
+        .house()
+        .uses(&education.person, Some(&agreement.id), 10)
+        .await
+        .expect("uses")
+        .try_into()
+        .expect("one use");
+    let [theirs] = revenue
+        .house()
+        .uses(&revenue.person, Some(&agreement.id), 10)
+        .await
+        .expect("uses")
+        .try_into()
+        .expect("one use");
     assert_eq!(ours.receipt, receipt);
     assert_eq!(ours.receipt, theirs.receipt, "both ledgers keep the same receipt");
 

@@ -73,6 +73,6 @@ async fn sql_that_is_not_a_question_is_refused_at_no_cost() {
     for account in revenue.house().budgets().await.expect("budgets") {
         assert_eq!((account.spent.rho_nano, account.reserved.rho_nano), (0, 0), "{account:?}");
     }
-    assert!(revenue.house().uses(None, 10).await.expect("uses").is_empty());
+    assert!(revenue.house().uses(&revenue.person, None, 10).await.expect("uses").is_empty());
     education.asks("SELECT COUNT(*) AS heads FROM revenue.payroll").await.expect("an answer");
 }

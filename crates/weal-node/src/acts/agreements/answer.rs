@@ -71,7 +71,7 @@ impl House {
         approve: bool,
         reason: Option<String>,
     ) -> Result<Negotiation> {
-        self.require_act(by, Act::Approve)?;
+        let role = self.require_act(by, Act::Approve)?;
         let mut tx = self.store.write("agreements.decide").await?;
         let (negotiation, revision) = tx.negotiation(own_pid).await?.ok_or_else(negotiation_unknown)?;
         if negotiation.side != Side::Provider || !negotiation.waits_for_us() {
@@ -93,7 +93,7 @@ impl House {
         };
         let step = negotiation.on(Event::Intend(own), self.clock.now())?;
         let next = step.next.clone();
-        self.keep_negotiation(&mut tx, step, revision, Some(by)).await?;
+        self.keep_negotiation(&mut tx, step, revision, Some((by, role))).await?;
         tx.commit().await?;
         self.wakers.outbox.notify_one();
         self.wakers.moved.notify_waiters();

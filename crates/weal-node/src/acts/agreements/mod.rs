@@ -13,7 +13,7 @@ mod show;
 use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::{AgreementChange, Event, Move, Step};
 use weal_domain::agreements::{Agreement, Conclusion, Negotiation, NegotiationState, Side};
-use weal_domain::identity::Person;
+use weal_domain::identity::{Person, Role};
 use weal_domain::ledger::Fact;
 use weal_store::{NewJob, Tx};
 
@@ -40,7 +40,7 @@ impl House {
         tx: &mut Tx,
         step: Step,
         revision: u64,
-        by: Option<&Person>,
+        by: Option<(&Person, Role)>,
     ) -> Result<u64> {
         let revision = tx.put_negotiation(&step.next, revision).await?;
         if let Some(change) = step.agreement {

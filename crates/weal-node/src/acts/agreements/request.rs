@@ -8,7 +8,7 @@ use weal_domain::agreements::{
     LegalBasis, Negotiation, NegotiationState, Proposal, Purpose, mode_not_offered, narrow, policy_of_terms,
 };
 use weal_domain::catalogue::{CatalogueEntry, Mode, Offer, ProductRef};
-use weal_domain::identity::{Act, Did, Person};
+use weal_domain::identity::{Act, Did, Person, Role};
 
 use super::{negotiation_unknown, refusal_of_words};
 use crate::api::{RequestAgreement, Requested};
@@ -23,13 +23,13 @@ const WAIT_MS_MAX: u64 = 60_000;
 impl House {
     /// Negotiates for a product on one rung, for one purpose, and waits for the outcome.
     pub async fn request_agreement(&self, by: &Person, request: RequestAgreement) -> Result<Requested> {
-        self.require_act(by, Act::Request)?;
+        let role = self.require_act(by, Act::Request)?;
         let entry = self.entry_of(&request.product).await?;
         let offer = self.offer_for(&entry, request.mode)?;
         self.check_purpose(&request.purpose)?;
         let legal_basis = one_legal_basis(&offer, request.legal_basis)?;
         let pid = self
-            .begin_request(by, &entry.did, &entry.dataset, &offer, &request.purpose, &legal_basis)
+            .begin_request((by, role), &entry.did, &entry.dataset, &offer, &request.purpose, &legal_basis)
             .await?;
         let wait = Duration::from_millis(request.wait_ms.unwrap_or(WAIT_MS_DEFAULT).min(WAIT_MS_MAX));
         let negotiation = self.wait_for_negotiation(&pid, wait).await?;
@@ -69,7 +69,7 @@ impl House {
 
     async fn begin_request(
         &self,
-        by: &Person,
+        by: (&Person, Role),
         provider: &Did,
         dataset: &str,
         offer: &Offer,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, AgreementId, Side};
-use weal_domain::identity::{Act, Person};
+use weal_domain::identity::{Act, Person, Role};
 
 use crate::acts::json_sha256;
 use crate::fault::{Fault, Result};
@@ -18,17 +18,17 @@ impl House {
     /// returns, and the peer's transfers are terminated with the reason. It runs to its end even when the
     /// one who asked for it goes away.
     pub async fn revoke(self: &Arc<Self>, by: &Person, id: &AgreementId, reason: &str) -> Result<Agreement> {
-        self.require_act(by, Act::Revoke)?;
+        let role = self.require_act(by, Act::Revoke)?;
         let (house, by, id, reason) = (Arc::clone(self), by.clone(), id.clone(), reason.to_owned());
-        let done = tokio::spawn(async move { house.revoke_now(&by, &id, &reason).await });
+        let done = tokio::spawn(async move { house.revoke_now((&by, role), &id, &reason).await });
         done.await.map_err(|cause| Fault::new("revoking an agreement", cause))?
     }
 
-    async fn revoke_now(&self, by: &Person, id: &AgreementId, reason: &str) -> Result<Agreement> {
+    async fn revoke_now(&self, by: (&Person, Role), id: &AgreementId, reason: &str) -> Result<Agreement> {
         let now = self.clock.now();
         let mut tx = self.store.write("agreements.revoke").await?;
         let agreement = tx.agreement(id).await?.ok_or_else(agreement_unknown)?;
-        let role = by.roles.first().map_or("member", |role| role.as_str());
+        let role = by.1.as_str();
         let (ended, facts) = agreement.revoke(&self.did, role, reason, now)?;
         tx.put_agreement(&ended, &json_sha256(&ended.policy)?).await?;
         self.remember(&mut tx, &self.actor(Some(by)), facts).await?;

@@ -2,7 +2,7 @@
 
 use weal_domain::agreements::{Agreement, AgreementId, Negotiation, Side, Titles, sentence};
 use weal_domain::catalogue::Mode;
-use weal_domain::identity::Did;
+use weal_domain::identity::{Did, Person};
 
 use super::{agreement_account, negotiation_unknown, revoke::agreement_unknown};
 use crate::api::{AgreementShown, Moment, NegotiationShown};
@@ -73,7 +73,7 @@ impl House {
         Ok(found.ok_or_else(agreement_unknown)?)
     }
 
-    pub async fn show_agreement(&self, id: &AgreementId) -> Result<AgreementShown> {
+    pub async fn show_agreement(&self, by: &Person, id: &AgreementId) -> Result<AgreementShown> {
         let agreement = self.agreement(id).await?;
         let now = self.clock.now();
         let budget = match (agreement.side, agreement.mode) {
@@ -85,7 +85,7 @@ impl House {
             in_force: agreement.in_force(now).is_ok(),
             timeline: self.timeline_of(&agreement).await?,
             budget,
-            uses: self.uses(Some(id), LIST_MAX).await?,
+            uses: self.uses(by, Some(id), LIST_MAX).await?,
             agreement,
         })
     }

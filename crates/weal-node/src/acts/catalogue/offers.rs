@@ -14,11 +14,11 @@ use crate::house::House;
 
 impl House {
     pub async fn make_offer(&self, by: &Person, make: MakeOffer) -> Result<Offer> {
-        self.require_act(by, Act::Publish)?;
+        let role = self.require_act(by, Act::Publish)?;
         let mut tx = self.store.write("catalogue.offer").await?;
         let stored = tx.product(&make.product).await?.ok_or_else(product_unknown)?;
         let (offer, fact) = self.offer_in(&mut tx, &stored.product, &make).await?;
-        self.remember(&mut tx, &self.actor(Some(by)), vec![fact]).await?;
+        self.remember(&mut tx, &self.actor(Some((by, role))), vec![fact]).await?;
         tx.commit().await?;
         Ok(offer)
     }
@@ -55,7 +55,7 @@ impl House {
 
     /// Nobody can take it up any more; agreements already made stand.
     pub async fn withdraw_offer(&self, by: &Person, id: &str) -> Result<()> {
-        self.require_act(by, Act::Publish)?;
+        let role = self.require_act(by, Act::Publish)?;
         let unknown = || Refusal::not_found("offer-unknown", "This node has no such offer.");
         let id: OfferId = id.parse().map_err(|_| unknown())?;
         let mut tx = self.store.write("catalogue.withdraw").await?;
@@ -65,7 +65,8 @@ impl House {
         }
         offer.withdrawn_at = Some(self.clock.now());
         tx.put_offer(&offer).await?;
-        self.remember(&mut tx, &self.actor(Some(by)), vec![Fact::OfferWithdrawn { offer: id }]).await?;
+        self.remember(&mut tx, &self.actor(Some((by, role))), vec![Fact::OfferWithdrawn { offer: id }])
+            .await?;
         tx.commit().await?;
         Ok(())
     }

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Column, Identifying, PrivacyPolicy, Product};
-use weal_domain::identity::{Act, Person};
+use weal_domain::identity::{Act, Person, Role};
 use weal_domain::ledger::Fact;
 use weal_engine::Ingested;
 use weal_store::StoredProduct;
 
 use super::uploads::{remove, upload_unknown};
-use crate::acts::exchange::product_account;
 use crate::api::{Publish, Published};
 use crate::fault::{Fault, Result};
 use crate::house::House;
@@ -22,11 +21,11 @@ const DESCRIPTION_CHARS_MAX: usize = 4_000;
 impl House {
     /// Publishes an inspected upload with what its owner decided about it.
     pub async fn publish(&self, by: &Person, publish: Publish) -> Result<Published> {
-        self.require_act(by, Act::Publish)?;
+        let role = self.require_act(by, Act::Publish)?;
         check_words(&publish)?;
         let upload = self.doors.uploads.take(&publish.upload).ok_or_else(upload_unknown)?;
         let outcome = match &upload.ingested {
-            Some(ingested) => self.publish_ingested(by, &publish, ingested).await,
+            Some(ingested) => self.publish_ingested((by, role), &publish, ingested).await,
             None => {
                 Err(Refusal::conflict("upload-not-inspected", "The upload has not been inspected yet.")
                     .into())
@@ -47,7 +46,7 @@ impl House {
 
     async fn publish_ingested(
         &self,
-        by: &Person,
+        by: (&Person, Role),
         publish: &Publish,
         ingested: &Ingested,
     ) -> Result<Published> {
@@ -89,7 +88,7 @@ impl House {
             content_sha256: ingested.content_sha256.clone(),
         }];
         if let Some(policy) = &product.privacy {
-            tx.grant(&product_account(&product.name), policy.budget, now).await?;
+            self.grant_in(&mut tx, by.0, &product.name, policy.budget).await?;
         }
         let mut offers = Vec::new();
         for make in &publish.offers {

@@ -8,7 +8,7 @@ use weal_domain::catalogue::{Mode, ProductRef};
 use weal_domain::compute::{Budget, Loss};
 use weal_domain::exchange::DataAddress;
 use weal_domain::identity::{Act, Person};
-use weal_domain::ledger::Receipt;
+use weal_domain::ledger::{Fact, Receipt};
 use weal_domain::{Refusal, RefusalKind};
 use weal_engine::{Question, RowStream, read_question};
 use weal_wire::peer::{AnswerMessage, BudgetLeft, PreviewMessage, QuestionMessage};
@@ -63,8 +63,15 @@ impl House {
     }
 
     async fn ask_of_members(self: &Arc<Self>, by: &Person, ask: &Ask) -> Result<Asked> {
-        self.require_act(by, Act::Ask)?;
         let question = read_question(&ask.sql)?;
+        let (own, others): (Vec<_>, Vec<_>) =
+            question.tables.iter().partition(|table| table.member == self.config.node.name);
+        if own.is_empty() || !others.is_empty() {
+            self.require_act(by, Act::Ask)?;
+        }
+        if !own.is_empty() {
+            self.require_act(by, Act::ReadRows)?;
+        }
         match self.choose(&question, ask.agreement.as_deref()).await? {
             Plan::Private(agreement) => {
                 Ok(Asked::Done(Box::new(self.ask_privately(by, ask, *agreement).await?)))
@@ -243,15 +250,19 @@ impl House {
                     receipts.push(receipt);
                     agreements.push(agreement.id.to_string());
                 }
-                None => sources.push((table.clone(), self.own_file(&table).await?)),
+                None => sources.push((table.clone(), self.own_file(by, ask, &table).await?)),
             }
         }
         let rows = self.engine.query(&ask.sql, &sources).await?;
         Ok(Asked::Rows { rows, agreements, receipts, files })
     }
 
-    async fn own_file(&self, table: &ProductRef) -> Result<PathBuf> {
-        let stored = self.store.read("compute.own").await?.product(&table.product).await?;
+    /// Rows of an own product need no agreement and pass no gate; that they were read is sealed all the same,
+    /// before the first of them is (`GT-2`).
+    async fn own_file(&self, by: &Person, ask: &Ask, table: &ProductRef) -> Result<PathBuf> {
+        let role = self.require_act(by, Act::ReadRows)?;
+        let mut tx = self.store.write("compute.own").await?;
+        let stored = tx.product(&table.product).await?;
         let stored = stored.ok_or_else(|| {
             Refusal::not_found(
                 "product-unknown",
@@ -259,6 +270,13 @@ impl House {
             )
             .remedy("List your own with `weal products`.")
         })?;
+        let fact = Fact::OwnRowsRead {
+            product: stored.product.name,
+            version: stored.product.version,
+            question_sha256: sha256_hex(&ask.sql),
+        };
+        self.remember(&mut tx, &self.actor(Some((by, role))), vec![fact]).await?;
+        tx.commit().await?;
         Ok(self.folder.path().join(stored.path))
     }
 }

@@ -1,10 +1,15 @@
 //! Budgets as people read them.
 
+use weal_domain::Refusal;
 use weal_domain::agreements::Side;
-use weal_domain::catalogue::Mode;
+use weal_domain::catalogue::{Mode, ProductName};
 use weal_domain::compute::{Budget, Loss};
+use weal_domain::identity::{Act, Person, fitting};
+use weal_domain::ledger::Fact;
+use weal_store::Tx;
 
 use crate::acts::agreements::agreement_account;
+use crate::acts::catalogue::product_unknown;
 use crate::acts::exchange::product_account;
 use crate::api::BudgetShown;
 use crate::fault::Result;
@@ -43,10 +48,70 @@ impl House {
         Ok(shown)
     }
 
+    /// Sets what all questions about an own product together may cost: never less than is spent already.
+    pub async fn grant_budget(&self, by: &Person, name: &ProductName, total: Loss) -> Result<BudgetShown> {
+        self.require_act(by, Act::GrantBudget)?;
+        let mut tx = self.store.write("compute.grant").await?;
+        let mut stored = tx.product(name).await?.ok_or_else(product_unknown)?;
+        let policy = stored.product.privacy.as_mut().ok_or_else(|| {
+            Refusal::conflict("budget-needless", "This product protects no subjects, so it has no budget.")
+                .remedy("Publish it with --subject where it is about persons.")
+        })?;
+        policy.budget = total;
+        let price = policy.question_loss_default;
+        tx.put_product(&stored).await?;
+        self.grant_in(&mut tx, by, name, total).await?;
+        let account = product_account(name);
+        let budget = self.budget_in(&mut tx, &account).await?;
+        tx.commit().await?;
+        Ok(show(account, budget, Some(price)))
+    }
+
+    /// Grants a product its budget and remembers it, where it changes. What is granted already is raised by
+    /// nobody but who may do just that: the account outlives the versions of its product.
+    pub(crate) async fn grant_in(
+        &self,
+        tx: &mut Tx,
+        by: &Person,
+        name: &ProductName,
+        total: Loss,
+    ) -> Result<()> {
+        let account = product_account(name);
+        let before = tx.budget(&account).await?.granted;
+        let is_raised = total.rho_nano > before.rho_nano || total.delta_femto > before.delta_femto;
+        let role = match before.is_zero() {
+            true => fitting(&by.roles, Act::Publish),
+            false if is_raised => match self.require_act(by, Act::GrantBudget) {
+                Ok(role) => Some(role),
+                Err(_) => return Err(raised(name, before).into()),
+            },
+            false => fitting(&by.roles, Act::GrantBudget).or(fitting(&by.roles, Act::Publish)),
+        };
+        let granted = tx.grant(&account, total, self.clock.now()).await?;
+        if granted == before {
+            return Ok(());
+        }
+        let before = Some(before).filter(|before| !before.is_zero());
+        let fact = Fact::BudgetGranted { product: name.clone(), loss: granted, before };
+        self.remember(tx, &self.actor(role.map(|role| (by, role))), vec![fact]).await?;
+        Ok(())
+    }
+
     pub async fn budget_shown(&self, account: &str) -> Result<BudgetShown> {
         let found = self.budgets().await?.into_iter().find(|shown| shown.account == account);
         Ok(found.unwrap_or_else(|| show(account.to_owned(), Budget::default(), None)))
     }
+}
+
+fn raised(name: &ProductName, before: Loss) -> Refusal {
+    Refusal::forbidden(
+        "budget-raised",
+        format!("The privacy budget of {name} is {before}, and this is more."),
+    )
+    .remedy(format!(
+        "Publish it with at most that; who may raise it does so with `weal budget grant {name}`."
+    ))
+    .changed_by("the data protection officer of this node")
 }
 
 /// A budget with its figures in (epsilon, delta) terms.

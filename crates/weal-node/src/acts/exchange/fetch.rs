@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 use weal_domain::agreements::{Agreement, Side};
 use weal_domain::exchange::transfer::{Opening, TransferState};
 use weal_domain::exchange::{DataAddress, Transfer};
-use weal_domain::identity::{Did, Person, Role};
+use weal_domain::identity::{Act, Did, Person, Role, may};
 use weal_domain::ledger::{Entry, Fact, Receipt};
 use weal_domain::{Refusal, RefusalKind};
 use weal_trust::proof::TlogProof;
@@ -228,10 +228,11 @@ fn open_address(transfer: &Transfer) -> Option<DataAddress> {
     transfer.address.clone().filter(|_| usable)
 }
 
-/// The role in which a person uses an agreement: one that both have.
+/// The role in which a person uses an agreement: one that may ask, and that the terms allow where there is one.
 pub(crate) fn acting_role(agreement: &Agreement, person: &Person) -> Role {
-    let fitting = person.roles.iter().copied().find(|role| agreement.terms.allows_role(*role));
-    fitting.or(person.roles.first().copied()).unwrap_or(Role::Analyst)
+    let asking = || person.roles.iter().copied().filter(|role| may(*role, Act::Ask));
+    let allowed = asking().find(|role| agreement.terms.allows_role(*role));
+    allowed.or_else(|| asking().next()).unwrap_or(Role::Analyst)
 }
 
 async fn download(

@@ -7,6 +7,7 @@ use weal_domain::citizens::ConsentCover;
 use weal_domain::compute::{Budget, Loss};
 use weal_domain::exchange::{Asking, Budgets, GateQuestion, Grant, Permit, Rung, Transfer, UseId, decide};
 use weal_domain::governance::Member;
+use weal_domain::identity::{Act, Person, one_may};
 use weal_domain::ledger::{Fact, Receipt};
 use weal_engine::Source;
 use weal_store::{StoredUse, Tx};
@@ -179,9 +180,17 @@ impl House {
         Ok(index)
     }
 
-    /// Uses, newest first, of one agreement or of all.
-    pub async fn uses(&self, agreement: Option<&AgreementId>, limit: u32) -> Result<Vec<UseShown>> {
-        let found = self.store.read("exchange.uses").await?.uses(agreement, limit).await?;
+    /// Uses, newest first, of one agreement or of all. Who may not read the ledger sees what they asked
+    /// themselves, and nothing of their colleagues.
+    pub async fn uses(
+        &self,
+        by: &Person,
+        agreement: Option<&AgreementId>,
+        limit: u32,
+    ) -> Result<Vec<UseShown>> {
+        let reads_all = one_may(&by.roles, Act::ReadLedger);
+        let own = (!reads_all).then(|| self.pseudonym(by));
+        let found = self.store.read("exchange.uses").await?.uses(agreement, own.as_deref(), limit).await?;
         let ecosystem = self.ecosystem();
         let shown = |stored: StoredUse| {
             let peer = match stored.side {

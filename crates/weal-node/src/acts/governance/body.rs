@@ -201,7 +201,7 @@ impl House {
         reason: Option<String>,
     ) -> Result<Member> {
         self.require_governing()?;
-        self.require_act(by, Act::Govern)?;
+        let role = self.require_act(by, Act::Govern)?;
         if *did == self.did {
             return Err(Refusal::conflict(
                 "standing-own",
@@ -227,7 +227,7 @@ impl House {
             }
         };
         tx.put_member(&member).await?;
-        self.remember(&mut tx, &self.actor(Some(by)), facts).await?;
+        self.remember(&mut tx, &self.actor(Some((by, role))), facts).await?;
         if member.standing == Standing::Good {
             let job = NewJob {
                 kind: JOB_ADMISSION,

@@ -31,8 +31,6 @@ use crate::house::House;
 
 /// Uses listed on an agreement's page.
 const USES_SHOWN_MAX: u32 = 50;
-/// Uses added up for what we have spent of a budget that another node keeps.
-const USES_SUMMED_MAX: u32 = 10_000;
 
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new()
@@ -177,9 +175,10 @@ pub(super) async fn meter_of(house: &House, agreement: &Agreement) -> Result<Opt
         return Ok(Some(meter(&shown, price.unwrap_or_default())));
     }
     let Some(granted) = agreement.terms.budget else { return Ok(None) };
-    let uses = house.uses(Some(&agreement.id), USES_SUMMED_MAX).await?;
-    let spent = uses.iter().fold(Loss::ZERO, |sum, one| sum.saturating_add(one.receipt.loss));
-    let question = uses.first().map(|newest| newest.receipt.loss).unwrap_or_default();
+    let mut tx = house.store.read("pages.meter").await?;
+    let spent = tx.uses_summed(&agreement.id).await?.loss;
+    let newest = tx.uses(Some(&agreement.id), None, 1).await?;
+    let question = newest.first().map(|newest| newest.receipt.loss).unwrap_or_default();
     Ok(Some(Meter { granted, reserved: Loss::ZERO, spent, question }))
 }
 
@@ -188,7 +187,7 @@ async fn view(visit: &Visit, id: &AgreementId) -> Result<AgreementView> {
     let ecosystem = house.ecosystem();
     let agreement = house.agreement(id).await?;
     let entries = house.entries().await?;
-    let uses = house.uses(Some(id), USES_SHOWN_MAX).await?;
+    let uses = house.uses(&visit.session.person, Some(id), USES_SHOWN_MAX).await?;
     let in_force = agreement.in_force(visit.now()).is_ok();
     let provider = party(house, &ecosystem, &agreement.provider);
     let is_asked = matches!(agreement.mode, Mode::Statistics | Mode::Extract);
@@ -250,9 +249,10 @@ async fn timeline(visit: &Visit, ecosystem: &Ecosystem, agreement: &Agreement) -
             message: None,
         }],
     };
-    if let Some(first) = house.uses(Some(&agreement.id), USES_SUMMED_MAX).await?.last() {
+    let first_at = house.store.read("pages.first-use").await?.uses_summed(&agreement.id).await?.first_at;
+    if let Some(at) = first_at {
         let actor = house.title_of(&agreement.consumer);
-        steps.push(Step { at: first.receipt.at, actor, what: Happening::FirstUse, message: None });
+        steps.push(Step { at, actor, what: Happening::FirstUse, message: None });
     }
     if let AgreementStatus::Revoked { at, by, role, reason } = &agreement.status {
         let what = Happening::AgreementRevoked { reason: reason.clone() };

@@ -63,7 +63,7 @@ async fn a_preview_is_free_an_answer_is_paid_for_and_taken_home_by_its_asker_alo
     let preview = press(&browser, "preview", "revenue.payroll", sql).await;
     assert_eq!(preview.status, 200, "{}", preview.text);
     assert!(preview.text.contains("id=\"outcome\"") && preview.text.contains("GROUP BY region</textarea>"));
-    assert!(asker.house().uses(None, 10).await.expect("uses").is_empty(), "nothing was asked");
+    assert!(asker.house().uses(&asker.person, None, 10).await.expect("uses").is_empty(), "nothing was asked");
 
     let answer = press(&browser, "ask", "revenue.payroll", sql).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -71,7 +71,7 @@ async fn a_preview_is_free_an_answer_is_paid_for_and_taken_home_by_its_asker_alo
         assert!(answer.text.contains(part), "no {part}: {}", answer.text);
     }
     assert!(answer.text.len() < 100_000);
-    let uses = asker.house().uses(None, 10).await.expect("uses");
+    let uses = asker.house().uses(&asker.person, None, 10).await.expect("uses");
     assert_eq!(uses.len(), 1, "one question, one use");
     assert!(
         browser
@@ -91,7 +91,7 @@ async fn a_preview_is_free_an_answer_is_paid_for_and_taken_home_by_its_asker_alo
     let parquet = browser.get(&export_of(&answer, "parquet")).await;
     assert_eq!((parquet.status, &parquet.text[..4]), (200, "PAR1"));
     assert_eq!(
-        asker.house().uses(None, 10).await.expect("uses").len(),
+        asker.house().uses(&asker.person, None, 10).await.expect("uses").len(),
         1,
         "taking it home asks nothing again"
     );
@@ -111,7 +111,7 @@ async fn a_form_that_is_sent_twice_asks_once_and_a_shown_answer_costs_nothing() 
     let federation = two_agencies().await;
     let asker = federation.member("education");
     let browser = Browser::of(asker, "ada").await;
-    let uses = async || asker.house().uses(None, 10).await.expect("uses").len();
+    let uses = async || asker.house().uses(&asker.person, None, 10).await.expect("uses").len();
     let form = browser.get("/ask").await;
     let (csrf, once) = (form.csrf(), form.hidden("once"));
     let press = |sql: &'static str, once: String| {
