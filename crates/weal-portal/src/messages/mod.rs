@@ -90,6 +90,11 @@ pub(crate) fn with_code(text: &str) -> Markup {
     }
 }
 
+/// A refusal's code for a reader who is no program: `budget-exhausted` is "budget exhausted".
+pub(crate) fn code_in_words(code: &str) -> String {
+    code.replace('-', " ")
+}
+
 /// Escaped text as markup, for [`fill_markup`].
 pub(crate) fn plain(text: &str) -> Markup {
     html! { (text) }

@@ -5,7 +5,7 @@ use weal_domain::agreements::Side;
 use weal_domain::catalogue::{Mode, ProductRef};
 use weal_domain::identity::Act;
 
-use crate::messages::{Messages, fill, fill_markup, messages, plain};
+use crate::messages::{Messages, code_in_words, fill, fill_markup, messages, plain};
 use crate::parts::form::{Field, csrf, error_of, error_summary, hidden, reason, titled};
 use crate::parts::layout::{document, head, tabs};
 use crate::parts::state::tag;
@@ -207,7 +207,7 @@ fn uses_table(chrome: &Chrome, m: &Messages, uses: &[UseLine]) -> Markup {
             m.time(line.at),
             html! { (line.person) },
             match (&line.refused, line.rows) {
-                (Some(code), _) => html! { (tag(Tone::Refused, words.use_refused)) " " code { (code) } },
+                (Some(code), _) => html! { (tag(Tone::Refused, words.use_refused)) " " (code_in_words(code)) },
                 (None, Some(rows)) => {
                     html! { (tag(Tone::Allowed, words.use_answered)) " " (m.count(&m.product.rows, rows)) }
                 }

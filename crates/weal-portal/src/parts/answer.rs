@@ -56,16 +56,18 @@ fn charts(m: &Messages, view: &AnswerView) -> Markup {
     );
     html! {
         @if is_compared {
-            @for (at, column) in estimates.take(CHARTS_MAX) {
-                (Chart {
-                    id: format!("chart-{at}"),
-                    title: fill(m.answer.chart_title, &[("column", &column.name), ("title", &view.title)]),
-                    unit: unit(view, at),
-                    source: &source,
-                    decimals: decimals(given, at),
-                    bars: bars_of(m, given, at),
-                    more: given.rows.len().saturating_sub(BARS_MAX),
-                }.render(m))
+            div.charts {
+                @for (at, column) in estimates.take(CHARTS_MAX) {
+                    (Chart {
+                        id: format!("chart-{at}"),
+                        title: fill(m.answer.chart_title, &[("column", &column.name), ("title", &view.title)]),
+                        unit: unit(view, at),
+                        source: &source,
+                        decimals: decimals(given, at),
+                        bars: bars_of(m, given, at),
+                        more: given.rows.len().saturating_sub(BARS_MAX),
+                    }.render(m))
+                }
             }
         }
     }

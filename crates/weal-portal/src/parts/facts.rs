@@ -7,7 +7,7 @@ use weal_domain::ledger::{Entry, Fact, Receipt};
 
 use super::clip;
 use super::timeline::negotiation_state;
-use crate::messages::{Messages, fill, plain};
+use crate::messages::{Messages, code_in_words, fill, plain};
 use crate::view::Names;
 
 /// Reasons are written by people; in a list they are cut.
@@ -25,7 +25,7 @@ fn sentence(m: &Messages, entry: &Entry, names: &Names) -> String {
         Fact::UseReceived { receipt, .. } => used(m, words.use_received, receipt, names),
         Fact::UseRefused { peer, mode, code, .. } => fill(
             words.use_refused,
-            &[("peer", names.title(peer)), ("mode", m.mode(*mode).name), ("code", code)],
+            &[("peer", names.title(peer)), ("mode", m.mode(*mode).name), ("code", &code_in_words(code))],
         ),
         Fact::UseEnded { rows, size_bytes, complete, .. } => {
             let text = if *complete { words.use_ended } else { words.use_cut };
