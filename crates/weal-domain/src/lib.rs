@@ -16,10 +16,12 @@ pub mod identity;
 pub mod ledger;
 pub mod words;
 
+mod conversation;
 mod names;
 mod refusal;
 mod turns;
 
+pub use conversation::{Conversation, Event, Notice};
 pub use jiff::Timestamp;
 pub use names::InvalidName;
 pub use refusal::{Refusal, RefusalKind};

@@ -19,7 +19,7 @@ use super::{Agreement, AgreementId, LegalBasis, Policy, Purpose, Side};
 use crate::catalogue::{Mode, OfferId, Terms};
 use crate::identity::Did;
 use crate::ledger::Fact;
-use crate::{Refusal, Timestamp};
+use crate::{Conversation, Refusal, Timestamp};
 
 /// Requests and offers that one negotiation may hold before it must end, so that nobody haggles a
 /// node's disk full.
@@ -202,17 +202,9 @@ impl Move {
     }
 }
 
-/// An outgoing message: the node sends it until the peer has answered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Notice {
-    /// Grows with everything said and heard. It travels as an extension member, so that a node which
-    /// knows it can tell an old message from a new one of the same words.
-    pub turn: u32,
-    /// The first message of all; it carries our callback address instead of the peer's pid.
-    pub opening: bool,
-    #[serde(rename = "what")]
-    pub message: Move,
-}
+/// What can happen to a negotiation, and what it has to tell.
+pub type Event = crate::Event<Move>;
+pub type Notice = crate::Notice<Move>;
 
 /// A message that has taken effect, for the timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -221,22 +213,6 @@ pub struct Turn {
     pub at: Timestamp,
     #[serde(rename = "what")]
     pub message: Move,
-}
-
-/// What can happen to a negotiation.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// A message of the peer, with the process identifier it calls its own. `turn` is the number
-    /// it gives the message, where it gives one.
-    Received { message: Move, peer_pid: String, turn: Option<u32> },
-    /// This side decides on its next message.
-    Intend(Move),
-    /// The peer has answered our message `turn` with success.
-    Acked { turn: u32, peer_pid: Option<String> },
-    /// The peer has answered our message `turn` with a refusal (4xx): sending it again is useless.
-    Rejected { turn: u32, reason: String },
-    /// The peer cannot be reached with our message `turn`. It stays awaited, and may be sent again.
-    Undelivered { turn: u32, reason: String },
 }
 
 /// What becomes of the agreement by a step.
@@ -267,27 +243,19 @@ pub struct Negotiation {
     pub peer: Did,
     /// Our process identifier, an IRI that is never used again.
     pub own_pid: String,
-    /// The peer's; unknown until it has answered a negotiation that we began.
-    pub peer_pid: Option<String>,
     /// Where the peer listens: a consumer's callback address, a provider's base address.
     pub peer_address: String,
     /// Of a negotiation that we begin: what its first message asks for, and `awaiting_ack` says that the
     /// peer has not answered yet.
     pub state: NegotiationState,
-    pub awaiting_ack: Option<Notice>,
+    #[serde(flatten)]
+    pub talk: Conversation<Move>,
     /// The proposal on the table now.
     pub proposal: Proposal,
     pub agreement: Option<AgreementId>,
     /// What has taken effect, oldest first; the first is the message it began with.
     pub turns: Vec<Turn>,
-    /// The last number that we said, that the peer said, and of ours that the peer has heard.
-    pub turns_told: u32,
-    pub turns_heard: u32,
-    pub turns_acked: u32,
-    /// Why our last message did not arrive, in words for a person; cleared by the next step forward.
-    pub trouble: Option<String>,
     pub began_at: Timestamp,
-    pub updated_at: Timestamp,
 }
 
 /// What a negotiation begins with, on either side.
@@ -324,8 +292,7 @@ impl Negotiation {
     ) -> Step {
         let message = first_message(side.other(), &opening.proposal);
         let mut next = Self::blank(side, side.other(), opening, now);
-        next.peer_pid = Some(peer_pid);
-        next.turns_heard = turn.unwrap_or(0);
+        next.talk = next.talk.heard(&peer_pid, turn);
         next.turns.push(Turn { by: side.other(), at: now, message });
         let remember = vec![next.moved(None)];
         Step { next, remember, tell: Vec::new(), agreement: None }
@@ -353,7 +320,7 @@ impl Negotiation {
     pub fn provider_pid(&self) -> Option<&str> {
         match self.side {
             Side::Provider => Some(&self.own_pid),
-            Side::Consumer => self.peer_pid.as_deref(),
+            Side::Consumer => self.talk.peer_pid.as_deref(),
         }
     }
 
@@ -361,14 +328,14 @@ impl Negotiation {
     pub fn consumer_pid(&self) -> Option<&str> {
         match self.side {
             Side::Consumer => Some(&self.own_pid),
-            Side::Provider => self.peer_pid.as_deref(),
+            Side::Provider => self.talk.peer_pid.as_deref(),
         }
     }
 
     /// Whether this side is asked to decide something now.
     #[must_use]
     pub fn waits_for_us(&self) -> bool {
-        self.awaiting_ack.is_none() && self.state.waits_for() == Some(self.side)
+        self.talk.awaiting_ack.is_none() && self.state.waits_for() == Some(self.side)
     }
 
     /// Decides on an event. The state given stays as it is; the caller saves `Step::next`.
@@ -385,9 +352,8 @@ impl Negotiation {
     fn begin(side: Side, opening: Opening, now: Timestamp) -> Step {
         let message = first_message(side, &opening.proposal);
         let mut next = Self::blank(side, side, opening, now);
-        let notice = Notice { turn: 1, opening: true, message };
-        next.turns_told = 1;
-        next.awaiting_ack = Some(notice.clone());
+        let (talk, notice) = Conversation::opened(message, now);
+        next.talk = talk;
         Step { next, remember: Vec::new(), tell: vec![notice], agreement: None }
     }
 
@@ -397,22 +363,16 @@ impl Negotiation {
             us: opening.us,
             peer: opening.peer,
             own_pid: opening.own_pid,
-            peer_pid: None,
             peer_address: opening.peer_address,
             state: match began_by {
                 Side::Consumer => NegotiationState::Requested,
                 Side::Provider => NegotiationState::Offered,
             },
-            awaiting_ack: None,
+            talk: Conversation::blank(now),
             proposal: opening.proposal,
             agreement: None,
             turns: Vec::new(),
-            turns_told: 0,
-            turns_heard: 0,
-            turns_acked: 0,
-            trouble: None,
             began_at: now,
-            updated_at: now,
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::agreements::{AgreementId, Side};
 use crate::identity::Did;
 use crate::ledger::Fact;
-use crate::{Refusal, Timestamp};
+use crate::{Conversation, Refusal, Timestamp};
 
 /// Messages that one transfer may exchange, so that nobody suspends and resumes a node's disk full.
 pub const TURNS_COUNT_MAX: usize = 256;
@@ -165,16 +165,9 @@ impl Move {
     }
 }
 
-/// An outgoing message: the node sends it until the peer has answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// Grows with everything said and heard. It travels as an extension member, so that a node which
-    /// knows it can tell an old message from a new one of the same words.
-    pub turn: u32,
-    pub opening: bool,
-    #[serde(rename = "what")]
-    pub message: Move,
-}
+/// What can happen to a transfer, and what it has to tell.
+pub type Event = crate::Event<Move>;
+pub type Notice = crate::Notice<Move>;
 
 /// A message that has taken effect, for the timeline; without the secrets it carried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,16 +177,6 @@ pub struct Turn {
     pub kind: MoveKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-}
-
-/// What can happen to a transfer. See [`crate::agreements::negotiation::Event`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    Received { message: Move, peer_pid: String, turn: Option<u32> },
-    Intend(Move),
-    Acked { turn: u32, peer_pid: Option<String> },
-    Rejected { turn: u32, reason: String },
-    Undelivered { turn: u32, reason: String },
 }
 
 /// What a decision asks its caller to save, remember and send, all in one transaction.
@@ -211,26 +194,18 @@ pub struct Transfer {
     pub side: Side,
     pub peer: Did,
     pub own_pid: String,
-    /// Unknown to a consumer until the provider has answered.
-    pub peer_pid: Option<String>,
     /// Where the peer listens: a consumer's callback address, a provider's base address.
     pub peer_address: String,
     pub agreement: AgreementId,
     /// `weal:<mode>`, one of the dataset's distribution formats.
     pub format: String,
     pub state: TransferState,
-    pub awaiting_ack: Option<Notice>,
+    #[serde(flatten)]
+    pub talk: Conversation<Move>,
     /// The address of the last start. Only while STARTED does it open anything.
     pub address: Option<DataAddress>,
     pub turns: Vec<Turn>,
-    /// The last number that we said, that the peer said, and of ours that the peer has heard.
-    pub turns_told: u32,
-    pub turns_heard: u32,
-    pub turns_acked: u32,
-    /// Why our last message did not arrive, in words for a person; cleared by the next step forward.
-    pub trouble: Option<String>,
     pub began_at: Timestamp,
-    pub updated_at: Timestamp,
 }
 
 /// What a transfer begins with, on either side.
@@ -247,10 +222,8 @@ impl Transfer {
     /// The consumer asks for a transfer.
     #[must_use]
     pub fn request(opening: Opening, now: Timestamp) -> Step {
-        let notice = Notice { turn: 1, opening: true, message: Move::Request };
-        let mut next = Self::blank(Side::Consumer, opening, now);
-        next.turns_told = 1;
-        next.awaiting_ack = Some(notice.clone());
+        let (talk, notice) = Conversation::opened(Move::Request, now);
+        let next = Self { talk, ..Self::blank(Side::Consumer, opening, now) };
         Step { next, remember: Vec::new(), tell: vec![notice] }
     }
 
@@ -258,8 +231,7 @@ impl Transfer {
     #[must_use]
     pub fn received(opening: Opening, consumer_pid: String, turn: Option<u32>, now: Timestamp) -> Step {
         let mut next = Self::blank(Side::Provider, opening, now);
-        next.peer_pid = Some(consumer_pid);
-        next.turns_heard = turn.unwrap_or(0);
+        next.talk = next.talk.heard(&consumer_pid, turn);
         next.turns.push(Turn { by: Side::Consumer, at: now, kind: MoveKind::Request, reason: None });
         let remember = vec![next.moved()];
         Step { next, remember, tell: Vec::new() }
@@ -282,7 +254,7 @@ impl Transfer {
     pub fn provider_pid(&self) -> Option<&str> {
         match self.side {
             Side::Provider => Some(&self.own_pid),
-            Side::Consumer => self.peer_pid.as_deref(),
+            Side::Consumer => self.talk.peer_pid.as_deref(),
         }
     }
 
@@ -290,7 +262,7 @@ impl Transfer {
     pub fn consumer_pid(&self) -> Option<&str> {
         match self.side {
             Side::Consumer => Some(&self.own_pid),
-            Side::Provider => self.peer_pid.as_deref(),
+            Side::Provider => self.talk.peer_pid.as_deref(),
         }
     }
 
@@ -316,20 +288,14 @@ impl Transfer {
             side,
             peer: opening.peer,
             own_pid: opening.own_pid,
-            peer_pid: None,
             peer_address: opening.peer_address,
             agreement: opening.agreement,
             format: opening.format,
             state: TransferState::Requested,
-            awaiting_ack: None,
+            talk: Conversation::blank(now),
             address: None,
             turns: Vec::new(),
-            turns_told: 0,
-            turns_heard: 0,
-            turns_acked: 0,
-            trouble: None,
             began_at: now,
-            updated_at: now,
         }
     }
 }

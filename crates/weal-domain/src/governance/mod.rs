@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::agreements::Purpose;
 use crate::agreements::sentence::{purpose_label, purposes_in_words};
 use crate::identity::{Did, MemberName};
+use crate::words::moment;
 use crate::{Refusal, Timestamp};
 
 /// What the members of an ecosystem have agreed to, signed by its governing body.
@@ -39,6 +40,33 @@ impl Charter {
         )
         .remedy(format!("Choose a purpose of the charter: {}.", purposes_in_words(&self.purposes)))
         .changed_by(format!("the governing body, {}", self.governing_body)))
+    }
+}
+
+/// Which issue of a paper of the governing body this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Issue {
+    /// The charter's; of a paper that has no versions always the same.
+    pub version: u32,
+    pub issued_at: Timestamp,
+}
+
+impl Issue {
+    /// Whether this issue of a `paper` takes the place of the one held; `false` where it is the same one. What the
+    /// governing body has replaced never comes back: an older one is refused.
+    pub fn replaces(self, held: Option<Issue>, paper: &str) -> Result<bool, Refusal> {
+        let Some(held) = held else { return Ok(true) };
+        if self.version < held.version || self.issued_at < held.issued_at {
+            return Err(Refusal::conflict(
+                format!("{paper}-older"),
+                format!(
+                    "This {paper} is older than the one that this node holds, of {}.",
+                    moment(held.issued_at)
+                ),
+            )
+            .remedy(format!("Send the {paper} in force.")));
+        }
+        Ok(self != held)
     }
 }
 

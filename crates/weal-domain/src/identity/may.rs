@@ -30,8 +30,8 @@ pub enum Act {
     ReadLedger,
     /// Admit members, suspend them, adopt a charter.
     Govern,
-    /// Add persons and give roles.
-    AddPersons,
+    /// Add persons and give them roles, which nobody does for themselves.
+    GiveRoles,
     /// Back up, see the node's health.
     Operate,
 }
@@ -49,7 +49,7 @@ impl Act {
         Act::GrantBudget,
         Act::ReadLedger,
         Act::Govern,
-        Act::AddPersons,
+        Act::GiveRoles,
         Act::Operate,
     ];
 
@@ -68,7 +68,7 @@ impl Act {
             Act::GrantBudget => "change privacy budgets",
             Act::ReadLedger => "read the ledger",
             Act::Govern => "admit members",
-            Act::AddPersons => "add persons",
+            Act::GiveRoles => "add persons and give roles",
             Act::Operate => "operate the node",
         }
     }
@@ -80,7 +80,7 @@ impl Act {
 #[must_use]
 pub fn may(role: Role, act: Act) -> bool {
     use Act::{
-        AddPersons, Approve, Ask, Govern, GrantBudget, Look, Operate, Publish, ReadLedger, ReadProfile,
+        Approve, Ask, GiveRoles, Govern, GrantBudget, Look, Operate, Publish, ReadLedger, ReadProfile,
         ReadRows, Request, Revoke,
     };
     match role {
@@ -92,11 +92,12 @@ pub fn may(role: Role, act: Act) -> bool {
         Role::DataProtectionOfficer => {
             matches!(act, Look | Approve | Revoke | ReadProfile | GrantBudget | ReadLedger)
         }
-        Role::ChiefDataOfficer => {
-            matches!(act, Look | Publish | Approve | Revoke | Request | ReadProfile | ReadLedger | Govern)
-        }
+        Role::ChiefDataOfficer => matches!(
+            act,
+            Look | Publish | Approve | Revoke | Request | ReadProfile | ReadLedger | Govern | GiveRoles
+        ),
         Role::Ombudsman => matches!(act, Look | Revoke | ReadLedger),
-        Role::Operator => matches!(act, Look | Operate | AddPersons),
+        Role::Operator => matches!(act, Look | Operate),
         Role::Auditor => matches!(act, Look | ReadLedger),
     }
 }

@@ -46,6 +46,10 @@ pub fn describe_naming(fact: &Fact, name: &dyn Fn(&Did) -> String) -> String {
         Fact::UseRefused { peer, mode, code, .. } => {
             format!("Refused {} a use for {mode}: {}.", name(peer), code.replace('-', " "))
         }
+        Fact::UsesRefused { peer, mode, code, count: refused, .. } => {
+            let uses = count(*refused, "more use", "more uses");
+            format!("Refused {} {uses} for {mode} in one minute: {}.", name(peer), code.replace('-', " "))
+        }
         Fact::UseEnded { rows, size_bytes, complete, .. } => {
             let end = if *complete { "ended" } else { "was cut short" };
             let (rows, bytes) = (count(*rows, "row", "rows"), count(*size_bytes, "byte", "bytes"));
@@ -88,6 +92,16 @@ fn describe_person(fact: &Fact) -> String {
         Fact::TokenRevoked { person } => format!("Revoked a token of the person {person}."),
         Fact::BackupTaken { ledger_size } => {
             format!("Took a backup at {}.", count(*ledger_size, "ledger entry", "ledger entries"))
+        }
+        Fact::BackupRestored { ledger_size, spent_known_to } => {
+            let budgets = match spent_known_to {
+                Some(size) => {
+                    format!("Budgets are as a ledger of {} says.", count(*size, "entry", "entries"))
+                }
+                None => "All that was left of its budgets counts as spent.".to_owned(),
+            };
+            let entries = count(*ledger_size, "ledger entry", "ledger entries");
+            format!("Restored a backup taken at {entries}. {budgets}")
         }
         // Every other fact is told above.
         _ => "Something else was remembered.".to_owned(),

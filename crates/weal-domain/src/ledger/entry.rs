@@ -116,6 +116,14 @@ pub enum Fact {
         mode: Mode,
         code: String,
     },
+    /// So many more of them in one minute, where each by itself would fill the ledger.
+    UsesRefused {
+        agreement: AgreementId,
+        peer: Did,
+        mode: Mode,
+        code: String,
+        count: u64,
+    },
     /// How a use ended. A stream's size is only known then.
     UseEnded {
         use_id: UseId,
@@ -183,6 +191,13 @@ pub enum Fact {
     },
     BackupTaken {
         ledger_size: u64,
+    },
+    /// The node was brought back as it was at `ledger_size` entries. `spent_known_to` is the size of the newest
+    /// ledger from which its budgets were brought up to date; without one all that was left counts as spent.
+    BackupRestored {
+        ledger_size: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spent_known_to: Option<u64>,
     },
 }
 

@@ -1,11 +1,11 @@
 //! Joining, being suspended, and who may do what.
 
 use weal_domain::RefusalKind;
-use weal_domain::governance::{Application, Member, Standing, good_standing};
+use weal_domain::governance::{Application, Issue, Member, Standing, good_standing};
 use weal_domain::identity::{Act, MemberName, Role, fitting, may, one_may};
 use weal_domain::ledger::Fact;
 
-use crate::given::{FRAUD, assert_helps, charter, did, education, member, now, purpose};
+use crate::given::{FRAUD, assert_helps, at, charter, did, education, member, now, purpose};
 
 fn application(name: &str) -> Application {
     Application {
@@ -82,6 +82,11 @@ fn roles_may_what_the_table_says() {
         "whoever offers data does not raise what it may cost the persons in it"
     );
     assert_eq!(allowed(Act::ReadRows), ["owner", "steward"]);
+    assert_eq!(
+        allowed(Act::GiveRoles),
+        ["owner", "chief_data_officer"],
+        "whoever runs the machine gives no roles"
+    );
     assert_eq!(allowed(Act::Look).len(), Role::ALL.len());
     assert!(!may(Role::Operator, Act::ReadProfile), "an operator sees no data");
     for act in Act::ALL {
@@ -93,4 +98,18 @@ fn roles_may_what_the_table_says() {
     assert!(one_may(&[Role::Auditor, Role::Analyst], Act::Ask));
     assert_eq!(fitting(&[Role::Auditor, Role::Analyst], Act::Ask), Some(Role::Analyst));
     assert!(!one_may(&[], Act::Look));
+}
+
+#[test]
+fn a_paper_of_the_governing_body_never_goes_back() {
+    let issue = |version, at_text| Issue { version, issued_at: at(at_text) };
+    let (june, july) = ("2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z");
+    let held = Some(issue(2, july));
+    assert_eq!(issue(1, june).replaces(None, "charter"), Ok(true), "the first one");
+    assert_eq!(issue(3, july).replaces(held, "charter"), Ok(true));
+    assert_eq!(issue(2, july).replaces(held, "charter"), Ok(false), "the same one again");
+    assert_eq!(issue(3, "2026-08-01T00:00:00Z").replaces(held, "charter"), Ok(true));
+    for older in [issue(1, july), issue(2, june), issue(1, "2026-08-01T00:00:00Z"), issue(3, june)] {
+        assert_helps(&older.replaces(held, "charter").expect_err("older"), "charter-older");
+    }
 }

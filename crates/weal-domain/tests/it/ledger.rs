@@ -147,6 +147,17 @@ fn facts_of_uses() -> Vec<Told> {
             "Refused Education a use for extract: agreement other rung.",
         ),
         (
+            "uses_refused",
+            Fact::UsesRefused {
+                agreement: agreement(),
+                peer: education(),
+                mode: Mode::Extract,
+                code: "agreement-revoked".to_owned(),
+                count: 1_980,
+            },
+            "Refused Education 1,980 more uses for extract in one minute: agreement revoked.",
+        ),
+        (
             "use_ended",
             Fact::UseEnded { use_id: use_id(), rows: 280_005, size_bytes: 1, complete: false },
             "The use was cut short after 280,005 rows in 1 byte.",
@@ -230,6 +241,11 @@ fn facts_of_the_house() -> Vec<Told> {
             "Revoked a token of the person p-7f3a.",
         ),
         ("backup_taken", Fact::BackupTaken { ledger_size: 1_204 }, "Took a backup at 1,204 ledger entries."),
+        (
+            "backup_restored",
+            Fact::BackupRestored { ledger_size: 1_204, spent_known_to: None },
+            "Restored a backup taken at 1,204 ledger entries. All that was left of its budgets counts as spent.",
+        ),
     ]
 }
 

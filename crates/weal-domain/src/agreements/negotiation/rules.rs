@@ -3,8 +3,9 @@
 use super::{AgreementChange, Move, MoveKind, Negotiation, NegotiationState, Notice, PROPOSALS_COUNT_MAX};
 use super::{Step, Turn};
 use crate::agreements::{Agreement, AgreementStatus, Side};
+use crate::conversation::still_on_its_way;
 use crate::ledger::Fact;
-use crate::{Refusal, Timestamp, turns};
+use crate::{Conversation, Refusal, Timestamp, turns};
 
 impl Negotiation {
     /// A message of the peer, which is acknowledged by answering with the state it leads to.
@@ -15,17 +16,12 @@ impl Negotiation {
         turn: Option<u32>,
         now: Timestamp,
     ) -> Result<Step, Refusal> {
-        if self.peer_pid.as_deref().is_some_and(|known| known != peer_pid) {
-            return Err(Refusal::not_found(
-                "negotiation-unknown",
-                "There is no negotiation of yours with these process identifiers.",
-            ));
-        }
-        if turn.is_some_and(|turn| turns::is_old(turn, self.turns_heard, self.turns_acked)) {
+        self.talk.check_pid(peer_pid, "negotiation")?;
+        if turn.is_some_and(|turn| self.talk.is_old(turn)) {
             return Ok(self.unchanged());
         }
         let kind = message.kind();
-        if let Some(own) = &self.awaiting_ack {
+        if let Some(own) = &self.talk.awaiting_ack {
             // A message that can only follow ours says that ours has arrived, before its answer did.
             let implied = self.state_awaited(own).and_then(|state| state.after(self.side.other(), kind));
             let direct = self.state.after(self.side.other(), kind);
@@ -46,11 +42,7 @@ impl Negotiation {
         }
         if self.state.after(self.side.other(), kind).is_some() {
             self.check(&message)?;
-            let mut next = self.clone();
-            next.peer_pid = Some(peer_pid.to_owned());
-            next.turns_heard = turn.unwrap_or(self.turns_heard);
-            // Whatever we still awaited is moot: only a termination crosses it.
-            next.awaiting_ack = None;
+            let next = Self { talk: self.talk.heard(peer_pid, turn), ..self.clone() };
             return Ok(next.advance(self.side.other(), message, now));
         }
         let both_ended = self.state == NegotiationState::Terminated && kind == MoveKind::Terminate;
@@ -66,80 +58,40 @@ impl Negotiation {
         if self.state.after(self.side, kind).is_none() {
             return Err(self.not_now(self.side, kind));
         }
-        if let Some(own) = &self.awaiting_ack {
-            if own.opening && kind == MoveKind::Terminate && self.trouble.is_some() {
+        if let Some(own) = &self.talk.awaiting_ack {
+            if own.opening && kind == MoveKind::Terminate && self.talk.trouble.is_some() {
                 // The peer never answered, so there is nobody to tell.
                 return Ok(self.ended_alone(message, now));
             }
             if !self.may_withdraw(own, kind) {
-                return Err(Refusal::conflict(
-                    "awaiting-ack",
-                    format!(
-                        "Our {} is still on its way to {}; until it is answered nothing more can be said.",
-                        own.message.kind().message(),
-                        self.peer
-                    ),
-                )
-                .remedy("Wait for the answer, or see the negotiation for why it does not arrive."));
+                let ours = own.message.kind().message();
+                return Err(still_on_its_way(ours, &self.peer, "negotiation"));
             }
         }
         self.check(&message)?;
-        let mut next = self.clone();
-        next.turns_told = turns::next(self.turns_told, self.turns_heard, self.turns_acked);
-        let notice = Notice { turn: next.turns_told, opening: false, message };
-        next.awaiting_ack = Some(notice.clone());
-        next.updated_at = now;
+        let (talk, notice) = self.talk.said(message, now);
+        let next = Self { talk, ..self.clone() };
         Ok(Step { next, remember: Vec::new(), tell: vec![notice], agreement: None })
     }
 
     /// The peer has acknowledged our message `turn` (`AG-2`).
     pub(super) fn acked(&self, turn: u32, peer_pid: Option<&str>, now: Timestamp) -> Result<Step, Refusal> {
-        let Some(own) = self.awaiting_ack.as_ref().filter(|own| own.turn == turn) else {
-            // An answer that comes late, to a message that was acknowledged by implication or is moot.
-            return Ok(self.unchanged());
-        };
-        let Some(pid) = peer_pid.or(self.peer_pid.as_deref()) else {
-            return Err(Refusal::invalid(
-                "peer-pid-missing",
-                "The peer's acknowledgement does not name its process.",
-            ));
-        };
-        if self.peer_pid.as_deref().is_some_and(|known| known != pid) {
-            return Err(Refusal::invalid(
-                "peer-pid-changed",
-                "The peer's acknowledgement names another process.",
-            ));
-        }
-        let mut next = self.clone();
-        next.peer_pid = Some(pid.to_owned());
-        next.awaiting_ack = None;
-        next.turns_acked = own.turn;
-        Ok(next.advance(self.side, own.message.clone(), now))
+        Ok(match self.talk.acked(turn, peer_pid)? {
+            Some((talk, message)) => Self { talk, ..self.clone() }.advance(self.side, message, now),
+            None => self.unchanged(),
+        })
     }
 
-    /// The peer refuses our message. Errors never change a state, except that a negotiation whose first
-    /// message is refused has never begun.
+    /// The peer refuses our message. A negotiation whose first message is refused has never begun.
     pub(super) fn rejected(&self, turn: u32, reason: String, now: Timestamp) -> Step {
-        let Some(own) = self.awaiting_ack.as_ref().filter(|own| own.turn == turn) else {
-            return self.unchanged();
-        };
-        if own.opening {
+        if self.talk.awaited(turn).is_some_and(|own| own.opening) {
             return self.ended_alone(Move::Terminate { code: "rejected".to_owned(), reason }, now);
         }
-        let mut step = self.unchanged();
-        step.next.awaiting_ack = None;
-        step.next.trouble = Some(reason);
-        step.next.updated_at = now;
-        step
+        self.talking(self.talk.rejected(turn, reason, now))
     }
 
     pub(super) fn undelivered(&self, turn: u32, reason: String, now: Timestamp) -> Step {
-        let mut step = self.unchanged();
-        if self.awaiting_ack.as_ref().is_some_and(|own| own.turn == turn) {
-            step.next.trouble = Some(reason);
-            step.next.updated_at = now;
-        }
-        step
+        self.talking(self.talk.undelivered(turn, reason, now))
     }
 
     pub(super) fn moved(&self, reason: Option<String>) -> Fact {
@@ -153,7 +105,13 @@ impl Negotiation {
     }
 
     fn unchanged(&self) -> Step {
-        Step { next: self.clone(), remember: Vec::new(), tell: Vec::new(), agreement: None }
+        self.talking(self.talk.clone())
+    }
+
+    /// Nothing has happened but in the talk.
+    fn talking(&self, talk: Conversation<Move>) -> Step {
+        let next = Self { talk, ..self.clone() };
+        Step { next, remember: Vec::new(), tell: Vec::new(), agreement: None }
     }
 
     /// The state that `own` leads to once it is acknowledged.
@@ -165,7 +123,7 @@ impl Negotiation {
     /// hold the negotiation for concluded.
     fn may_withdraw(&self, own: &Notice, kind: MoveKind) -> bool {
         kind == MoveKind::Terminate
-            && self.peer_pid.is_some()
+            && self.talk.peer_pid.is_some()
             && !matches!(own.message.kind(), MoveKind::Finalize | MoveKind::Terminate)
     }
 
@@ -257,19 +215,18 @@ impl Negotiation {
         };
         let reason = message.reason();
         self.turns.push(Turn { by, at: now, message });
-        self.trouble = None;
-        self.updated_at = now;
+        self.talk.trouble = None;
+        self.talk.updated_at = now;
         let remember = vec![self.moved(reason)];
         Step { next: self, remember, tell: Vec::new(), agreement: change }
     }
 
     /// A negotiation that the peer never took up ends without a message.
     fn ended_alone(&self, message: Move, now: Timestamp) -> Step {
-        let mut next = self.clone();
-        next.awaiting_ack = None;
         let trouble = message.reason();
+        let next = Self { talk: self.talk.ended_alone(), ..self.clone() };
         let mut step = next.advance(self.side, message, now);
-        step.next.trouble = trouble;
+        step.next.talk.trouble = trouble;
         step
     }
 

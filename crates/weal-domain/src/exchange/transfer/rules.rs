@@ -2,8 +2,9 @@
 
 use super::{Move, MoveKind, Notice, Step, TURNS_COUNT_MAX, Transfer, TransferState, Turn};
 use crate::agreements::Side;
+use crate::conversation::still_on_its_way;
 use crate::ledger::Fact;
-use crate::{Refusal, Timestamp, turns};
+use crate::{Conversation, Refusal, Timestamp, turns};
 
 impl Transfer {
     pub(super) fn hear(
@@ -13,22 +14,14 @@ impl Transfer {
         turn: Option<u32>,
         now: Timestamp,
     ) -> Result<Step, Refusal> {
-        if self.peer_pid.as_deref().is_some_and(|known| known != peer_pid) {
-            return Err(Refusal::not_found(
-                "transfer-unknown",
-                "There is no transfer of yours with these process identifiers.",
-            ));
-        }
-        let repeated = turn.map_or_else(
-            || self.repeats_start(&message),
-            |turn| turns::is_old(turn, self.turns_heard, self.turns_acked),
-        );
+        self.talk.check_pid(peer_pid, "transfer")?;
+        let repeated = turn.map_or_else(|| self.repeats_start(&message), |turn| self.talk.is_old(turn));
         if repeated {
             return Ok(self.unchanged());
         }
         let (peer, kind) = (self.side.other(), message.kind());
         let direct = self.state.after(peer, kind);
-        if let Some(own) = &self.awaiting_ack {
+        if let Some(own) = &self.talk.awaiting_ack {
             let implied = self.state_awaited(own).and_then(|state| state.after(peer, kind));
             let in_time = turn.is_none_or(|turn| turns::may_answer(turn, own.turn));
             if implied.is_some() && in_time && (direct.is_none() || own.opening) {
@@ -46,10 +39,7 @@ impl Transfer {
         }
         if direct.is_some() {
             self.check(kind)?;
-            let mut next = self.clone();
-            next.peer_pid = Some(peer_pid.to_owned());
-            next.turns_heard = turn.unwrap_or(self.turns_heard);
-            next.awaiting_ack = None;
+            let next = Self { talk: self.talk.heard(peer_pid, turn), ..self.clone() };
             return Ok(next.advance(peer, message, now));
         }
         if turn.is_none() && (self.heard_before(kind) || self.crossed(kind)) {
@@ -63,78 +53,42 @@ impl Transfer {
         if self.state.after(self.side, kind).is_none() {
             return Err(self.not_now(self.side, kind));
         }
-        if let Some(own) = &self.awaiting_ack {
-            if own.opening && kind == MoveKind::Terminate && self.trouble.is_some() {
+        if let Some(own) = &self.talk.awaiting_ack {
+            if own.opening && kind == MoveKind::Terminate && self.talk.trouble.is_some() {
                 return Ok(self.ended_alone(message, now));
             }
             let may_overtake = kind == MoveKind::Terminate
-                && self.peer_pid.is_some()
+                && self.talk.peer_pid.is_some()
                 && !matches!(own.message.kind(), MoveKind::Complete | MoveKind::Terminate);
             if !may_overtake {
-                return Err(Refusal::conflict(
-                    "awaiting-ack",
-                    format!(
-                        "Our {} is still on its way to {}; until it is answered nothing more can be said.",
-                        own.message.kind().message(),
-                        self.peer
-                    ),
-                )
-                .remedy("Wait for the answer, or see the transfer for why it does not arrive."));
+                let ours = own.message.kind().message();
+                return Err(still_on_its_way(ours, &self.peer, "transfer"));
             }
         }
         self.check(kind)?;
-        let mut next = self.clone();
-        next.turns_told = turns::next(self.turns_told, self.turns_heard, self.turns_acked);
-        let notice = Notice { turn: next.turns_told, opening: false, message };
-        next.awaiting_ack = Some(notice.clone());
-        next.updated_at = now;
+        let (talk, notice) = self.talk.said(message, now);
+        let next = Self { talk, ..self.clone() };
         Ok(Step { next, remember: Vec::new(), tell: vec![notice] })
     }
 
+    /// The peer has acknowledged our message `turn` (`AG-2`).
     pub(super) fn acked(&self, turn: u32, peer_pid: Option<&str>, now: Timestamp) -> Result<Step, Refusal> {
-        let Some(own) = self.awaiting_ack.as_ref().filter(|own| own.turn == turn) else {
-            return Ok(self.unchanged());
-        };
-        let Some(pid) = peer_pid.or(self.peer_pid.as_deref()) else {
-            return Err(Refusal::invalid(
-                "peer-pid-missing",
-                "The peer's acknowledgement does not name its process.",
-            ));
-        };
-        if self.peer_pid.as_deref().is_some_and(|known| known != pid) {
-            return Err(Refusal::invalid(
-                "peer-pid-changed",
-                "The peer's acknowledgement names another process.",
-            ));
-        }
-        let mut next = self.clone();
-        next.peer_pid = Some(pid.to_owned());
-        next.awaiting_ack = None;
-        next.turns_acked = own.turn;
-        Ok(next.advance(self.side, own.message.clone(), now))
+        Ok(match self.talk.acked(turn, peer_pid)? {
+            Some((talk, message)) => Self { talk, ..self.clone() }.advance(self.side, message, now),
+            None => self.unchanged(),
+        })
     }
 
+    /// The peer refuses our message. A transfer whose first message is refused has never begun.
     pub(super) fn rejected(&self, turn: u32, reason: String, now: Timestamp) -> Step {
-        let Some(own) = self.awaiting_ack.as_ref().filter(|own| own.turn == turn) else {
-            return self.unchanged();
-        };
-        if own.opening {
+        if self.talk.awaited(turn).is_some_and(|own| own.opening) {
             return self.ended_alone(Move::Terminate { code: "rejected".to_owned(), reason }, now);
         }
-        let mut step = self.unchanged();
-        step.next.awaiting_ack = None;
-        step.next.trouble = Some(reason);
-        step.next.updated_at = now;
-        step
+        self.talking(self.talk.rejected(turn, reason, now))
     }
 
     pub(super) fn undelivered(&self, turn: u32, reason: String, now: Timestamp) -> Step {
-        let mut step = self.unchanged();
-        if self.awaiting_ack.as_ref().is_some_and(|own| own.turn == turn) {
-            step.next.trouble = Some(reason);
-            step.next.updated_at = now;
-        }
-        step
+        self.talking(self.talk.undelivered(turn, reason, now))
     }
 
     pub(super) fn moved(&self) -> Fact {
@@ -147,7 +101,13 @@ impl Transfer {
     }
 
     fn unchanged(&self) -> Step {
-        Step { next: self.clone(), remember: Vec::new(), tell: Vec::new() }
+        self.talking(self.talk.clone())
+    }
+
+    /// Nothing has happened but in the talk.
+    fn talking(&self, talk: Conversation<Move>) -> Step {
+        let next = Self { talk, ..self.clone() };
+        Step { next, remember: Vec::new(), tell: Vec::new() }
     }
 
     fn state_awaited(&self, own: &Notice) -> Option<TransferState> {
@@ -199,18 +159,17 @@ impl Transfer {
             self.address = None;
         }
         self.turns.push(Turn { by, at: now, kind, reason });
-        self.trouble = None;
-        self.updated_at = now;
+        self.talk.trouble = None;
+        self.talk.updated_at = now;
         let remember = vec![self.moved()];
         Step { next: self, remember, tell: Vec::new() }
     }
 
     fn ended_alone(&self, message: Move, now: Timestamp) -> Step {
-        let mut next = self.clone();
-        next.awaiting_ack = None;
         let trouble = message.reason();
+        let next = Self { talk: self.talk.ended_alone(), ..self.clone() };
         let mut step = next.advance(self.side, message, now);
-        step.next.trouble = trouble;
+        step.next.talk.trouble = trouble;
         step
     }
 

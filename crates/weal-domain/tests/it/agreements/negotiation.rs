@@ -117,7 +117,7 @@ fn assert_conflict(refusal: &Refusal, from: State) {
 }
 
 fn awaited(side: &Negotiation) -> u32 {
-    side.awaiting_ack.as_ref().expect("something awaits").turn
+    side.talk.awaiting_ack.as_ref().expect("something awaits").turn
 }
 
 fn acked(step: &Step, pid: &str) -> Step {
@@ -217,7 +217,7 @@ fn the_first_answer_may_be_overtaken_by_the_agreement() {
     assert_eq!(step.next.state, State::Agreed);
     assert_eq!(step.next.provider_pid(), Some(PROVIDER_PID));
     assert_eq!(step.remember.len(), 2, "REQUESTED and AGREED");
-    assert!(step.next.awaiting_ack.is_none());
+    assert!(step.next.talk.awaiting_ack.is_none());
 }
 
 #[test]
@@ -247,14 +247,14 @@ fn a_refused_message_leaves_the_state_and_says_why() {
     let why = "The policy cannot be read.".to_owned();
     let refused =
         agree.on(Event::Rejected { turn: awaited(&agree), reason: why.clone() }, now()).unwrap().next;
-    assert_eq!((refused.state, refused.awaiting_ack.clone()), (State::Requested, None));
-    assert_eq!(refused.trouble.as_deref(), Some(why.as_str()));
+    assert_eq!((refused.state, refused.talk.awaiting_ack.clone()), (State::Requested, None));
+    assert_eq!(refused.talk.trouble.as_deref(), Some(why.as_str()));
     refused.on(Event::Intend(a_move(MoveKind::Agree)), now()).expect("may be tried again");
 
     let unreached = agree.on(Event::Undelivered { turn: awaited(&agree), reason: why }, now()).unwrap().next;
-    assert!(unreached.awaiting_ack.is_some() && unreached.trouble.is_some());
+    assert!(unreached.talk.awaiting_ack.is_some() && unreached.talk.trouble.is_some());
     let acked = unreached.on(Event::Acked { turn: awaited(&unreached), peer_pid: None }, now()).unwrap().next;
-    assert_eq!((acked.state, acked.trouble), (State::Agreed, None), "a late success still counts");
+    assert_eq!((acked.state, acked.talk.trouble), (State::Agreed, None), "a late success still counts");
 }
 
 #[test]

@@ -132,9 +132,9 @@ impl Two {
             (State::Verified, _) => Move::Finalize,
             (State::Finalized | State::Terminated, _) => return,
         };
-        let awaited = own.awaiting_ack.clone();
+        let awaited = own.talk.awaiting_ack.clone();
         if let Ok(step) = own.on(Event::Intend(wanted), now()) {
-            assert!(awaited.is_none_or(|old| step.next.awaiting_ack != Some(old)), "AG-3");
+            assert!(awaited.is_none_or(|old| step.next.talk.awaiting_ack != Some(old)), "AG-3");
             assert_eq!(step.next.state, own.state, "AG-2");
             self.keep(by, step);
         }
@@ -186,7 +186,7 @@ impl Two {
     }
 
     fn resend(&mut self, by: Side) {
-        let awaited = self.of(by).and_then(|own| own.awaiting_ack.clone());
+        let awaited = self.of(by).and_then(|own| own.talk.awaiting_ack.clone());
         self.post(by, awaited.into_iter().collect());
     }
 
@@ -226,7 +226,7 @@ impl Two {
 fn honest_end(two: &Two) {
     let consumer = &two.consumer;
     let provider = two.provider.as_ref().expect("the request arrives in the end");
-    assert!(consumer.awaiting_ack.is_none() && provider.awaiting_ack.is_none(), "{two:?}");
+    assert!(consumer.talk.awaiting_ack.is_none() && provider.talk.awaiting_ack.is_none(), "{two:?}");
     assert_eq!(consumer.state, provider.state, "{two:#?}");
     let [ours, theirs] = &two.agreements;
     match (ours, theirs) {
@@ -264,7 +264,7 @@ proptest! {
         two.settle(false);
         let consumer = &two.consumer;
         let provider = two.provider.as_ref().expect("the request arrives in the end");
-        prop_assert!(consumer.awaiting_ack.is_none() && provider.awaiting_ack.is_none());
+        prop_assert!(consumer.talk.awaiting_ack.is_none() && provider.talk.awaiting_ack.is_none());
         let final_differs = consumer.state != provider.state
             && (consumer.state == State::Finalized || provider.state == State::Finalized);
         prop_assert!(!final_differs, "{two:#?}");

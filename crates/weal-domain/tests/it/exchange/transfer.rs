@@ -137,7 +137,7 @@ fn of_two_messages_that_cross_the_weightier_stands() {
         .on(Event::Intend(a_move(MoveKind::Suspend, Side::Provider)), now());
     let suspending = suspending.unwrap().next;
     let completed = suspending.on(received(MoveKind::Complete, Side::Consumer), now()).unwrap().next;
-    assert_eq!((completed.state, completed.awaiting_ack.is_none()), (State::Completed, true));
+    assert_eq!((completed.state, completed.talk.awaiting_ack.is_none()), (State::Completed, true));
 
     let completing =
         standing(Side::Consumer, State::Started).on(Event::Intend(Move::Complete), now()).unwrap().next;

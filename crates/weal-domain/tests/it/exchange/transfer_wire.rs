@@ -92,9 +92,9 @@ impl Two {
             (State::Started, _) => Move::Suspend { code, reason },
             _ => return,
         };
-        let awaited = own.awaiting_ack.clone();
+        let awaited = own.talk.awaiting_ack.clone();
         if let Ok(step) = own.on(Event::Intend(wanted), now()) {
-            assert!(awaited.is_none_or(|old| step.next.awaiting_ack != Some(old)), "AG-3");
+            assert!(awaited.is_none_or(|old| step.next.talk.awaiting_ack != Some(old)), "AG-3");
             assert_eq!(step.next.state, own.state, "AG-2");
             self.keep(by, step);
         }
@@ -143,7 +143,7 @@ impl Two {
     }
 
     fn resend(&mut self, by: Side) {
-        let awaited = self.of(by).and_then(|own| own.awaiting_ack.clone());
+        let awaited = self.of(by).and_then(|own| own.talk.awaiting_ack.clone());
         self.post(by, awaited.into_iter().collect());
     }
 
@@ -188,7 +188,7 @@ proptest! {
         two.run(&deeds);
         two.settle();
         let (consumer, provider) = (&two.consumer, two.provider.as_ref().expect("the request arrives"));
-        prop_assert!(consumer.awaiting_ack.is_none() && provider.awaiting_ack.is_none());
+        prop_assert!(consumer.talk.awaiting_ack.is_none() && provider.talk.awaiting_ack.is_none());
         prop_assert_eq!(consumer.state, provider.state, "{:#?}", two);
         if consumer.is_open() {
             prop_assert_eq!(&consumer.address, &provider.address, "both hold the same secret");
