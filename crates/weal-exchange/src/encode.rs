@@ -10,51 +10,10 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use weal_wire::peer::RowsFormat;
 
 /// A row group is closed when it holds this much, so that a Parquet stream needs no more memory.
 const ROW_GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// How rows are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowFormat {
-    Parquet,
-    /// Arrow IPC, streaming format.
-    Arrow,
-    Csv,
-}
-
-impl RowFormat {
-    #[must_use]
-    pub fn media_type(self) -> &'static str {
-        match self {
-            RowFormat::Parquet => "application/vnd.apache.parquet",
-            RowFormat::Arrow => "application/vnd.apache.arrow.stream",
-            RowFormat::Csv => "text/csv; charset=utf-8",
-        }
-    }
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RowFormat::Parquet => "parquet",
-            RowFormat::Arrow => "arrow",
-            RowFormat::Csv => "csv",
-        }
-    }
-}
-
-impl std::str::FromStr for RowFormat {
-    type Err = weal_domain::Refusal;
-    fn from_str(given: &str) -> Result<Self, Self::Err> {
-        match given {
-            "parquet" => Ok(RowFormat::Parquet),
-            "arrow" => Ok(RowFormat::Arrow),
-            "csv" => Ok(RowFormat::Csv),
-            _ => Err(weal_domain::Refusal::invalid("format-unknown", "This format of rows is not known.")
-                .remedy("Use parquet, arrow or csv.")),
-        }
-    }
-}
 
 /// Why a batch could not be written; a fault of ours, not the asker's.
 #[derive(Debug, thiserror::Error)]
@@ -100,10 +59,10 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    pub(crate) fn new(format: RowFormat, schema: &SchemaRef) -> Result<Self, EncodeError> {
+    pub(crate) fn new(format: RowsFormat, schema: &SchemaRef) -> Result<Self, EncodeError> {
         let tray = Tray::default();
         let writer = match format {
-            RowFormat::Parquet => {
+            RowsFormat::Parquet => {
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
                     .build();
@@ -113,10 +72,10 @@ impl Encoder {
                     Some(properties),
                 )?))
             }
-            RowFormat::Arrow => {
+            RowsFormat::Arrow => {
                 Writer::Arrow(Box::new(arrow::ipc::writer::StreamWriter::try_new(tray.clone(), schema)?))
             }
-            RowFormat::Csv => {
+            RowsFormat::Csv => {
                 let mut header = csv_header(schema);
                 header.push(b'\n');
                 let mut start = tray.clone();

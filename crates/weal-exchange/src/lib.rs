@@ -7,6 +7,7 @@ mod encode;
 mod received;
 mod release;
 
-pub use encode::{EncodeError, RowFormat};
+pub use encode::EncodeError;
 pub use received::{JSON_ROWS_MAX, JsonTable, batch_of_answer, print_rows, table_of_rows};
 pub use release::{Released, StreamEnd, Tally, release};
+pub use weal_wire::peer::RowsFormat;

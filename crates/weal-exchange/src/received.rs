@@ -9,8 +9,9 @@ use futures::{Stream, StreamExt as _};
 use serde_json::{Map, Value};
 use weal_domain::compute::{Answer, Cell, ColumnRole};
 use weal_domain::{Refusal, RefusalKind};
+use weal_wire::peer::RowsFormat;
 
-use crate::encode::{EncodeError, Encoder, RowFormat};
+use crate::encode::{EncodeError, Encoder};
 
 /// Rows that are shown as JSON; more are asked for in a format that streams.
 pub const JSON_ROWS_MAX: usize = 10_000;
@@ -57,7 +58,7 @@ fn high(cell: &Cell) -> Option<f64> {
 pub fn print_rows<E: std::fmt::Display + Send + 'static>(
     schema: &SchemaRef,
     batches: impl Stream<Item = Result<RecordBatch, E>> + Send + 'static,
-    format: RowFormat,
+    format: RowsFormat,
 ) -> Result<impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static, EncodeError> {
     let encoder = Encoder::new(format, schema)?;
     let batches = Box::pin(batches);

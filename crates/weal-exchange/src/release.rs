@@ -11,8 +11,9 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use weal_domain::exchange::{Extract, Permit};
+use weal_wire::peer::RowsFormat;
 
-use crate::encode::{Encoder, RowFormat};
+use crate::encode::Encoder;
 
 /// Chunks on their way between the encoder and the network; the encoder waits when the network is slow.
 const CHUNKS_IN_FLIGHT_MAX: usize = 4;
@@ -86,7 +87,7 @@ pub fn release<E: std::fmt::Display + Send + 'static>(
     permit: Permit<Extract>,
     schema: &SchemaRef,
     batches: impl Stream<Item = Result<RecordBatch, E>> + Send + 'static,
-    format: RowFormat,
+    format: RowsFormat,
     stop: impl Future<Output = ()> + Send + 'static,
     ended: impl FnOnce(Permit<Extract>, Arc<Tally>, StreamEnd) + Send + 'static,
 ) -> Result<Released, crate::encode::EncodeError> {

@@ -1,9 +1,10 @@
 //! A catalogue in DCAT-AP 3, as Turtle or JSON-LD, for portals that harvest.
 //!
-//! Both forms are printed from one `Graph`, so they say the same. Every mandatory property of
-//! DCAT-AP 3.0.1 stands: title, description and publisher of the catalogue, title and description of a
-//! dataset, the access address of a distribution, title and endpoint of a service, the name of an
-//! agent. Access rights are words of the EU vocabulary.
+//! It is printed in pieces, an entry at a time, so that a catalogue of any length needs no memory. What is said
+//! of one subject may stand in several pieces, as RDF allows. Both forms are printed from the same `Graph`, so
+//! they say the same. Every mandatory property of DCAT-AP 3.0.1 stands: title, description and publisher of the
+//! catalogue, title and description of a dataset, the access address of a distribution, title and endpoint of a
+//! service, the name of an agent. Access rights are words of the EU vocabulary.
 
 mod graph;
 
@@ -20,51 +21,95 @@ pub const MEDIA_TYPE_JSON_LD: &str = "application/ld+json";
 
 const ACCESS_RIGHT: &str = "http://publications.europa.eu/resource/authority/access-right/";
 
-/// A catalogue ready to be printed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DcatCatalogue {
-    graph: Graph,
+/// One of the two forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Turtle,
+    JsonLd,
 }
 
-impl DcatCatalogue {
-    /// The entries that `publisher` shows, of its own products and of others'. `scheme` says how the
-    /// nodes behind them are addressed.
+impl Form {
     #[must_use]
-    pub fn of(entries: &[CatalogueEntry], publisher: &Publisher, scheme: Scheme) -> Self {
-        let mut graph = Graph::default();
-        let catalogue = format!("{}/catalogue", publisher.origin);
-        let mut root = Resource::new(&catalogue, "dcat:Catalog")
-            .text("dct:title", &format!("Catalogue of {}", publisher.title))
-            .text("dct:description", &format!("Data products that {} can name.", publisher.title))
-            .link("dct:publisher", publisher.did.as_str())
-            .link("foaf:homepage", &catalogue);
-        graph.add(agent(publisher.did.as_str(), &publisher.title));
-        for entry in entries {
-            let origin = origin_of(&entry.did, scheme).unwrap_or_else(|_| publisher.origin.clone());
-            let service = format!("{}#connector", entry.did);
-            root = root.link("dcat:dataset", &entry.dataset).link("dcat:service", &service);
-            graph.add(agent(entry.did.as_str(), &entry.member_title));
-            graph.add(
-                Resource::new(&service, "dcat:DataService")
-                    .text("dct:title", &format!("Node of {}", entry.member_title))
-                    .link("dcat:endpointURL", &origin)
-                    .link("dct:publisher", entry.did.as_str())
-                    .link("dcat:servesDataset", &entry.dataset),
-            );
-            add_dataset(&mut graph, entry, &origin, &service);
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Form::Turtle => MEDIA_TYPE_TURTLE,
+            Form::JsonLd => MEDIA_TYPE_JSON_LD,
         }
-        graph.add(root);
-        Self { graph }
+    }
+}
+
+/// Prints a catalogue: [`DcatPrinter::begin`], each entry, [`DcatPrinter::end`].
+#[derive(Debug, Clone)]
+pub struct DcatPrinter {
+    form: Form,
+    publisher: Publisher,
+    /// How the nodes behind the entries are addressed.
+    scheme: Scheme,
+}
+
+impl DcatPrinter {
+    #[must_use]
+    pub fn new(form: Form, publisher: Publisher, scheme: Scheme) -> Self {
+        Self { form, publisher, scheme }
+    }
+
+    /// The catalogue itself and who publishes it.
+    #[must_use]
+    pub fn begin(&self) -> String {
+        let publisher = &self.publisher;
+        let mut graph = Graph::default();
+        graph.add(agent(publisher.did.as_str(), &publisher.title));
+        graph.add(
+            self.root()
+                .text("dct:title", &format!("Catalogue of {}", publisher.title))
+                .text("dct:description", &format!("Data products that {} can name.", publisher.title))
+                .link("dct:publisher", publisher.did.as_str())
+                .link("foaf:homepage", &self.catalogue()),
+        );
+        match self.form {
+            Form::Turtle => format!("{}{}", graph::turtle_prefixes(), graph.to_turtle()),
+            Form::JsonLd => {
+                format!("{{\"@context\":{},\"@graph\":[{}", graph::json_context(), graph.to_json_ld())
+            }
+        }
+    }
+
+    /// One entry, of the publisher's own products or of others'.
+    #[must_use]
+    pub fn entry(&self, entry: &CatalogueEntry) -> String {
+        let mut graph = Graph::default();
+        let origin = origin_of(&entry.did, self.scheme).unwrap_or_else(|_| self.publisher.origin.clone());
+        let service = format!("{}#connector", entry.did);
+        graph.add(self.root().link("dcat:dataset", &entry.dataset).link("dcat:service", &service));
+        graph.add(agent(entry.did.as_str(), &entry.member_title));
+        graph.add(
+            Resource::new(&service, "dcat:DataService")
+                .text("dct:title", &format!("Node of {}", entry.member_title))
+                .link("dcat:endpointURL", &origin)
+                .link("dct:publisher", entry.did.as_str())
+                .link("dcat:servesDataset", &entry.dataset),
+        );
+        add_dataset(&mut graph, entry, &origin, &service);
+        match self.form {
+            Form::Turtle => graph.to_turtle(),
+            Form::JsonLd => format!(",{}", graph.to_json_ld()),
+        }
     }
 
     #[must_use]
-    pub fn to_turtle(&self) -> String {
-        self.graph.to_turtle()
+    pub fn end(&self) -> &'static str {
+        match self.form {
+            Form::Turtle => "",
+            Form::JsonLd => "]}",
+        }
     }
 
-    #[must_use]
-    pub fn to_json_ld(&self) -> serde_json::Value {
-        self.graph.to_json_ld()
+    fn catalogue(&self) -> String {
+        format!("{}/catalogue", self.publisher.origin)
+    }
+
+    fn root(&self) -> Resource {
+        Resource::new(&self.catalogue(), "dcat:Catalog")
     }
 }
 

@@ -1,9 +1,10 @@
 //! What nodes of ours say to each other beyond the Dataspace Protocol: questions and answers on the
-//! data plane, and the governing body's papers.
+//! data plane, that an agreement was revoked, and the governing body's papers.
 //!
 //! ```text
 //! POST {endpoint}/question   QuestionMessage -> AnswerMessage, or PreviewMessage for a preview
 //! GET  {endpoint}/rows?format=parquet|arrow|csv -> the rows; the receipt in a header
+//! POST {origin}/peer/revocation RevocationMessage -> 204
 //! ```
 //!
 //! Digests are taken of exact bytes. What a digest covers therefore travels as [`Exact`]: reading a
@@ -11,14 +12,17 @@
 
 mod exact;
 mod governance;
+mod revocation;
 
 pub use exact::Exact;
 pub use governance::{AdmissionMessage, ApplicationMessage, CharterMessage, RegisterMessage};
+pub use revocation::RevocationMessage;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use weal_domain::Refusal;
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::identity::Role;
 use weal_domain::ledger::Receipt;
@@ -36,6 +40,9 @@ pub const ROLE_HEADER: &str = "weal-role";
 pub const RECEIPT_HEADER: &str = "weal-receipt";
 /// Response header: where the owner's ledger keeps the use.
 pub const LEDGER_INDEX_HEADER: &str = "weal-ledger-index";
+
+/// Below a node's origin: where the other party of an agreement says that it was revoked.
+pub const REVOCATION_PATH: &str = "/peer/revocation";
 
 /// The longest question, in bytes of SQL.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
@@ -129,10 +136,13 @@ impl RowsFormat {
 }
 
 impl std::str::FromStr for RowsFormat {
-    type Err = WireError;
-    fn from_str(given: &str) -> Result<Self, WireError> {
+    type Err = Refusal;
+    fn from_str(given: &str) -> Result<Self, Refusal> {
         let found = Self::ALL.into_iter().find(|format| format.as_str() == given);
-        found.ok_or_else(|| WireError::wrong("format", "one of parquet, arrow, csv"))
+        found.ok_or_else(|| {
+            Refusal::invalid("format-unknown", "This format of rows is not known.")
+                .remedy("Use parquet, arrow or csv.")
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss};
 use weal_domain::exchange::{Asking, Budgets, Extract, GateQuestion, Permit, decide};
 use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Role;
-use weal_exchange::{RowFormat, StreamEnd, batch_of_answer, release};
+use weal_exchange::{RowsFormat, StreamEnd, batch_of_answer, release};
 
 fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().expect("a moment")
@@ -102,7 +102,7 @@ type End = Arc<Mutex<Option<(u64, StreamEnd)>>>;
 
 fn released(
     batches: impl Stream<Item = Result<RecordBatch, String>> + Send + 'static,
-    format: RowFormat,
+    format: RowsFormat,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> (impl Stream<Item = Result<Bytes, std::io::Error>> + Unpin, End) {
     let end = End::default();
@@ -136,7 +136,7 @@ async fn until_ended(end: &End) -> (u64, StreamEnd) {
 #[tokio::test]
 async fn csv_has_its_header_and_quotes_what_must_be_quoted() {
     let batches = futures::stream::iter([Ok(batch(1)), Ok(batch(10))]);
-    let (stream, end) = released(batches, RowFormat::Csv, std::future::pending());
+    let (stream, end) = released(batches, RowsFormat::Csv, std::future::pending());
     let text = String::from_utf8(all(stream).await.expect("complete")).expect("text");
     assert!(text.starts_with("region,\"heads, all\"\nnorth,1\n,2\n\"a \"\"quoted\"\", one\",3\n"), "{text}");
     assert_eq!(until_ended(&end).await, (6, StreamEnd::Complete));
@@ -144,7 +144,7 @@ async fn csv_has_its_header_and_quotes_what_must_be_quoted() {
 
 #[tokio::test]
 async fn an_empty_result_is_a_header_and_not_an_error() {
-    let (stream, end) = released(futures::stream::empty(), RowFormat::Csv, std::future::pending());
+    let (stream, end) = released(futures::stream::empty(), RowsFormat::Csv, std::future::pending());
     assert_eq!(all(stream).await.expect("complete"), b"region,\"heads, all\"\n");
     assert_eq!(until_ended(&end).await, (0, StreamEnd::Complete));
 }
@@ -152,13 +152,13 @@ async fn an_empty_result_is_a_header_and_not_an_error() {
 #[tokio::test]
 async fn parquet_and_arrow_are_read_back_as_they_were() {
     let batches = || futures::stream::iter([Ok(batch(1)), Ok(batch(10))]);
-    let (stream, _) = released(batches(), RowFormat::Parquet, std::future::pending());
+    let (stream, _) = released(batches(), RowsFormat::Parquet, std::future::pending());
     let bytes = Bytes::from(all(stream).await.expect("complete"));
     let reader =
         parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(bytes, 1024).expect("Parquet");
     let rows: usize = reader.map(|read| read.expect("a batch").num_rows()).sum();
     assert_eq!(rows, 6);
-    let (stream, _) = released(batches(), RowFormat::Arrow, std::future::pending());
+    let (stream, _) = released(batches(), RowsFormat::Arrow, std::future::pending());
     let bytes = all(stream).await.expect("complete");
     let reader = arrow::ipc::reader::StreamReader::try_new(bytes.as_slice(), None).expect("Arrow");
     let read: Vec<RecordBatch> = reader.map(|read| read.expect("a batch")).collect();
@@ -170,7 +170,7 @@ async fn a_revoked_stream_breaks_off_and_never_looks_complete() {
     let (cut, cutting) = tokio::sync::oneshot::channel::<()>();
     let endless = futures::stream::unfold(0_i64, |at| async move { Some((Ok(batch(at)), at + 1)) });
     let stop = async move { cutting.await.unwrap_or(()) };
-    let (mut stream, end) = released(endless, RowFormat::Csv, stop);
+    let (mut stream, end) = released(endless, RowsFormat::Csv, stop);
     assert!(stream.next().await.expect("a first chunk").is_ok());
     cut.send(()).expect("it listens");
     assert_eq!(until_ended(&end).await.1, StreamEnd::Cut);
@@ -181,7 +181,7 @@ async fn a_revoked_stream_breaks_off_and_never_looks_complete() {
 #[tokio::test]
 async fn a_failure_in_the_middle_breaks_off() {
     let batches = futures::stream::iter([Ok(batch(1)), Err("the disk".to_owned()), Ok(batch(2))]);
-    let (stream, end) = released(batches, RowFormat::Parquet, std::future::pending());
+    let (stream, end) = released(batches, RowsFormat::Parquet, std::future::pending());
     let error = all(stream).await.expect_err("not complete");
     assert!(!error.to_string().contains("disk"), "nothing of the cause leaves: {error}");
     assert_eq!(until_ended(&end).await.1, StreamEnd::Failed);
@@ -190,7 +190,7 @@ async fn a_failure_in_the_middle_breaks_off() {
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_the_work() {
     let endless = futures::stream::unfold(0_i64, |at| async move { Some((Ok(batch(at)), at + 1)) });
-    let (stream, end) = released(endless, RowFormat::Csv, std::future::pending());
+    let (stream, end) = released(endless, RowsFormat::Csv, std::future::pending());
     drop(stream);
     assert_eq!(until_ended(&end).await.1, StreamEnd::Abandoned);
 }

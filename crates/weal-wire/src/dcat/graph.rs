@@ -54,11 +54,9 @@ impl Graph {
         }
     }
 
+    /// A block for each subject, without the prefixes.
     pub(super) fn to_turtle(&self) -> String {
         let mut out = String::new();
-        for (prefix, iri) in PREFIXES {
-            line(&mut out, format_args!("@prefix {prefix}: <{iri}> ."));
-        }
         for (subject, statements) in &self.resources {
             line(&mut out, format_args!("\n<{subject}>"));
             for (index, (predicate, objects)) in statements.iter().enumerate() {
@@ -70,9 +68,8 @@ impl Graph {
         out
     }
 
-    pub(super) fn to_json_ld(&self) -> Value {
-        let context: Map<String, Value> =
-            PREFIXES.iter().map(|(prefix, iri)| ((*prefix).to_owned(), json!(iri))).collect();
+    /// A node object for each subject, with commas between them.
+    pub(super) fn to_json_ld(&self) -> String {
         let node = |(subject, statements): (&String, &BTreeMap<&'static str, BTreeSet<Object>>)| {
             let mut out = Map::new();
             out.insert("@id".into(), subject.clone().into());
@@ -80,10 +77,22 @@ impl Graph {
                 let printed: Value = objects.iter().map(Object::to_json_ld).collect();
                 out.insert(if *predicate == "a" { "@type" } else { predicate }.into(), printed);
             }
-            Value::Object(out)
+            Value::Object(out).to_string()
         };
-        json!({ "@context": context, "@graph": self.resources.iter().map(node).collect::<Vec<_>>() })
+        self.resources.iter().map(node).collect::<Vec<_>>().join(",")
     }
+}
+
+pub(super) fn turtle_prefixes() -> String {
+    let mut out = String::new();
+    for (prefix, iri) in PREFIXES {
+        line(&mut out, format_args!("@prefix {prefix}: <{iri}> ."));
+    }
+    out
+}
+
+pub(super) fn json_context() -> Value {
+    PREFIXES.iter().map(|(prefix, iri)| ((*prefix).to_owned(), json!(iri))).collect::<Map<_, _>>().into()
 }
 
 impl Object {

@@ -8,14 +8,14 @@ use serde_json::json;
 use weal_domain::catalogue::{CatalogueEntry, Holder, Offer, Product};
 use weal_domain::{Refusal, RefusalKind};
 use weal_wire::catalogue::catalogue_of;
-use weal_wire::dcat::DcatCatalogue;
-use weal_wire::did::Scheme;
+use weal_wire::dcat::Form;
 use weal_wire::odcs::contract_of;
-use weal_wire::peer::{CharterMessage, RegisterMessage};
+use weal_wire::peer::{CharterMessage, RegisterMessage, RevocationMessage};
 use weal_wire::problem::Problem;
 use weal_wire::{parse, print, print_pretty};
 
 use crate::catalogue::publisher;
+use crate::dcat::printed;
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/golden").join(name)
@@ -85,9 +85,31 @@ fn a_catalogue_for_harvesters() {
     let (owner, (product, offers)) = (publisher(), payroll());
     let holder = Holder { member: &owner.name, title: &owner.title, did: &owner.did };
     let entry = CatalogueEntry::of(&product, &offers, holder, "2026-03-01T08:00:00Z".parse().unwrap());
-    let dcat = DcatCatalogue::of(&[entry], &owner, Scheme::Https);
-    assert_golden("catalogue.ttl", &dcat.to_turtle());
-    assert_golden("catalogue.jsonld", &format!("{:#}", dcat.to_json_ld()));
+    assert_golden("catalogue.ttl", &printed(Form::Turtle, std::slice::from_ref(&entry)));
+    let json_ld: serde_json::Value = serde_json::from_str(&printed(Form::JsonLd, &[entry])).unwrap();
+    assert_golden("catalogue.jsonld", &format!("{json_ld:#}"));
+}
+
+#[test]
+fn a_revocation() {
+    let revocation: RevocationMessage = parse(
+        br#"{"v":1,"agreement":"urn:uuid:2","at":"2026-03-01T08:00:00Z","role":"steward","reason":"It is over."}"#,
+    )
+    .unwrap();
+    assert_golden("revocation.v1.json", &print(&revocation));
+    for (member, value, words) in [
+        ("v", json!(2), "`v` is not 1"),
+        ("role", json!(""), "`role` is not 1 to 64 bytes"),
+        ("reason", json!("two\nlines"), "`reason` is not 1 to 1000 bytes"),
+        ("reason", json!("x".repeat(1_001)), "`reason` is not 1 to 1000 bytes"),
+        ("agreement", json!("not an identifier"), "agreement"),
+        ("at", json!("yesterday"), "is not in its form"),
+    ] {
+        let mut bent: serde_json::Value = serde_json::from_str(&print(&revocation)).unwrap();
+        bent[member] = value;
+        let refused = parse::<RevocationMessage>(bent.to_string().as_bytes()).unwrap_err().to_string();
+        assert!(refused.contains(words), "{member}: {refused}");
+    }
 }
 
 #[test]
