@@ -1,22 +1,11 @@
 //! Agreements: negotiations with their timeline, and what they ended in.
 
-use weal_domain::Timestamp;
 use weal_domain::agreements::{Agreement, AgreementId, AgreementStatus, Negotiation, Side};
 use weal_domain::catalogue::ProductName;
 use weal_domain::identity::Did;
 
-use crate::tx::{BindBody, Sql, get, get_body, get_time, int, ms, revised, sql};
+use crate::tx::{BindBody, Sql, get_body, get_u64, int, ms, revised, sql};
 use crate::{StoreError, Tx};
-
-/// One line of a negotiation's timeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NegotiationEvent {
-    pub at: Timestamp,
-    /// Who acted: a DID, or a role at this node.
-    pub actor: String,
-    /// What happened, in words for a person.
-    pub text: String,
-}
 
 impl Tx {
     /// Saves a negotiation. `revision` is the one it was loaded with, 0 for a new one; the new revision
@@ -29,14 +18,14 @@ impl Tx {
         let query = if revision == 0 {
             let number = self.next("negotiation").await?;
             let insert = sql("INSERT INTO negotiation
-                     (pid, side, peer, peer_pid, state, updated_ms, v, body, revision, number)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9) ON CONFLICT (pid) DO NOTHING");
+                     (pid, side, peer, peer_pid, state, updated_ms, agreement, v, body, revision, number)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10) ON CONFLICT (pid) DO NOTHING");
             bind_negotiation(insert, negotiation)?.bind(number)
         } else {
             let update =
-                sql("UPDATE negotiation SET peer_pid = $4, state = $5, updated_ms = $6, v = $7, body = $8,
-                     revision = revision + 1
-                 WHERE pid = $1 AND side = $2 AND peer = $3 AND revision = $9");
+                sql("UPDATE negotiation SET peer_pid = $4, state = $5, updated_ms = $6, agreement = $7,
+                     v = $8, body = $9, revision = revision + 1
+                 WHERE pid = $1 AND side = $2 AND peer = $3 AND revision = $10");
             bind_negotiation(update, negotiation)?.bind(int(revision, "revision")?)
         };
         if self.run(query).await? == 0 {
@@ -73,36 +62,21 @@ impl Tx {
         rows.iter().map(|row| revised(row, "negotiation")).collect()
     }
 
-    /// Adds to a negotiation's timeline.
-    pub async fn add_negotiation_event(
+    /// The negotiation that an agreement was made in.
+    pub async fn negotiation_of(
         &mut self,
-        pid: &str,
-        event: &NegotiationEvent,
-    ) -> Result<(), StoreError> {
-        let number = self.next("negotiation_event").await?;
-        let query = sql("INSERT INTO negotiation_event (pid, number, at_ms, actor, text)
-             VALUES ($1, $2, $3, $4, $5)")
-        .bind(pid.to_owned())
-        .bind(number)
-        .bind(ms(event.at))
-        .bind(event.actor.clone())
-        .bind(event.text.clone());
-        self.run(query).await.map(|_| ())
+        agreement: &AgreementId,
+    ) -> Result<Option<(Negotiation, u64)>, StoreError> {
+        let query =
+            sql("SELECT v, body, revision FROM negotiation WHERE agreement = $1 ORDER BY number LIMIT 1");
+        self.row(query.bind(agreement.to_string())).await?.map(|row| revised(&row, "negotiation")).transpose()
     }
 
-    /// A negotiation's timeline, oldest first.
-    pub async fn negotiation_events(&mut self, pid: &str) -> Result<Vec<NegotiationEvent>, StoreError> {
-        let query = sql("SELECT at_ms, actor, text FROM negotiation_event WHERE pid = $1 ORDER BY number");
-        let rows = self.rows(query.bind(pid.to_owned())).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(NegotiationEvent {
-                    at: get_time(row, "at_ms")?,
-                    actor: get(row, "actor")?,
-                    text: get(row, "text")?,
-                })
-            })
-            .collect()
+    /// How many negotiations with a peer are not finished.
+    pub async fn negotiations_open(&mut self, peer: &Did) -> Result<u64, StoreError> {
+        let query = sql("SELECT COUNT(*) AS open FROM negotiation
+             WHERE peer = $1 AND state NOT IN ('FINALIZED', 'TERMINATED')");
+        self.row(query.bind(peer.to_string())).await?.map_or(Ok(0), |row| get_u64(&row, "open"))
     }
 
     /// Saves an agreement or its new status. An id that already stands for an agreement with somebody
@@ -140,12 +114,6 @@ impl Tx {
         self.row(query).await?.map(|row| get_body(&row, "agreement")).transpose()
     }
 
-    /// SHA-256 of the policy as it was agreed, lower-case hex.
-    pub async fn policy_digest(&mut self, id: &AgreementId) -> Result<Option<String>, StoreError> {
-        let query = sql("SELECT policy_sha256 FROM agreement WHERE id = $1").bind(id.to_string());
-        self.row(query).await?.map(|row| get(&row, "policy_sha256")).transpose()
-    }
-
     /// Every agreement, newest first, ended ones too.
     pub async fn agreements(&mut self) -> Result<Vec<Agreement>, StoreError> {
         let rows = self.rows(sql("SELECT v, body FROM agreement ORDER BY number DESC")).await?;
@@ -170,9 +138,10 @@ fn bind_negotiation(query: Sql, negotiation: &Negotiation) -> Result<Sql, StoreE
         .bind(negotiation.own_pid.clone())
         .bind(negotiation.side.as_str())
         .bind(negotiation.peer.to_string())
-        .bind(negotiation.peer_pid.clone())
+        .bind(negotiation.talk.peer_pid.clone())
         .bind(negotiation.state.as_str())
-        .bind(ms(negotiation.updated_at))
+        .bind(ms(negotiation.talk.updated_at))
+        .bind(negotiation.agreement.as_ref().map(ToString::to_string))
         .bind_body(negotiation)
 }
 

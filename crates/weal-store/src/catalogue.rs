@@ -65,6 +65,14 @@ impl Tx {
         self.rows(query).await?.iter().map(stored_product).collect()
     }
 
+    /// The newest version of the products that come after `name`, by name, `limit` at most.
+    pub async fn products_after(&mut self, name: &str, limit: u32) -> Result<Vec<StoredProduct>, StoreError> {
+        let query = sql("SELECT * FROM product AS p WHERE name > $1
+             AND version = (SELECT MAX(version) FROM product AS q WHERE q.name = p.name) ORDER BY name LIMIT $2");
+        let rows = self.rows(query.bind(name.to_owned()).bind(i64::from(limit))).await?;
+        rows.iter().map(stored_product).collect()
+    }
+
     /// Makes an offer, or changes it (withdraws it).
     pub async fn put_offer(&mut self, offer: &Offer) -> Result<(), StoreError> {
         let query = sql("INSERT INTO offer (id, product, withdrawn_ms, v, body) VALUES ($1, $2, $3, $4, $5)

@@ -224,9 +224,9 @@ fn bind_transfer(query: Sql, transfer: &Transfer) -> Result<Sql, StoreError> {
         .bind(transfer.side.as_str())
         .bind(transfer.peer.to_string())
         .bind(transfer.agreement.to_string())
-        .bind(transfer.peer_pid.clone())
+        .bind(transfer.talk.peer_pid.clone())
         .bind(transfer.state.as_str())
-        .bind(ms(transfer.updated_at))
+        .bind(ms(transfer.talk.updated_at))
         .bind_body(transfer)
 }
 

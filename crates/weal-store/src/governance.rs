@@ -1,25 +1,11 @@
-//! Governance: the charter, the members, who asks to join, our own membership, and small settings.
+//! Governance: the charter, the members, our own membership, and small settings.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sqlx::any::AnyRow;
 use weal_domain::Timestamp;
 use weal_domain::governance::{Charter, Member, Standing};
 use weal_domain::identity::{Did, MemberName};
 
-use crate::tx::{BindBody, get, get_body, get_text, get_time, get_time_option, ms, sql};
+use crate::tx::{BindBody, get, get_body, get_text, get_time, ms, sql};
 use crate::{StoreError, Tx};
-
-/// An organisation's wish to join, as the governing body keeps it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Application<T> {
-    pub did: Did,
-    pub application: T,
-    pub received_at: Timestamp,
-    pub decided_at: Option<Timestamp>,
-    /// What was decided, for example `admitted` or `declined`.
-    pub decision: Option<String>,
-}
 
 /// Our own membership credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,54 +79,6 @@ impl Tx {
         self.row(query).await?.map(|row| get_body(&row, "member")).transpose()
     }
 
-    /// Keeps an application; a new one of the same organisation replaces the old and is undecided.
-    pub async fn put_application<T: Serialize>(
-        &mut self,
-        did: &Did,
-        application: &T,
-        received_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let query = sql("INSERT INTO application (did, received_ms, v, body) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (did) DO UPDATE SET received_ms = excluded.received_ms, decided_ms = NULL,
-                 decision = NULL, v = excluded.v, body = excluded.body")
-        .bind(did.to_string())
-        .bind(ms(received_at))
-        .bind_body(application)?;
-        self.run(query).await.map(|_| ())
-    }
-
-    /// Notes what was decided of an application that is still open.
-    pub async fn decide_application(
-        &mut self,
-        did: &Did,
-        decision: &str,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let query = sql("UPDATE application SET decision = $2, decided_ms = $3
-             WHERE did = $1 AND decided_ms IS NULL")
-        .bind(did.to_string())
-        .bind(decision.to_owned())
-        .bind(ms(at));
-        match self.run(query).await? {
-            0 => Err(StoreError::Missing { what: "open application" }),
-            _ => Ok(()),
-        }
-    }
-
-    pub async fn application<T: DeserializeOwned>(
-        &mut self,
-        did: &Did,
-    ) -> Result<Option<Application<T>>, StoreError> {
-        let query = sql("SELECT * FROM application WHERE did = $1").bind(did.to_string());
-        self.row(query).await?.map(|row| application(&row)).transpose()
-    }
-
-    /// Every application, oldest first, decided ones too.
-    pub async fn applications<T: DeserializeOwned>(&mut self) -> Result<Vec<Application<T>>, StoreError> {
-        let rows = self.rows(sql("SELECT * FROM application ORDER BY received_ms, did")).await?;
-        rows.iter().map(application).collect()
-    }
-
     /// Keeps our own membership credential; one per governing body.
     pub async fn put_membership(&mut self, membership: &Membership) -> Result<(), StoreError> {
         let query = sql("INSERT INTO membership (governing_body, credential, received_ms, expires_ms)
@@ -206,16 +144,6 @@ impl Tx {
     pub async fn remove_setting(&mut self, name: &str) -> Result<(), StoreError> {
         self.run(sql("DELETE FROM setting WHERE name = $1").bind(name.to_owned())).await.map(|_| ())
     }
-}
-
-fn application<T: DeserializeOwned>(row: &AnyRow) -> Result<Application<T>, StoreError> {
-    Ok(Application {
-        did: get_text(row, "did")?,
-        application: get_body(row, "application")?,
-        received_at: get_time(row, "received_ms")?,
-        decided_at: get_time_option(row, "decided_ms")?,
-        decision: get(row, "decision")?,
-    })
 }
 
 fn standing(standing: Standing) -> &'static str {

@@ -27,12 +27,11 @@ mod open;
 mod outbox;
 mod tx;
 
-pub use agreements::NegotiationEvent;
 pub use catalogue::{PeerFreshness, StoredProduct};
-pub use compute::{BudgetEvent, BudgetEventKind, Overdrawn, Reservation};
+pub use compute::{Overdrawn, Reservation};
 pub use error::StoreError;
 pub use exchange::{StoredUse, UsesSummed};
-pub use governance::{Application, Membership, SignedRegister};
+pub use governance::{Membership, SignedRegister};
 pub use identity::{ApiToken, Session, SignInFailures, SignInKey, SignInKind};
 pub use ledger::{ENTRIES_READ_MAX, SealedEntry, Signer, StoredCheckpoint};
 pub use migrate::SCHEMA_VERSION;

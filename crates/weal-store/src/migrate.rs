@@ -5,16 +5,18 @@ use crate::tx::{get, sql};
 use crate::{Store, StoreError};
 
 /// Every migration ever released, oldest first; number N stands at N - 1. Never edited, only added to.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_rooms.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_rooms.sql"), include_str!("../migrations/0002_by_key.sql")];
 
 /// The schema this program knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Applies what is missing. Two nodes that start at once on one PostgreSQL take turns.
 pub(crate) async fn bring_up(store: &Store) -> Result<(), StoreError> {
-    let bytes = match store.place {
-        Place::Sqlite => "BLOB",
-        Place::Postgres => "BYTEA",
+    // The two things that SQLite and PostgreSQL spell differently.
+    let (bytes, agreement) = match store.place {
+        Place::Sqlite => ("BLOB", "json_extract(body, '$.agreement')"),
+        Place::Postgres => ("BYTEA", "body::json ->> 'agreement'"),
     };
     let mut tx = store.write("store.migrate").await?;
     tx.run(sql("CREATE TABLE IF NOT EXISTS schema_version (
@@ -30,7 +32,7 @@ pub(crate) async fn bring_up(store: &Store) -> Result<(), StoreError> {
         return Ok(());
     }
     for migration in &MIGRATIONS[known..] {
-        tx.script(migration.replace("{BYTES}", bytes)).await?;
+        tx.script(migration.replace("{BYTES}", bytes).replace("{AGREEMENT}", agreement)).await?;
     }
     let note = sql("INSERT INTO schema_version (one, version) VALUES (1, $1)
          ON CONFLICT (one) DO UPDATE SET version = excluded.version");

@@ -1,5 +1,5 @@
 use weal_domain::agreements::{AgreementStatus, NegotiationState, Side};
-use weal_store::{NegotiationEvent, StoreError};
+use weal_store::StoreError;
 
 use crate::bed::{Bed, on_both};
 use crate::samples::{agreement, at, did, id, negotiation};
@@ -7,6 +7,7 @@ use crate::samples::{agreement, at, did, id, negotiation};
 on_both!(
     a_negotiation_is_saved_by_one_writer_only,
     negotiations_are_found_by_either_pid,
+    negotiations_are_found_by_agreement_and_counted_while_open,
     an_agreement_changes_its_status_and_nothing_else,
 );
 
@@ -41,11 +42,6 @@ async fn negotiations_are_found_by_either_pid(bed: &Bed) {
         let began = negotiation(&format!("urn:uuid:n{number}"), "education");
         tx.put_negotiation(&began, 0).await.unwrap();
     }
-    for number in 1..=3 {
-        let event =
-            NegotiationEvent { at: at(number), actor: "steward".into(), text: format!("step {number}") };
-        tx.add_negotiation_event("urn:uuid:n2", &event).await.unwrap();
-    }
     let found =
         tx.negotiation_of_peer(Side::Provider, &did("education"), "urn:uuid:n2-theirs").await.unwrap();
     assert_eq!(found.unwrap().0.own_pid, "urn:uuid:n2");
@@ -56,15 +52,43 @@ async fn negotiations_are_found_by_either_pid(bed: &Bed) {
 
     let newest: Vec<_> = tx.negotiations(2).await.unwrap().into_iter().map(|(n, _)| n.own_pid).collect();
     assert_eq!(newest, ["urn:uuid:n3", "urn:uuid:n2"]);
-    let texts: Vec<_> =
-        tx.negotiation_events("urn:uuid:n2").await.unwrap().into_iter().map(|event| event.text).collect();
-    assert_eq!(texts, ["step 1", "step 2", "step 3"]);
     tx.commit().await.unwrap();
+}
 
+async fn negotiations_are_found_by_agreement_and_counted_while_open(bed: &Bed) {
+    let store = bed.open().await;
     let mut tx = store.write("test").await.unwrap();
-    let event = NegotiationEvent { at: at(9), actor: "steward".into(), text: "of nothing".into() };
-    let outcome = tx.add_negotiation_event("urn:uuid:n9", &event).await;
-    assert!(matches!(outcome, Err(StoreError::Missing { .. })), "{outcome:?}");
+    let mut made = negotiation("urn:uuid:n1", "education");
+    tx.put_negotiation(&made, 0).await.unwrap();
+    tx.put_negotiation(&negotiation("urn:uuid:n2", "education"), 0).await.unwrap();
+    tx.put_negotiation(&negotiation("urn:uuid:n3", "welfare"), 0).await.unwrap();
+    assert_eq!(tx.negotiation_of(&id("urn:uuid:a1")).await.unwrap(), None);
+    assert_eq!(tx.negotiations_open(&did("education")).await.unwrap(), 2);
+    made.agreement = Some(id("urn:uuid:a1"));
+    made.state = NegotiationState::Finalized;
+    tx.put_negotiation(&made, 1).await.unwrap();
+    assert_eq!(tx.negotiation_of(&id("urn:uuid:a1")).await.unwrap(), Some((made.clone(), 2)));
+    assert_eq!(tx.negotiations_open(&did("education")).await.unwrap(), 1);
+    assert_eq!(tx.negotiations_open(&did("nobody")).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    store.close().await;
+
+    // What was kept under the first schema is found as well.
+    for statement in [
+        "DROP INDEX negotiation_agreement",
+        "DROP INDEX negotiation_open",
+        "ALTER TABLE negotiation DROP COLUMN agreement",
+        "CREATE TABLE negotiation_event (x BIGINT)",
+        "CREATE TABLE application (x BIGINT)",
+        "CREATE TABLE answer (x BIGINT)",
+        "CREATE TABLE budget_event (x BIGINT)",
+        "UPDATE schema_version SET version = 1",
+    ] {
+        bed.meddle(statement).await;
+    }
+    let store = bed.open().await;
+    let mut tx = store.read("test").await.unwrap();
+    assert_eq!(tx.negotiation_of(&id("urn:uuid:a1")).await.unwrap(), Some((made, 2)));
 }
 
 async fn an_agreement_changes_its_status_and_nothing_else(bed: &Bed) {
@@ -96,7 +120,6 @@ async fn an_agreement_changes_its_status_and_nothing_else(bed: &Bed) {
 
     let mut tx = store.read("test").await.unwrap();
     assert_eq!(tx.agreement(&id("urn:uuid:a1")).await.unwrap(), Some(kept));
-    assert_eq!(tx.policy_digest(&id("urn:uuid:a1")).await.unwrap().as_deref(), Some("d1"));
     let with: Vec<_> = tx.agreements_with(&did("education"), &id("payroll")).await.unwrap();
     assert_eq!(with.iter().map(|a| a.id.as_str()).collect::<Vec<_>>(), ["urn:uuid:a2", "urn:uuid:a1"]);
     assert_eq!(tx.agreements().await.unwrap()[0].id.as_str(), "urn:uuid:a3");

@@ -38,7 +38,7 @@ async fn nothing_acknowledged_is_lost(bed: &Bed) {
         assert!(size > newest, "entry {newest} was acknowledged, and the ledger has {size}");
         // The budget was charged in the same transactions: never less than the entries say.
         let mut tx = store.write("test").await.unwrap();
-        tx.settle_unsettled(at(0)).await.unwrap();
+        tx.settle_unsettled().await.unwrap();
         let spent = tx.budget("product:payroll").await.unwrap().spent.rho_nano;
         tx.commit().await.unwrap();
         assert_eq!(spent, size, "an entry without its charge");
@@ -56,7 +56,7 @@ async fn a_child_appends_until_it_is_killed() {
     for _ in 0..2_000 {
         let mut tx = store.write("crash").await.unwrap();
         let size = tx.ledger_size().await.unwrap();
-        tx.grant("product:payroll", loss(1_000_000, 0), at(0)).await.unwrap();
+        tx.grant("product:payroll", loss(1_000_000, 0)).await.unwrap();
         let use_id = id(&format!("urn:uuid:use-{size}"));
         tx.reserve(&use_id, &["product:payroll"], loss(1, 0), at(0)).await.unwrap().unwrap();
         let indices = tx.append(&[entry(size)], &mut nonces(size), &sign).await.unwrap();

@@ -4,7 +4,7 @@ use weal_store::{Membership, SignedRegister, StoreError};
 use crate::bed::{Bed, on_both};
 use crate::samples::{at, did, id, member};
 
-on_both!(charters_members_and_settings, an_application_is_decided_once, what_was_signed_is_kept_as_it_was);
+on_both!(charters_members_and_settings, what_was_signed_is_kept_as_it_was);
 
 async fn charters_members_and_settings(bed: &Bed) {
     let store = bed.open().await;
@@ -44,24 +44,6 @@ async fn charters_members_and_settings(bed: &Bed) {
     let outcome = tx.put_member(&usurper).await;
     assert!(matches!(outcome, Err(StoreError::Conflict { .. })), "{outcome:?}");
     assert!(matches!(tx.commit().await, Err(StoreError::Void)));
-}
-
-async fn an_application_is_decided_once(bed: &Bed) {
-    let store = bed.open().await;
-    let mut tx = store.write("test").await.unwrap();
-    tx.put_application(&did("revenue"), &"please", at(1)).await.unwrap();
-    tx.put_application(&did("education"), &"us too", at(0)).await.unwrap();
-    tx.decide_application(&did("revenue"), "declined", at(2)).await.unwrap();
-    let again = tx.decide_application(&did("revenue"), "admitted", at(3)).await;
-    assert!(matches!(again, Err(StoreError::Missing { .. })), "{again:?}");
-    let kept = tx.application::<String>(&did("revenue")).await.unwrap().unwrap();
-    assert_eq!((kept.decision.as_deref(), kept.decided_at), (Some("declined"), Some(at(2))));
-
-    tx.put_application(&did("revenue"), &"once more", at(4)).await.unwrap();
-    let all = tx.applications::<String>().await.unwrap();
-    assert_eq!(all.iter().map(|a| a.application.as_str()).collect::<Vec<_>>(), ["us too", "once more"]);
-    assert_eq!(all[1].decision, None);
-    tx.commit().await.unwrap();
 }
 
 async fn what_was_signed_is_kept_as_it_was(bed: &Bed) {

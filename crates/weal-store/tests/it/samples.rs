@@ -93,8 +93,10 @@ pub(crate) fn negotiation(own_pid: &str, peer: &str) -> Negotiation {
             json!({"offer": "urn:uuid:o1", "dataset": "did:web:us.example#payroll", "policy": {}}),
         ),
     };
-    let requested = Negotiation::request(opening, at(1)).next;
-    Negotiation { side: Side::Provider, peer_pid: Some(format!("{own_pid}-theirs")), ..requested }
+    let mut negotiation = Negotiation::request(opening, at(1)).next;
+    negotiation.side = Side::Provider;
+    negotiation.talk.peer_pid = Some(format!("{own_pid}-theirs"));
+    negotiation
 }
 
 pub(crate) fn transfer(own_pid: &str, peer: &str, agreement: &str) -> Transfer {
@@ -105,8 +107,10 @@ pub(crate) fn transfer(own_pid: &str, peer: &str, agreement: &str) -> Transfer {
         agreement: id(agreement),
         format: "weal:statistics".into(),
     };
-    let requested = Transfer::request(opening, at(1)).next;
-    Transfer { side: Side::Provider, peer_pid: Some(format!("{own_pid}-theirs")), ..requested }
+    let mut transfer = Transfer::request(opening, at(1)).next;
+    transfer.side = Side::Provider;
+    transfer.talk.peer_pid = Some(format!("{own_pid}-theirs"));
+    transfer
 }
 
 pub(crate) fn member(name: &str, standing: Standing) -> Member {
