@@ -120,14 +120,14 @@ words!(Timeline {
     earlier,
 });
 words!(Facts {
-    use_granted, use_received, use_refused, use_ended, use_cut, budget_reserved, negotiation_moved,
+    use_granted, use_received, use_refused, uses_refused, use_ended, use_cut, budget_reserved, negotiation_moved,
     agreement_given, agreement_held, agreement_revoked, transfer_moved, product_published, offer_made,
     offer_withdrawn, budget_granted, budget_changed, own_rows_read, charter_adopted, member_admitted,
     member_suspended, person_added, roles_given, password_set, sessions_ended, person_removed, token_made,
-    token_revoked, backup_taken,
+    token_revoked, backup_taken, restored_counted, restored_closed,
     other,
 } counts {
-    rows, entries,
+    rows, entries, more_times,
 });
 words!(NotFound { title, lead, search, home });
 words!(Fault { title, lead, id });

@@ -27,6 +27,15 @@ fn sentence(m: &Messages, entry: &Entry, names: &Names) -> String {
             words.use_refused,
             &[("peer", names.title(peer)), ("mode", m.mode(*mode).name), ("code", &code_in_words(code))],
         ),
+        Fact::UsesRefused { peer, mode, code, count, .. } => fill(
+            words.uses_refused,
+            &[
+                ("peer", names.title(peer)),
+                ("mode", m.mode(*mode).name),
+                ("code", code),
+                ("times", &m.count(&words.more_times, *count)),
+            ],
+        ),
         Fact::UseEnded { rows, size_bytes, complete, .. } => {
             let text = if *complete { words.use_ended } else { words.use_cut };
             fill(text, &[("rows", &m.count(&words.rows, *rows)), ("size", &m.size(*size_bytes))])
@@ -102,6 +111,10 @@ fn house(m: &Messages, entry: &Entry, fact: &Fact, names: &Names) -> String {
         }
         Fact::BackupTaken { ledger_size } => {
             fill(words.backup_taken, &[("entries", &m.count(&words.entries, *ledger_size))])
+        }
+        Fact::BackupRestored { ledger_size, spent_known_to } => {
+            let text = if spent_known_to.is_some() { words.restored_counted } else { words.restored_closed };
+            fill(text, &[("entries", &m.count(&words.entries, *ledger_size))])
         }
         other => person(m, other),
     }

@@ -62,6 +62,7 @@ impl FactGroup {
             Fact::UseGranted { .. }
             | Fact::UseReceived { .. }
             | Fact::UseRefused { .. }
+            | Fact::UsesRefused { .. }
             | Fact::UseEnded { .. }
             | Fact::OwnRowsRead { .. }
             | Fact::BudgetReserved { .. } => FactGroup::Uses,
@@ -83,7 +84,8 @@ impl FactGroup {
             | Fact::PersonRemoved { .. }
             | Fact::TokenMade { .. }
             | Fact::TokenRevoked { .. }
-            | Fact::BackupTaken { .. } => FactGroup::House,
+            | Fact::BackupTaken { .. }
+            | Fact::BackupRestored { .. } => FactGroup::House,
         }
     }
 

@@ -125,6 +125,8 @@ pub(super) const FACTS: Facts = Facts {
     use_granted: "{consumer} was allowed to use {about} {product}, for {purpose}, at a privacy loss of {loss}.",
     use_received: "We used {about} {product} of {provider}, for {purpose}, at a privacy loss of {loss}.",
     use_refused: "{peer} asked for \u{201c}{mode}\u{201d} and was refused ({code}).",
+    uses_refused: "{peer} asked for \u{201c}{mode}\u{201d} {times} in one minute and was refused ({code}).",
+    more_times: plural!("once more", "{n} more times"),
     use_ended: "A use ended: {rows}, {size}.",
     use_cut: "A use was cut off after {rows}, {size}.",
     rows: plural!("{n} row", "{n} rows"),
@@ -151,6 +153,8 @@ pub(super) const FACTS: Facts = Facts {
     token_made: "A token for programs was made, in the role of {roles}.",
     token_revoked: "A token for programs was revoked.",
     backup_taken: "A backup was taken, with {entries} of the ledger.",
+    restored_counted: "A backup was restored, with {entries} of the ledger; budgets are as a newer ledger says.",
+    restored_closed: "A backup was restored, with {entries} of the ledger; all that was left of the budgets counts as spent.",
     entries: plural!("{n} entry", "{n} entries"),
     other: "Something else was recorded; the entry itself says what.",
 };
@@ -175,7 +179,7 @@ pub(super) const SIGN_IN: SignIn = SignIn {
     account_hint: "Your short name on this node, in lower-case letters.",
     password: "Password",
     submit: "Sign in",
-    no_account: "No account? The operator of this node gives you one with `weal person add`.",
+    no_account: "No account? An owner or the chief data officer of your organisation gives you one with `weal person add`.",
 };
 
 pub(super) const ACCESSIBILITY: Accessibility = Accessibility {
