@@ -278,6 +278,9 @@ pub struct UseShown {
     pub receipt: Receipt,
     pub ledger_index: u64,
     pub peer_title: Option<String>,
+    /// When and by whom its agreement was revoked, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Moment>,
 }
 
 /// A budget as people read it.

@@ -10,6 +10,7 @@ use weal_domain::Timestamp;
 use weal_domain::agreements::AgreementId;
 
 use crate::acts::catalogue::Uploads;
+use crate::acts::exchange::Refusals;
 use crate::http::Rates;
 use crate::http::pages::Answers;
 use crate::peers::TokenMemory;
@@ -22,6 +23,12 @@ pub struct Doors {
     pub uploads: Uploads,
     /// Held by whoever reads the catalogues of the others.
     pub looking_around: tokio::sync::Mutex<()>,
+    /// When register and charter were last looked at because of a membership; held by whoever looks.
+    pub papers: tokio::sync::Mutex<Option<Timestamp>>,
+    /// Refused uses of the minute that runs.
+    pub refusals: Refusals,
+    /// Held by whoever gives a product's next version its place.
+    pub publishing: tokio::sync::Mutex<()>,
     /// The last answers given on the ask page, for their askers to take home.
     pub answers: Answers,
     /// A place for each stream of rows that may be open at once.
@@ -39,6 +46,9 @@ impl Doors {
             rates: Rates::default(),
             uploads: Uploads::default(),
             looking_around: tokio::sync::Mutex::default(),
+            papers: tokio::sync::Mutex::default(),
+            refusals: Refusals::default(),
+            publishing: tokio::sync::Mutex::default(),
             answers: Answers::default(),
             streams: Semaphore::new(streams_max),
             started_in_ms: AtomicU64::new(0),

@@ -111,7 +111,7 @@ impl House {
     /// `BU-2`: what was reserved when the process died counts as spent, for its noise may have been seen.
     async fn settle_what_a_crash_left(&self) -> Result<()> {
         let mut tx = self.store.write("start.settle").await?;
-        let settled = tx.settle_unsettled(self.clock.now()).await?;
+        let settled = tx.settle_unsettled().await?;
         if !settled.is_empty() {
             tracing::warn!(
                 reservations = settled.len(),

@@ -1,9 +1,12 @@
 //! Taking a node's state away and bringing it back: backup, restore, ledger export. All of it works
 //! beside a running node as well as without one.
 
+mod spent;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use weal_domain::identity::Did;
 use weal_domain::ledger::Fact;
 
 use crate::config::{Config, ConfigError, FILE_NAME, Folder};
@@ -26,8 +29,22 @@ pub enum KeepError {
     Exists(PathBuf),
     #[error("{0} is not a backup of a weal node")]
     NotABackup(PathBuf),
+    #[error("{path} is no newer export of this node's ledger: {why}; nothing was restored")]
+    LedgerNotOurs { path: PathBuf, why: String },
     #[error(transparent)]
     Failed(#[from] Error),
+}
+
+/// A node that was brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    pub did: Did,
+    /// Entries of its ledger when the backup was taken.
+    pub ledger_size: u64,
+    /// The size of the newer ledger that says what was spent of its budgets since.
+    pub spent_known_to: Option<u64>,
+    /// Budgets of which all that was left counts as spent, because nothing here says what was spent since.
+    pub budgets_closed: usize,
 }
 
 impl From<Fault> for KeepError {
@@ -108,29 +125,43 @@ async fn write_archive(
     archive.into_inner().and_then(|file| file.sync_all()).map_err(disk(part))
 }
 
-/// Brings a backup back into a folder that does not exist yet. Returns the node's DID.
+/// Brings a backup back into a folder that does not exist yet. What was spent of its budgets after the backup
+/// is read from a newer export of its ledger; without one, all that was left counts as spent.
 ///
 /// A node restored from an old backup has an older ledger than its peers have seen; they will notice. Let
 /// the governing body know before it serves again.
-pub async fn restore(file: &Path, folder: PathBuf) -> Result<weal_domain::identity::Did, KeepError> {
+pub async fn restore(file: &Path, folder: PathBuf, ledger: Option<&Path>) -> Result<Restored, KeepError> {
     if folder.exists() {
         return Err(KeepError::Exists(folder));
     }
     let part = folder.with_extension("part");
-    let unpacked = unpack(file, &part);
-    if let Err(cause) = unpacked {
-        let _ = std::fs::remove_dir_all(&part);
-        return Err(cause);
+    let restored = restore_into(file, &part, ledger).await;
+    match restored {
+        Ok(restored) => {
+            std::fs::rename(&part, &folder).map_err(disk(&folder))?;
+            Ok(restored)
+        }
+        Err(cause) => {
+            let _ = std::fs::remove_dir_all(&part);
+            Err(cause)
+        }
     }
-    std::fs::rename(&part, &folder).map_err(disk(&folder))?;
-    let restored = Folder::new(&folder);
-    for made in [restored.products(), restored.received(), restored.scratch()] {
+}
+
+async fn restore_into(file: &Path, part: &Path, ledger: Option<&Path>) -> Result<Restored, KeepError> {
+    unpack(file, part)?;
+    let folder = Folder::new(part);
+    for made in [folder.products(), folder.received(), folder.scratch()] {
         std::fs::create_dir_all(&made).map_err(disk(&made))?;
     }
-    let house = open(&restored).await?;
-    let did = house.did.clone();
+    let house = open(&folder).await?;
+    let mut tx = house.store.read("restore").await.map_err(Error::from)?;
+    let ledger_size = tx.ledger_size().await.map_err(Error::from)?;
+    drop(tx);
+    let settled = spent::settle(&house, ledger).await;
     house.store.close().await;
-    Ok(did)
+    let (spent_known_to, budgets_closed) = settled?;
+    Ok(Restored { did: house.did.clone(), ledger_size, spent_known_to, budgets_closed })
 }
 
 fn unpack(file: &Path, into: &Path) -> Result<(), KeepError> {

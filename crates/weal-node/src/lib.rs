@@ -21,5 +21,5 @@ mod serve;
 pub use doors::Doors;
 pub use house::House;
 pub use init::{InitError, InitOptions, Initialised, init};
-pub use keep::{KeepError, backup, export_ledger, restore};
+pub use keep::{KeepError, Restored, backup, export_ledger, restore};
 pub use serve::{Running, ServeError, serve, start};

@@ -33,7 +33,8 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
 }
 
 pub(super) fn table(uses: &[UseShown]) -> Table {
-    let mut table = Table::new(&["when", "we are", "with", "product", "mode", "cost", ">entry", "use"]);
+    let mut table =
+        Table::new(&["when", "we are", "with", "product", "mode", "cost", ">entry", "agreement", "use"]);
     for one in uses {
         let receipt = &one.receipt;
         let peer = match one.side {
@@ -49,6 +50,10 @@ pub(super) fn table(uses: &[UseShown]) -> Table {
             receipt.mode.to_string(),
             cost,
             thousands(one.ledger_index),
+            match &one.revoked {
+                Some(revoked) => format!("revoked {} by {}", time(revoked.at), revoked.by),
+                None => "stands".to_owned(),
+            },
             receipt.use_id.to_string(),
         ]);
     }

@@ -78,7 +78,10 @@ impl House {
     }
 
     pub async fn add_person(&self, by: &Person, person: Person, password: &str) -> Result<Person> {
-        let role = self.require_act(by, Act::AddPersons)?;
+        let role = self.require_act(by, Act::GiveRoles)?;
+        if person.account == by.account {
+            return Err(access::roles_own().into());
+        }
         check_password(password)?;
         let secret = self.hash_password(password.to_owned()).await?;
         let mut tx = self.store.write("identity.add").await?;
@@ -128,8 +131,8 @@ impl House {
                 "role-missing",
                 format!("{} has no role that may {}.", person.display_name, act.in_words()),
             )
-            .remedy("Ask a colleague who may, or your operator to give you the role.")
-            .changed_by("the operator of this node")
+            .remedy("Ask a colleague who may, or one who may give you the role.")
+            .changed_by("an owner or the chief data officer of your organisation")
         })
     }
 

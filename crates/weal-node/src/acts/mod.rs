@@ -9,6 +9,8 @@ pub mod governance;
 pub mod identity;
 pub mod ledger;
 
+mod deliver;
+
 use sha2::Digest as _;
 
 /// SHA-256 in lower-case hex.

@@ -108,6 +108,8 @@ pub struct LimitsConfig {
     pub requests_per_minute_max: u32,
     /// Streams of rows open at once.
     pub streams_max: usize,
+    /// Unfinished negotiations with one peer, beyond which it cannot begin another.
+    pub negotiations_per_peer_max: u32,
 }
 
 impl Default for LimitsConfig {
@@ -117,6 +119,7 @@ impl Default for LimitsConfig {
             publish_bytes_max: 64 * 1024 * 1024 * 1024,
             requests_per_minute_max: 6_000,
             streams_max: 64,
+            negotiations_per_peer_max: 100,
         }
     }
 }

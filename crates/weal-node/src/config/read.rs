@@ -28,7 +28,16 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("ecosystem", &["governs", "governing_body"]),
     ("store", &["url"]),
     ("network", &["reach", "peer_timeout_s", "crawl_interval_s"]),
-    ("limits", &["body_bytes_max", "publish_bytes_max", "requests_per_minute_max", "streams_max"]),
+    (
+        "limits",
+        &[
+            "body_bytes_max",
+            "publish_bytes_max",
+            "requests_per_minute_max",
+            "streams_max",
+            "negotiations_per_peer_max",
+        ],
+    ),
     ("catalogue", &["public_up_to"]),
     ("engine", &["memory_bytes_max", "spill_bytes_max"]),
     ("log", &["format", "level"]),

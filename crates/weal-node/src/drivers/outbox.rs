@@ -11,7 +11,7 @@ use weal_domain::Timestamp;
 use weal_domain::identity::Did;
 use weal_store::Job;
 
-use super::{JOB_ADMISSION, JOB_NEGOTIATION, JOB_REGISTER, JOB_TRANSFER};
+use super::{JOB_ADMISSION, JOB_NEGOTIATION, JOB_REGISTER, JOB_REVOCATION, JOB_TRANSFER};
 use crate::fault::{Error, Fault, Result};
 use crate::house::House;
 use crate::observe::Outcome;
@@ -94,6 +94,7 @@ async fn carry(house: &Arc<House>, job: &Job<serde_json::Value>) -> Result<()> {
     match job.kind.as_str() {
         JOB_NEGOTIATION => house.send_negotiation_message(&job.key).await,
         JOB_TRANSFER => house.send_transfer_message(&job.key).await,
+        JOB_REVOCATION => house.send_revocation(&job.key).await,
         JOB_REGISTER => house.send_register(&peer).await,
         JOB_ADMISSION => house.send_admission(&peer).await,
         other => Err(Fault::new("reading a job", format!("unknown kind {other}")).into()),
@@ -115,6 +116,8 @@ async fn settle(house: &House, job: &Job<serde_json::Value>, outcome: Result<()>
         }
     }
     tx.commit().await?;
+    // The driver sleeps until what was due when it looked; a failed job is due again before its lease ends.
+    house.wakers.outbox.notify_one();
     Ok(())
 }
 

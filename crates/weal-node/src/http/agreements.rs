@@ -4,26 +4,27 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, post};
-use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::Move;
 use weal_domain::agreements::{Agreement, Negotiation, Side};
+use weal_wire::dsp::Turned;
 use weal_wire::dsp::negotiation::{
     ContractAgreementMessage, ContractAgreementVerificationMessage, ContractNegotiation,
     ContractNegotiationError, ContractNegotiationEventMessage, ContractNegotiationTerminationMessage,
     ContractOfferMessage, ContractRequestMessage, NegotiationEvent,
 };
-use weal_wire::dsp::{Reasons, Turned};
+use weal_wire::peer::{REVOCATION_PATH, RevocationMessage};
 
-use super::answer::{ApiResult, Problem, faulted};
+use super::answer::{ApiResult, Problem};
 use super::body::{Json, Wire};
 use super::catalogue::{CALLBACK_PATH, DSP_PATH};
-use super::extract::{Local, Member, Path};
+use super::extract::{Local, Member, Path, bearer};
+use super::process::{self, Pids};
 use crate::acts::agreements::agreement_unknown;
 use crate::api::{AgreementShown, Decision, NegotiationShown, PREFIX, RequestAgreement, Requested, Revoke};
-use crate::fault::{Error, Result};
+use crate::fault::Result;
 use crate::house::House;
 
 type Node = State<Arc<House>>;
@@ -44,6 +45,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route(&consumer("/{pid}/agreement"), post(agreement))
         .route(&consumer("/{pid}/events"), post(consumer_event))
         .route(&consumer("/{pid}/termination"), post(consumer_termination))
+        .route(REVOCATION_PATH, post(revoked))
         .route(&format!("{PREFIX}/requests"), post(ask_for))
         .route(&format!("{PREFIX}/negotiations"), get(negotiations))
         .route(&format!("{PREFIX}/negotiations/{{id}}"), get(negotiation))
@@ -159,6 +161,17 @@ async fn consumer_state(State(house): Node, Member(from): Member, Path(pid): Pat
     answer(house.negotiation_for(&from, Side::Consumer, &pid).await, pids, StatusCode::OK)
 }
 
+/// The sender proves its key; whether it is the agreement's other party is the act's question.
+async fn revoked(
+    State(house): Node,
+    headers: HeaderMap,
+    Wire(message): Wire<RevocationMessage>,
+) -> ApiResult<StatusCode> {
+    let (from, _) = house.authenticate_node(bearer(&headers)?).await?;
+    house.receive_revocation(&from, message).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn event(
     house: &House,
     from: &crate::peers::Caller,
@@ -189,7 +202,6 @@ async fn termination(
     hear(house, from, side, pid, pids, own, turn).await
 }
 
-/// The message's own pid for us must be the one of its address.
 async fn hear(
     house: &House,
     from: &crate::peers::Caller,
@@ -199,69 +211,26 @@ async fn hear(
     own: Move,
     turn: Option<u32>,
 ) -> Response {
-    let (ours, theirs) = match side {
-        Side::Provider => (&pids.provider, &pids.consumer),
-        Side::Consumer => (&pids.consumer, &pids.provider),
-    };
-    let outcome = if *ours == pid {
-        house.receive_move(from, side, &pid, theirs, own, turn).await
-    } else {
-        Err(Refusal::invalid("pid-differs", "The message names another process than its address.").into())
+    let outcome = match pids.theirs(side, &pid) {
+        Ok(theirs) => house.receive_move(from, side, &pid, theirs, own, turn).await,
+        Err(refusal) => Err(refusal.into()),
     };
     answer(outcome, pids, StatusCode::OK)
 }
 
-/// The process identifiers as the caller named them, for the body of an error.
-struct Pids {
-    provider: String,
-    consumer: String,
-}
-
-impl Pids {
-    fn provider(provider: String) -> Self {
-        Self { provider, consumer: "urn:weal:unknown".into() }
-    }
-    fn consumer(consumer: String) -> Self {
-        Self { provider: "urn:weal:unknown".into(), consumer }
-    }
-}
-
 /// The acknowledgement, or the protocol's typed error.
 fn answer(outcome: Result<Negotiation>, pids: Pids, done: StatusCode) -> Response {
-    match outcome {
-        Ok(negotiation) => {
-            let acknowledgement = ContractNegotiation {
-                provider_pid: negotiation.provider_pid().unwrap_or(&pids.provider).to_owned(),
-                consumer_pid: negotiation.consumer_pid().unwrap_or(&pids.consumer).to_owned(),
-                state: negotiation.state,
-            };
-            wire(done, weal_wire::print(&acknowledgement))
-        }
-        Err(Error::Refused(refusal)) => {
-            let status = protocol_status(&refusal);
-            let error = ContractNegotiationError {
-                provider_pid: pids.provider,
-                consumer_pid: pids.consumer,
-                reason: Reasons(vec![refusal.reason]),
-                code: Some(refusal.code),
-            };
-            wire(status, weal_wire::print(&error))
-        }
-        Err(Error::Fault(fault)) => faulted(&fault),
-    }
-}
-
-/// The protocol answers what a state forbids with 400.
-pub(super) fn protocol_status(refusal: &Refusal) -> StatusCode {
-    let status = match refusal.kind {
-        weal_domain::RefusalKind::Conflict => 400,
-        kind => weal_wire::problem::status_of(kind),
-    };
-    StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST)
-}
-
-pub(super) fn wire(status: StatusCode, body: String) -> Response {
-    (status, [(axum::http::header::CONTENT_TYPE, "application/json")], body).into_response()
+    let acknowledgement = outcome.map(|negotiation| {
+        weal_wire::print(&ContractNegotiation {
+            provider_pid: negotiation.provider_pid().unwrap_or(&pids.provider).to_owned(),
+            consumer_pid: negotiation.consumer_pid().unwrap_or(&pids.consumer).to_owned(),
+            state: negotiation.state,
+        })
+    });
+    process::answer(acknowledgement, done, |code, reason| {
+        let Pids { provider: provider_pid, consumer: consumer_pid } = pids;
+        weal_wire::print(&ContractNegotiationError { provider_pid, consumer_pid, code, reason })
+    })
 }
 
 // --- For local programs --------------------------------------------------------------------------

@@ -44,6 +44,7 @@ pub(super) fn log_fault(fault: &Fault) -> String {
     // Without entropy the id is all zeros: less useful, still answered.
     let _ = getrandom::fill(&mut bytes);
     let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    crate::observe::count_fault();
     tracing::error!(incident = %id, doing = fault.doing, cause = %fault.cause, "fault");
     id
 }

@@ -10,16 +10,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use serde::Deserialize;
 use weal_domain::Refusal;
-use weal_domain::catalogue::{CatalogueEntry, Offer, Product, dataset_id};
+use weal_domain::catalogue::{Offer, Product, dataset_id};
 use weal_domain::identity::{Act, one_may};
+use weal_wire::dcat::Form;
 use weal_wire::dsp::Reasons;
 use weal_wire::dsp::catalogue::{AccessService, CatalogError, CatalogRequestMessage};
 use weal_wire::dsp::versions::{ProtocolVersion, VersionDocument};
 
-use super::agreements::{protocol_status, wire};
 use super::answer::ApiResult;
 use super::body::{Json, Wire};
 use super::extract::{Local, Member, Path, Query};
+use super::process::{protocol_status, wire};
 use crate::acts::catalogue::product_unknown;
 use crate::api::{
     Found, Inspect, Inspected, MakeOffer, PREFIX, ProductShown, Publish, Published, Refreshed, UploadMade,
@@ -122,21 +123,17 @@ fn catalogue_error(refusal: Refusal) -> Response {
 
 /// The catalogue for harvesters, who are not asked who they are: metadata only, and only of what is offered
 /// to every member and is no more closely held than the configuration says.
-async fn turtle(State(house): Node) -> ApiResult<Response> {
-    let dcat = dcat(&house).await?;
-    Ok(([(header::CONTENT_TYPE, "text/turtle; charset=utf-8")], dcat.to_turtle()).into_response())
+async fn turtle(State(house): Node) -> Response {
+    harvest(&house, Form::Turtle)
 }
 
-async fn json_ld(State(house): Node) -> ApiResult<Response> {
-    let dcat = dcat(&house).await?;
-    Ok(([(header::CONTENT_TYPE, "application/ld+json")], dcat.to_json_ld().to_string()).into_response())
+async fn json_ld(State(house): Node) -> Response {
+    harvest(&house, Form::JsonLd)
 }
 
-async fn dcat(house: &House) -> Result<weal_wire::dcat::DcatCatalogue> {
-    let (did, class_max) = (&house.did, house.config.catalogue.public_up_to);
-    let public: Vec<CatalogueEntry> =
-        house.entries().await?.into_iter().filter_map(|entry| entry.for_everyone(did, class_max)).collect();
-    Ok(weal_wire::dcat::DcatCatalogue::of(&public, &house.publisher(), house.peers.scheme()))
+fn harvest(house: &Arc<House>, form: Form) -> Response {
+    let body = Body::from_stream(house.harvested(form));
+    ([(header::CONTENT_TYPE, form.media_type())], body).into_response()
 }
 
 // --- For local programs --------------------------------------------------------------------------

@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use weal_domain::identity::Act;
-use weal_exchange::RowFormat;
+use weal_exchange::RowsFormat;
 
 use super::answer::ApiResult;
 use super::body::Json;
@@ -48,7 +48,7 @@ async fn budgets(State(house): Node, Local(by): Local) -> ApiResult<Json<Vec<Bud
 
 async fn ask(State(house): Node, Local(by): Local, Json(ask): Json<Ask>) -> ApiResult<Response> {
     let format =
-        ask.format.as_deref().filter(|format| *format != "json").map(str::parse::<RowFormat>).transpose()?;
+        ask.format.as_deref().filter(|format| *format != "json").map(str::parse::<RowsFormat>).transpose()?;
     let asked = house.ask(&by, &ask).await?;
     match format {
         None => Ok(Json(house.answered(asked).await?).into_response()),

@@ -14,25 +14,25 @@ use weal_domain::exchange::transfer::Move;
 use weal_domain::exchange::{Asking, DataAddress, Transfer};
 use weal_domain::identity::{Act, Role};
 use weal_domain::{Refusal, RefusalKind};
-use weal_exchange::RowFormat;
+use weal_exchange::RowsFormat;
+use weal_wire::dsp::Turned;
 use weal_wire::dsp::transfer::{
     TransferCompletionMessage, TransferError, TransferProcess, TransferRequestMessage, TransferStartMessage,
     TransferSuspensionMessage, TransferTerminationMessage,
 };
-use weal_wire::dsp::{Reasons, Turned};
 use weal_wire::peer::{
     LEDGER_INDEX_HEADER, PERSON_HEADER, QuestionMessage, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER,
     check_person, receipt_header,
 };
 
-use super::agreements::{protocol_status, wire};
-use super::answer::{ApiResult, faulted};
+use super::answer::ApiResult;
 use super::body::{Json, Wire};
 use super::catalogue::{CALLBACK_PATH, DSP_PATH};
 use super::extract::{Local, Member, Path, Query};
+use super::process::{self, Pids, wire};
 use crate::acts::exchange::{ROWS_QUESTION, Using};
 use crate::api::{PREFIX, UseShown};
-use crate::fault::{Error, Result};
+use crate::fault::Result;
 use crate::house::House;
 use crate::peers::Caller;
 
@@ -85,13 +85,12 @@ async fn request(
 ) -> Response {
     let pid = message.message.consumer_pid.clone();
     let outcome = house.receive_transfer_request(&from, message).await;
-    answer(outcome, ("urn:weal:unknown".into(), pid), StatusCode::CREATED)
+    answer(outcome, Pids::consumer(pid), StatusCode::CREATED)
 }
 
 async fn state(State(house): Node, Member(from): Member, Path(pid): Path<String>, side: Side) -> Response {
     let outcome = house.transfer_for(&from, side, &pid).await;
-    let other = "urn:weal:unknown".to_owned();
-    let pids = if side == Side::Provider { (pid, other) } else { (other, pid) };
+    let pids = if side == Side::Provider { Pids::provider(pid) } else { Pids::consumer(pid) };
     answer(outcome, pids, StatusCode::OK)
 }
 
@@ -107,16 +106,8 @@ async fn start(
         endpoint: wire.endpoint.unwrap_or_default(),
         properties: wire.properties.into_iter().map(|property| (property.name, property.value)).collect(),
     });
-    hear(
-        &house,
-        &from,
-        side,
-        pid,
-        (message.provider_pid, message.consumer_pid),
-        Move::Start { address },
-        turn,
-    )
-    .await
+    let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
+    hear(&house, &from, side, pid, pids, Move::Start { address }, turn).await
 }
 
 async fn complete(
@@ -126,7 +117,8 @@ async fn complete(
     Wire(Turned { message, turn }): Wire<Turned<TransferCompletionMessage>>,
     side: Side,
 ) -> Response {
-    hear(&house, &from, side, pid, (message.provider_pid, message.consumer_pid), Move::Complete, turn).await
+    let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
+    hear(&house, &from, side, pid, pids, Move::Complete, turn).await
 }
 
 async fn suspend(
@@ -137,7 +129,7 @@ async fn suspend(
     side: Side,
 ) -> Response {
     let (code, reason) = (message.code.unwrap_or_default(), message.reason.0.join("\n"));
-    let pids = (message.provider_pid, message.consumer_pid);
+    let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
     hear(&house, &from, side, pid, pids, Move::Suspend { code, reason }, turn).await
 }
 
@@ -149,12 +141,9 @@ async fn terminate(
     side: Side,
 ) -> Response {
     let (code, reason) = (message.code.unwrap_or_default(), message.reason.0.join("\n"));
-    let pids = (message.provider_pid, message.consumer_pid);
+    let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
     hear(&house, &from, side, pid, pids, Move::Terminate { code, reason }, turn).await
 }
-
-/// Provider's and consumer's process identifiers.
-type Pids = (String, String);
 
 async fn hear(
     house: &House,
@@ -165,44 +154,25 @@ async fn hear(
     message: Move,
     turn: Option<u32>,
 ) -> Response {
-    let (ours, theirs) = match side {
-        Side::Provider => (&pids.0, &pids.1),
-        Side::Consumer => (&pids.1, &pids.0),
-    };
-    let outcome = if *ours == pid {
-        house.receive_transfer_move(from, side, &pid, theirs, message, turn).await
-    } else {
-        Err(Refusal::invalid("pid-differs", "The message names another process than its address.").into())
+    let outcome = match pids.theirs(side, &pid) {
+        Ok(theirs) => house.receive_transfer_move(from, side, &pid, theirs, message, turn).await,
+        Err(refusal) => Err(refusal.into()),
     };
     answer(outcome, pids, StatusCode::OK)
 }
 
 fn answer(outcome: Result<Transfer>, pids: Pids, done: StatusCode) -> Response {
-    match outcome {
-        Ok(transfer) => {
-            let acknowledgement = TransferProcess {
-                provider_pid: transfer.provider_pid().unwrap_or(&pids.0).to_owned(),
-                consumer_pid: transfer.consumer_pid().unwrap_or(&pids.1).to_owned(),
-                state: transfer.state,
-            };
-            wire(done, weal_wire::print(&acknowledgement))
-        }
-        Err(Error::Refused(refusal)) => {
-            let status = protocol_status(&refusal);
-            let reason = Reasons(vec![refusal.reason]);
-            let (provider_pid, consumer_pid) = pids;
-            wire(
-                status,
-                weal_wire::print(&TransferError {
-                    provider_pid,
-                    consumer_pid,
-                    code: Some(refusal.code),
-                    reason,
-                }),
-            )
-        }
-        Err(Error::Fault(fault)) => faulted(&fault),
-    }
+    let acknowledgement = outcome.map(|transfer| {
+        weal_wire::print(&TransferProcess {
+            provider_pid: transfer.provider_pid().unwrap_or(&pids.provider).to_owned(),
+            consumer_pid: transfer.consumer_pid().unwrap_or(&pids.consumer).to_owned(),
+            state: transfer.state,
+        })
+    });
+    process::answer(acknowledgement, done, |code, reason| {
+        let Pids { provider: provider_pid, consumer: consumer_pid } = pids;
+        weal_wire::print(&TransferError { provider_pid, consumer_pid, code, reason })
+    })
 }
 
 // --- The data plane ------------------------------------------------------------------------------
@@ -236,7 +206,7 @@ async fn rows(
     Query(params): Query<RowsParams>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let format: RowFormat = params.format.parse()?;
+    let format: RowsFormat = params.format.parse()?;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let person = text(PERSON_HEADER).to_owned();
     check_person(&person).map_err(Refusal::from)?;

@@ -12,10 +12,10 @@ use weal_domain::governance::{Charter, Member};
 use weal_domain::identity::{Act, Did};
 use weal_wire::peer::{AdmissionMessage, ApplicationMessage};
 
-use super::agreements::wire;
 use super::answer::ApiResult;
 use super::body::{Json, Paper, Wire};
 use super::extract::{Local, Path, bearer};
+use super::process::wire;
 use crate::api::{AdoptCharter, Join, Joined, PREFIX, SetStanding};
 use crate::house::House;
 

@@ -42,7 +42,7 @@ async fn node(State(house): State<Arc<House>>, _by: Local) -> ApiResult<Json<Nod
 }
 
 async fn persons(State(house): State<Arc<House>>, Local(by): Local) -> ApiResult<Json<Vec<Person>>> {
-    house.require_act(&by, Act::AddPersons)?;
+    house.require_act(&by, Act::GiveRoles)?;
     Ok(Json(house.persons().await?))
 }
 

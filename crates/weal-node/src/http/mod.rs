@@ -6,6 +6,7 @@ mod body;
 mod extract;
 mod operations;
 pub mod pages;
+mod process;
 mod rates;
 
 pub mod agreements;

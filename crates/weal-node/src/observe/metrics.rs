@@ -1,5 +1,6 @@
 //! Counters and histograms, in the Prometheus text format.
 
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -32,6 +33,14 @@ struct Labelled {
     outcome: Outcome,
 }
 
+/// Faults are logged where no node is at hand, and a process is one node: one counter for all of it.
+static FAULTS: LazyLock<Counter> = LazyLock::new(Counter::default);
+
+/// Counts an incident.
+pub fn count_fault() {
+    FAULTS.inc();
+}
+
 /// All figures of one node. Cheap to clone: the clones share their values.
 #[derive(Clone)]
 pub struct Metrics {
@@ -41,7 +50,6 @@ pub struct Metrics {
     uses: Family<Labelled, Counter>,
     deliveries: Family<Labelled, Counter>,
     invariants_broken: Counter,
-    faults: Counter,
     ledger_size: Gauge<i64>,
     streams_open: Gauge<f64, AtomicU64>,
 }
@@ -58,7 +66,7 @@ impl Default for Metrics {
         let seconds = Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
         let uses = Family::<Labelled, Counter>::default();
         let deliveries = Family::<Labelled, Counter>::default();
-        let (invariants_broken, faults) = (Counter::default(), Counter::default());
+        let invariants_broken = Counter::default();
         let ledger_size = Gauge::default();
         let streams_open = Gauge::default();
         let mut registry = Registry::with_prefix("weal");
@@ -67,7 +75,7 @@ impl Default for Metrics {
         registry.register("uses", "Uses of agreements that were asked for", uses.clone());
         registry.register("deliveries", "Messages to peers", deliveries.clone());
         registry.register("invariants_broken", "Named invariants found broken", invariants_broken.clone());
-        registry.register("faults", "Incidents", faults.clone());
+        registry.register("faults", "Incidents", FAULTS.clone());
         registry.register("ledger_size", "Entries in the ledger", ledger_size.clone());
         registry.register("streams_open", "Streams of rows open now", streams_open.clone());
         Self {
@@ -77,7 +85,6 @@ impl Default for Metrics {
             uses,
             deliveries,
             invariants_broken,
-            faults,
             ledger_size,
             streams_open,
         }
@@ -94,9 +101,6 @@ impl Metrics {
     }
     pub fn delivered(&self, outcome: Outcome) {
         self.deliveries.get_or_create(&Labelled { outcome }).inc();
-    }
-    pub fn fault(&self) {
-        self.faults.inc();
     }
     pub fn invariant_broken(&self) {
         self.invariants_broken.inc();

@@ -5,5 +5,5 @@
 mod metrics;
 mod telemetry;
 
-pub use metrics::{Door, Metrics, Outcome};
+pub use metrics::{Door, Metrics, Outcome, count_fault};
 pub use telemetry::{Telemetry, start};

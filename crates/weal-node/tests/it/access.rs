@@ -82,7 +82,7 @@ async fn access_ends_with_the_password_the_roles_or_the_account() {
     refused(house.person_of_token(&made.token).await, "token-unknown");
     refused(sign_in(OTHER_PASSWORD).await, "sign-in-wrong");
     let removed = newest(revenue, |fact| matches!(fact, Fact::PersonRemoved { .. })).await.expect("sealed");
-    assert!(may(removed.by.role.expect("a role"), Act::AddPersons));
+    assert!(may(removed.by.role.expect("a role"), Act::GiveRoles));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

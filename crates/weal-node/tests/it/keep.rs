@@ -32,8 +32,8 @@ async fn what_was_backed_up_comes_back_and_its_ledger_verifies() {
     weal_node::backup(node.clone(), &file).await.expect("backed up");
     let again = weal_node::backup(node.clone(), &file).await;
     assert!(matches!(again, Err(KeepError::Exists(_))), "an older backup is never overwritten");
-    let did = weal_node::restore(&file, copy.clone()).await.expect("restored");
-    assert_eq!(did.as_str(), "did:web:127.0.0.1%3A7999");
+    let restored = weal_node::restore(&file, copy.clone(), None).await.expect("restored");
+    assert_eq!(restored.did.as_str(), "did:web:127.0.0.1%3A7999");
     let key = |folder: &Path| std::fs::read(Folder::new(folder).key()).expect("a key");
     assert_eq!(key(&node), key(&copy));
     let out = parent.path().join("export");
@@ -55,10 +55,10 @@ async fn a_folder_that_holds_a_node_is_not_overwritten() {
     made(&node).await;
     let file = parent.path().join("node.backup");
     weal_node::backup(node.clone(), &file).await.expect("backed up");
-    assert!(matches!(weal_node::restore(&file, node).await, Err(KeepError::Exists(_))));
+    assert!(matches!(weal_node::restore(&file, node, None).await, Err(KeepError::Exists(_))));
     let other = parent.path().join("notes.tar");
     std::fs::write(&other, b"not a backup").expect("written");
-    let refused = weal_node::restore(&other, parent.path().join("new")).await;
+    let refused = weal_node::restore(&other, parent.path().join("new"), None).await;
     assert!(matches!(refused, Err(KeepError::NotABackup(_))), "{refused:?}");
     assert!(!parent.path().join("new").exists());
 }

@@ -95,8 +95,7 @@ impl House {
         let next = step.next.clone();
         self.keep_negotiation(&mut tx, step, revision, Some((by, role))).await?;
         tx.commit().await?;
-        self.wakers.outbox.notify_one();
-        self.wakers.moved.notify_waiters();
+        self.wakers.ring();
         Ok(next)
     }
 }

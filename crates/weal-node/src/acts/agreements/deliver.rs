@@ -1,49 +1,43 @@
 //! Sending what was decided, and taking in the peer's acknowledgement.
 
-use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::{Event, Move, Notice, Turn};
 use weal_domain::agreements::{AgreementId, AgreementStatus, Negotiation, Side};
 use weal_domain::identity::Did;
 use weal_store::Tx;
+use weal_wire::dsp::Reasons;
 use weal_wire::dsp::negotiation::{
     ContractAgreementMessage, ContractAgreementVerificationMessage, ContractNegotiation,
     ContractNegotiationError, ContractNegotiationEventMessage, ContractNegotiationTerminationMessage,
     ContractOfferMessage, ContractRequestMessage, NegotiationEvent, Thread,
 };
-use weal_wire::dsp::{Reasons, Turned};
 use weal_wire::odrl::{Agreement as WireAgreement, DateTime, MessageOffer};
 
-use super::{LIST_MAX, missing, negotiation_unknown};
+use super::negotiation_unknown;
+use crate::acts::deliver::{Outgoing, Replies, process_of_key, turned};
 use crate::fault::{Fault, Result};
 use crate::house::House;
-use crate::peers::{Reply, segment};
+use crate::peers::segment;
 
-/// One message as it goes out.
-struct Outgoing {
-    path: String,
-    body: String,
-}
+const REPLIES: Replies = Replies {
+    pids: |body| {
+        let ack: ContractNegotiation = weal_wire::parse(body).ok()?;
+        Some((ack.provider_pid, ack.consumer_pid))
+    },
+    reasons: |body| Some(weal_wire::parse::<ContractNegotiationError>(body).ok()?.reason),
+};
 
 impl House {
     /// Carries the message that `key` (`<own pid>#<turn>`) names, if it is still awaited.
     pub(crate) async fn send_negotiation_message(&self, key: &str) -> Result<()> {
-        let (own_pid, turn) = key.rsplit_once('#').ok_or_else(|| missing("turn of a job"))?;
+        let (own_pid, turn) = process_of_key(key)?;
         let loaded = self.store.read("agreements.send").await?.negotiation(own_pid).await?;
         let (negotiation, _) = loaded.ok_or_else(negotiation_unknown)?;
-        let Some(notice) = negotiation.awaiting_ack.clone().filter(|notice| notice.turn.to_string() == turn)
-        else {
-            return Ok(());
-        };
-        let outgoing = self.outgoing(&negotiation, &notice)?;
-        let url = format!("{}{}", negotiation.peer_address.trim_end_matches('/'), outgoing.path);
-        let token = self.token_for(&negotiation.peer)?;
-        let sent = self.peers.post_text(&negotiation.peer, &url, Some(&token), outgoing.body).await;
-        let (event, failure) = judge(negotiation.side, notice.turn, sent);
+        let Some(notice) = negotiation.talk.awaited(turn) else { return Ok(()) };
+        let outgoing = self.outgoing(&negotiation, notice)?;
+        let to = (&negotiation.peer, negotiation.peer_address.as_str());
+        let (event, outcome) = self.deliver(negotiation.side, to, turn, outgoing, &REPLIES).await?;
         self.heard_back(own_pid, event).await?;
-        match failure {
-            Some(refusal) => Err(refusal.into()),
-            None => Ok(()),
-        }
+        outcome
     }
 
     /// A consumer that uses an agreement has received our FINALIZED, whether its acknowledgement has
@@ -54,14 +48,14 @@ impl House {
         if !pending {
             return Ok(());
         }
-        for (negotiation, revision) in tx.negotiations(LIST_MAX).await? {
-            let awaited = negotiation.awaiting_ack.as_ref().filter(|notice| notice.message == Move::Finalize);
-            let Some(turn) = awaited.map(|notice| notice.turn) else { continue };
-            if negotiation.agreement.as_ref() == Some(id) && negotiation.peer == *consumer {
-                let step = negotiation.on(Event::Acked { turn, peer_pid: None }, self.clock.now())?;
-                self.keep_negotiation(tx, step, revision, None).await?;
-            }
-        }
+        let Some((negotiation, revision)) = tx.negotiation_of(id).await? else { return Ok(()) };
+        let awaited = negotiation.talk.awaiting_ack.as_ref();
+        let finalize = awaited.filter(|notice| notice.message == Move::Finalize);
+        let Some(turn) = finalize.map(|notice| notice.turn).filter(|_| negotiation.peer == *consumer) else {
+            return Ok(());
+        };
+        let step = negotiation.on(Event::Acked { turn, peer_pid: None }, self.clock.now())?;
+        self.keep_negotiation(tx, step, revision, None).await?;
         Ok(())
     }
 
@@ -74,8 +68,7 @@ impl House {
         }
         self.keep_and_go_on(&mut tx, step, revision).await?;
         tx.commit().await?;
-        self.wakers.outbox.notify_one();
-        self.wakers.moved.notify_waiters();
+        self.wakers.ring();
         Ok(())
     }
 
@@ -90,7 +83,7 @@ impl House {
 
     fn outgoing(&self, negotiation: &Negotiation, notice: &Notice) -> Result<Outgoing> {
         let own_pid = negotiation.own_pid.clone();
-        let peer_pid = negotiation.peer_pid.clone().unwrap_or_default();
+        let peer_pid = negotiation.talk.peer_pid.clone().unwrap_or_default();
         let (provider_pid, consumer_pid) = match negotiation.side {
             Side::Provider => (own_pid, peer_pid.clone()),
             Side::Consumer => (peer_pid.clone(), own_pid),
@@ -168,11 +161,6 @@ fn event_message(turn: u32, provider_pid: String, consumer_pid: String, event: N
     turned(turn, ContractNegotiationEventMessage { provider_pid, consumer_pid, event })
 }
 
-/// A message with our count of messages, by which the peer tells a repetition from a new one.
-pub(crate) fn turned<M: weal_wire::Message>(turn: u32, message: M) -> String {
-    weal_wire::print(&Turned { message, turn: Some(turn) })
-}
-
 fn message_offer(proposal: &weal_domain::agreements::Proposal) -> MessageOffer {
     MessageOffer {
         id: proposal.offer.to_string(),
@@ -206,36 +194,4 @@ fn wire_agreement(agreement: &weal_domain::agreements::Agreement) -> Result<Wire
         policy: agreement.policy.clone(),
         terms: Some(agreement.terms.clone()),
     })
-}
-
-/// What the peer's reply means for the message it answers; a failure is sent again later.
-fn judge(side: Side, turn: u32, sent: Result<Reply, Refusal>) -> (Event, Option<Refusal>) {
-    let undelivered = |refusal: Refusal| {
-        let event = Event::Undelivered { turn, reason: refusal.reason.clone() };
-        (event, Some(refusal))
-    };
-    let reply = match sent {
-        Ok(reply) => reply,
-        // What our own rules forbid to send will be forbidden the next time too.
-        Err(refusal) if refusal.kind == weal_domain::RefusalKind::Forbidden => {
-            return (Event::Rejected { turn, reason: refusal.reason }, None);
-        }
-        Err(refusal) => return undelivered(refusal),
-    };
-    if reply.is_success() {
-        // A peer that acknowledges without a readable body is believed; only its pid stays unknown.
-        let peer_pid = weal_wire::parse::<ContractNegotiation>(&reply.body).ok().map(|ack| match side {
-            Side::Consumer => ack.provider_pid,
-            Side::Provider => ack.consumer_pid,
-        });
-        return (Event::Acked { turn, peer_pid }, None);
-    }
-    let reason = match weal_wire::parse::<ContractNegotiationError>(&reply.body) {
-        Ok(error) => error.reason.0.join(" "),
-        Err(_) => format!("The other side answered with status {}.", reply.status),
-    };
-    if reply.is_temporary() {
-        return undelivered(Refusal::new(weal_domain::RefusalKind::Unavailable, "peer-unavailable", reason));
-    }
-    (Event::Rejected { turn, reason }, None)
 }

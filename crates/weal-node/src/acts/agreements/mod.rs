@@ -15,10 +15,10 @@ use weal_domain::agreements::negotiation::{AgreementChange, Event, Move, Step};
 use weal_domain::agreements::{Agreement, Conclusion, Negotiation, NegotiationState, Side};
 use weal_domain::identity::{Person, Role};
 use weal_domain::ledger::Fact;
-use weal_store::{NewJob, Tx};
+use weal_store::Tx;
 
 pub use answer::{refusal_of_words, words_of_refusal};
-pub(crate) use deliver::{agreement_text, turned};
+pub(crate) use deliver::agreement_text;
 pub(crate) use revoke::agreement_unknown;
 pub use show::LIST_MAX;
 
@@ -47,17 +47,8 @@ impl House {
             self.keep_agreement(tx, change).await?;
         }
         self.remember(tx, &self.actor(by), step.remember).await?;
-        for notice in &step.tell {
-            let key = format!("{}#{}", step.next.own_pid, notice.turn);
-            let job = NewJob {
-                kind: JOB_NEGOTIATION,
-                key: &key,
-                peer: step.next.peer.as_str(),
-                body: &(),
-                due_at: self.clock.now(),
-            };
-            tx.enqueue(job).await?;
-        }
+        let of = (step.next.own_pid.as_str(), &step.next.peer);
+        self.tell(tx, JOB_NEGOTIATION, of, &step.tell).await?;
         Ok(revision)
     }
 
@@ -83,7 +74,7 @@ impl House {
                 if agreement.side == Side::Provider
                     && let Some(budget) = agreement.terms.budget
                 {
-                    tx.grant(&agreement_account(&id), budget, self.clock.now()).await?;
+                    tx.grant(&agreement_account(&id), budget).await?;
                 }
                 tx.put_agreement(&agreement, &json_sha256(&agreement.policy)?).await?;
             }

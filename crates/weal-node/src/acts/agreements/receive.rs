@@ -1,9 +1,10 @@
 //! Messages of a negotiation that arrive: a state is committed before the answer that acknowledges it.
 
-use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::{Event, Move, Opening};
 use weal_domain::agreements::{Agreement, Conclusion, Negotiation, Proposal, Side};
 use weal_domain::catalogue::dataset_id;
+use weal_domain::identity::Did;
+use weal_domain::{Refusal, RefusalKind};
 use weal_store::Tx;
 use weal_wire::dsp::Turned;
 use weal_wire::dsp::negotiation::{
@@ -143,8 +144,7 @@ impl House {
         }
         self.keep_and_go_on(&mut tx, step, revision).await?;
         tx.commit().await?;
-        self.wakers.outbox.notify_one();
-        self.wakers.moved.notify_waiters();
+        self.wakers.ring();
         Ok(acknowledged)
     }
 
@@ -161,13 +161,29 @@ impl House {
             known.reopened(&opening.proposal)?;
             return Ok(known);
         }
+        self.check_room(&mut tx, &opening.peer).await?;
         let step = Negotiation::received(side, opening, peer_pid, turn, self.clock.now());
         let acknowledged = step.next.clone();
         self.keep_and_go_on(&mut tx, step, 0).await?;
         tx.commit().await?;
-        self.wakers.outbox.notify_one();
-        self.wakers.moved.notify_waiters();
+        self.wakers.ring();
         Ok(acknowledged)
+    }
+
+    /// Nobody begins more negotiations with us than it also finishes.
+    async fn check_room(&self, tx: &mut Tx, peer: &Did) -> Result<()> {
+        let open_max = self.config.limits.negotiations_per_peer_max;
+        if tx.negotiations_open(peer).await? < u64::from(open_max) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            RefusalKind::Exhausted,
+            "too-many-negotiations",
+            format!("There are {open_max} unfinished negotiations between your node and this one."),
+        )
+        .remedy("Finish or terminate one of them first; the operator of this node can raise [limits] negotiations_per_peer_max.")
+        .changed_by("the operator of this node")
+        .into())
     }
 
     /// `PE-1`: answers go to the peer's own published origin, wherever it asks for them.

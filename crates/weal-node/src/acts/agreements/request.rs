@@ -10,7 +10,7 @@ use weal_domain::agreements::{
 use weal_domain::catalogue::{CatalogueEntry, Mode, Offer, ProductRef};
 use weal_domain::identity::{Act, Did, Person, Role};
 
-use super::{negotiation_unknown, refusal_of_words};
+use super::refusal_of_words;
 use crate::api::{RequestAgreement, Requested};
 use crate::fault::Result;
 use crate::house::House;
@@ -104,19 +104,14 @@ impl House {
 
     /// Until the negotiation is over or `wait` has passed.
     async fn wait_for_negotiation(&self, pid: &str, wait: Duration) -> Result<Negotiation> {
-        let deadline = tokio::time::Instant::now() + wait;
-        loop {
-            let moved = self.wakers.moved.notified();
-            tokio::pin!(moved);
-            // Registered before the look, so that a move in between is not missed.
-            moved.as_mut().enable();
-            let mut tx = self.store.read("agreements.wait").await?;
-            let (negotiation, _) = tx.negotiation(pid).await?.ok_or_else(negotiation_unknown)?;
-            drop(tx);
-            let over = negotiation.state.is_final() || negotiation.trouble.is_some();
-            if over || tokio::time::timeout_at(deadline, moved).await.is_err() {
-                return Ok(negotiation);
-            }
+        let over = || async {
+            let negotiation = self.negotiation(pid).await?;
+            let is_over = negotiation.state.is_final() || negotiation.talk.trouble.is_some();
+            Ok(is_over.then_some(negotiation))
+        };
+        match self.wakers.until(wait, over).await? {
+            Some(negotiation) => Ok(negotiation),
+            None => self.negotiation(pid).await,
         }
     }
 
@@ -147,7 +142,7 @@ impl House {
                 _ => Some(refusal_of_words("terminated", "")),
             };
         }
-        let trouble = negotiation.trouble.as_ref()?;
+        let trouble = negotiation.talk.trouble.as_ref()?;
         let refusal =
             Refusal::new(weal_domain::RefusalKind::Unavailable, "peer-unavailable", trouble.clone());
         Some(refusal.remedy("The message stays in the outbox and is sent again; see `weal negotiations`."))

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use weal_domain::Refusal;
-use weal_domain::agreements::{Agreement, AgreementId, Side};
-use weal_domain::identity::{Act, Person, Role};
+use weal_domain::agreements::{Agreement, AgreementId, AgreementStatus, Side};
+use weal_domain::identity::{Act, Did, Person, Role};
+use weal_domain::{Refusal, Timestamp};
+use weal_store::{NewJob, Tx};
+use weal_wire::peer::{REVOCATION_PATH, RevocationMessage};
 
+use super::missing;
 use crate::acts::json_sha256;
+use crate::drivers::JOB_REVOCATION;
 use crate::fault::{Fault, Result};
 use crate::house::House;
 
-/// The line of a termination's reason that names the role of the person who revoked.
-const ROLE_LINE: &str = "Role: ";
-
 impl House {
     /// Revokes an agreement (`GT-3`): nothing opens under it any more, open streams are cut before this
-    /// returns, and the peer's transfers are terminated with the reason. It runs to its end even when the
-    /// one who asked for it goes away.
+    /// returns, the peer's transfers are terminated, and the peer is told who revoked it, when and why. It runs
+    /// to its end even when the one who asked for it goes away.
     pub async fn revoke(self: &Arc<Self>, by: &Person, id: &AgreementId, reason: &str) -> Result<Agreement> {
         let role = self.require_act(by, Act::Revoke)?;
         let (house, by, id, reason) = (Arc::clone(self), by.clone(), id.clone(), reason.to_owned());
@@ -32,36 +33,94 @@ impl House {
         let (ended, facts) = agreement.revoke(&self.did, role, reason, now)?;
         tx.put_agreement(&ended, &json_sha256(&ended.policy)?).await?;
         self.remember(&mut tx, &self.actor(Some(by)), facts).await?;
-        self.terminate_transfers(&mut tx, &ended, &format!("{reason}\n{ROLE_LINE}{role}")).await?;
+        // First of all, so that whoever hears of an ended transfer knows why.
+        let peer = ended.peer().as_str();
+        tx.enqueue(NewJob { kind: JOB_REVOCATION, key: id.as_str(), peer, body: &(), due_at: now }).await?;
+        self.terminate_transfers(&mut tx, &ended, &words_of(role, now, reason)).await?;
         tx.commit().await?;
         self.doors.cut(id);
-        self.wakers.outbox.notify_one();
-        self.wakers.moved.notify_waiters();
+        self.wakers.ring();
         Ok(ended)
     }
 
-    /// The other side has ended the agreement; it told us through its transfer.
-    pub(crate) async fn revoked_by_peer(
-        &self,
-        tx: &mut weal_store::Tx,
-        id: &AgreementId,
-        words: &str,
-    ) -> Result<()> {
+    /// Tells the other party of a revoked agreement. One that will not hear of it is not told again: it meets
+    /// the refusal when it next uses the agreement.
+    pub(crate) async fn send_revocation(&self, id: &str) -> Result<()> {
+        let id: AgreementId = id.parse().map_err(|cause| Fault::new("reading a job", cause))?;
+        let agreement = self.agreement(&id).await?;
+        let AgreementStatus::Revoked { at, role, reason, .. } = agreement.status.clone() else {
+            return Err(missing("revocation").into());
+        };
+        let peer = agreement.peer();
+        let url = format!("{}{REVOCATION_PATH}", self.peers.origin(peer)?);
+        let body = weal_wire::print(&RevocationMessage { agreement: id, at, role, reason });
+        let reply = self.peers.post_text(peer, &url, Some(&self.token_for(peer)?), body).await?;
+        match reply.check(peer) {
+            Err(refusal) if !reply.is_temporary() => {
+                tracing::info!(%peer, %refusal, "the other party does not take in that an agreement was revoked");
+                Ok(())
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// The other party says that it has revoked an agreement. Whatever its standing, it is heard: a revocation
+    /// only takes away. The same word twice changes nothing.
+    pub async fn receive_revocation(&self, from: &Did, message: RevocationMessage) -> Result<()> {
+        let mut tx = self.store.write("agreements.revoked").await?;
+        let agreement = tx.agreement(&message.agreement).await?;
+        let agreement =
+            agreement.filter(|agreement| agreement.peer() == from).ok_or_else(agreement_unknown)?;
+        self.end_for_peer(&mut tx, agreement, &message).await?;
+        tx.commit().await?;
+        self.wakers.ring();
+        Ok(())
+    }
+
+    /// The peer terminated a transfer because the agreement is revoked; the word itself is still on its way.
+    pub(crate) async fn revoked_by_peer(&self, tx: &mut Tx, id: &AgreementId, words: &str) -> Result<()> {
         let Some(agreement) = tx.agreement(id).await? else { return Ok(()) };
-        let peer = agreement.peer().clone();
-        let role = words.lines().find_map(|line| line.strip_prefix(ROLE_LINE)).unwrap_or("by message");
-        let reason: Vec<&str> = words.lines().filter(|line| !line.starts_with(ROLE_LINE)).collect();
-        let one_line = reason.join(" ").replace(char::is_control, " ");
+        let (role, at, reason) = read_words(words);
+        let at = at.unwrap_or_else(|| self.clock.now());
+        self.end_for_peer(tx, agreement, &RevocationMessage { agreement: id.clone(), at, role, reason }).await
+    }
+
+    async fn end_for_peer(&self, tx: &mut Tx, agreement: Agreement, said: &RevocationMessage) -> Result<()> {
+        // When it was revoked is the peer's word, as far as that can be.
+        let at = said.at.max(agreement.agreed_at).min(self.clock.now());
         // It may be ended here already; then there is nothing to add.
-        if let Ok((ended, facts)) = agreement.revoke(&peer, role, &one_line, self.clock.now()) {
+        if let Ok((ended, facts)) = agreement.revoke(agreement.peer(), &said.role, &said.reason, at) {
             tx.put_agreement(&ended, &json_sha256(&ended.policy)?).await?;
             self.remember(tx, &self.actor(None), facts).await?;
             if ended.side == Side::Provider {
-                self.doors.cut(id);
+                self.doors.cut(&ended.id);
             }
         }
         Ok(())
     }
+}
+
+/// The lines of a termination's reason that say who revoked, in which role, and when.
+const ROLE_LINE: &str = "Role: ";
+const AT_LINE: &str = "Revoked at: ";
+
+fn words_of(role: &str, at: Timestamp, reason: &str) -> String {
+    format!("{reason}\n{ROLE_LINE}{role}\n{AT_LINE}{at}")
+}
+
+/// Role, time and reason in one line, as much of it as a stranger's words tell.
+fn read_words(words: &str) -> (String, Option<Timestamp>, String) {
+    let (mut role, mut at, mut reason) = ("by message".to_owned(), None, Vec::new());
+    for line in words.lines() {
+        if let Some(text) = line.strip_prefix(ROLE_LINE) {
+            text.clone_into(&mut role);
+        } else if let Some(text) = line.strip_prefix(AT_LINE) {
+            at = text.parse().ok();
+        } else {
+            reason.push(line);
+        }
+    }
+    (role, at, reason.join(" ").replace(char::is_control, " "))
 }
 
 pub(crate) fn agreement_unknown() -> Refusal {

@@ -1,6 +1,6 @@
 //! Negotiations and agreements as people read them.
 
-use weal_domain::agreements::{Agreement, AgreementId, Negotiation, Side, Titles, sentence};
+use weal_domain::agreements::{Agreement, AgreementId, AgreementStatus, Negotiation, Side, Titles, sentence};
 use weal_domain::catalogue::Mode;
 use weal_domain::identity::{Did, Person};
 
@@ -40,9 +40,9 @@ impl House {
                 message: serde_json::to_string_pretty(&turn.message).ok(),
             })
             .collect();
-        if let Some(trouble) = &negotiation.trouble {
+        if let Some(trouble) = &negotiation.talk.trouble {
             timeline.push(Moment {
-                at: negotiation.updated_at,
+                at: negotiation.talk.updated_at,
                 by: ecosystem.title_of(&self.did),
                 what: format!("Not delivered yet: {trouble}"),
                 message: None,
@@ -91,7 +91,6 @@ impl House {
     }
 
     async fn timeline_of(&self, agreement: &Agreement) -> Result<Vec<Moment>> {
-        use weal_domain::agreements::AgreementStatus;
         let ecosystem = self.ecosystem();
         let mut timeline = vec![Moment {
             at: agreement.agreed_at,
@@ -99,15 +98,19 @@ impl House {
             what: "Agreed".into(),
             message: serde_json::to_string_pretty(&agreement.policy).ok(),
         }];
-        if let AgreementStatus::Revoked { at, by, role, reason } = &agreement.status {
-            timeline.push(Moment {
-                at: *at,
-                by: format!("{} ({role})", ecosystem.title_of(by)),
-                what: format!("Revoked: {reason}"),
-                message: None,
-            });
-        }
+        timeline.extend(self.revocation_of(agreement));
         Ok(timeline)
+    }
+
+    /// When, by whom and why an agreement was revoked, where it was.
+    pub(crate) fn revocation_of(&self, agreement: &Agreement) -> Option<Moment> {
+        let AgreementStatus::Revoked { at, by, role, reason } = &agreement.status else { return None };
+        Some(Moment {
+            at: *at,
+            by: format!("{} ({})", self.title_of(by), role.replace('_', " ")),
+            what: format!("Revoked: {reason}"),
+            message: None,
+        })
     }
 
     /// The agreement in one plain sentence.

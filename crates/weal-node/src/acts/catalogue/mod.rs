@@ -1,12 +1,14 @@
 //! Publishing products, offering them, and knowing what others offer.
 
 mod crawl;
+mod harvest;
 mod offers;
 mod publish;
 mod uploads;
 
 use weal_domain::Refusal;
 use weal_domain::catalogue::{CatalogueEntry, Holder, Offer, Product, ProductName, Query, search};
+use weal_domain::governance::Standing;
 use weal_domain::identity::{Act, Person};
 use weal_wire::Publisher;
 
@@ -28,7 +30,8 @@ impl House {
         }
     }
 
-    /// Every entry this node knows: its own products and what it last saw of the others'.
+    /// Every entry this node knows: its own products and what it last saw of the others in good standing. Who is
+    /// suspended leaves with all entries at once, and comes back with them.
     pub async fn entries(&self) -> Result<Vec<CatalogueEntry>> {
         let now = self.clock.now();
         let mut tx = self.store.read("catalogue.entries").await?;
@@ -38,7 +41,10 @@ impl House {
         let own = tx.products().await?;
         let mut entries: Vec<CatalogueEntry> =
             own.iter().map(|stored| CatalogueEntry::of(&stored.product, &offers, holder, now)).collect();
-        entries.extend(tx.peer_entries::<CatalogueEntry>().await?.into_iter().map(|(_, entry)| entry));
+        let ecosystem = self.ecosystem();
+        let seen = tx.peer_entries::<CatalogueEntry>().await?.into_iter();
+        let good = seen.filter(|(member, _)| ecosystem.standing(member) == Some(Standing::Good));
+        entries.extend(good.map(|(_, entry)| entry));
         Ok(entries)
     }
 

@@ -51,8 +51,11 @@ impl House {
         ingested: &Ingested,
     ) -> Result<Published> {
         let now = self.clock.now();
-        let mut tx = self.store.write("catalogue.publish").await?;
-        let before = tx.product(&publish.name).await?.map(|stored| stored.product);
+        // One publication at a time: the file gets its place, which may take long, before the record that names
+        // it, and no writer of the database waits meanwhile.
+        let _turn = self.doors.publishing.lock().await;
+        let before = self.store.read("catalogue.before").await?.product(&publish.name).await?;
+        let before = before.map(|stored| stored.product);
         let product = Product {
             name: publish.name.clone(),
             version: before.as_ref().map_or(1, |before| before.version + 1),
@@ -71,15 +74,15 @@ impl House {
         if let Some(policy) = &product.privacy {
             check_policy(policy, &product.columns)?;
         }
-        // The file is in its place before the record that names it; a crash in between leaves a file that
-        // the next publication of this version replaces.
+        // A crash before the record leaves a file that the next publication of this version replaces.
         let file = format!("products/{}/{}.parquet", product.name, product.version);
-        self.place(&ingested.file, &file)?;
+        self.place(&ingested.file, &file).await?;
         let stored = StoredProduct {
             product: product.clone(),
             path: file,
             content_sha256: ingested.content_sha256.clone(),
         };
+        let mut tx = self.store.write("catalogue.publish").await?;
         tx.put_product(&stored).await?;
         let mut facts = vec![Fact::ProductPublished {
             product: product.name.clone(),
@@ -102,20 +105,27 @@ impl House {
         Ok(Published { product, offers, ledger_index })
     }
 
-    fn place(&self, from: &Path, file: &str) -> Result<()> {
-        let to = self.folder.path().join(file);
-        let folder = to.parent().unwrap_or(self.folder.path());
-        let placed = std::fs::create_dir_all(folder)
-            .and_then(|()| match std::fs::hard_link(from, &to) {
-                Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
-                    std::fs::remove_file(&to).and_then(|()| std::fs::hard_link(from, &to))
-                }
-                other => other,
-            })
-            .and_then(|()| std::fs::File::open(&to)?.sync_all())
-            .and_then(|()| std::fs::File::open(folder)?.sync_all());
+    async fn place(&self, from: &Path, file: &str) -> Result<()> {
+        let (from, to) = (from.to_owned(), self.folder.path().join(file));
+        let placed = tokio::task::spawn_blocking(move || place(&from, &to)).await;
+        let placed = placed.map_err(|cause| Fault::new("placing a product's file", cause))?;
         Ok(placed.map_err(|cause| Fault::new("placing a product's file", cause))?)
     }
+}
+
+/// On the disk under its name when this returns.
+fn place(from: &Path, to: &Path) -> std::io::Result<()> {
+    let folder = to.parent().unwrap_or(to);
+    std::fs::create_dir_all(folder)?;
+    match std::fs::hard_link(from, to) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+            std::fs::remove_file(to)?;
+            std::fs::hard_link(from, to)?;
+        }
+        other => other?,
+    }
+    std::fs::File::open(to)?.sync_all()?;
+    std::fs::File::open(folder)?.sync_all()
 }
 
 fn check_words(publish: &Publish) -> Result<(), Refusal> {

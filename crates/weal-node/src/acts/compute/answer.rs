@@ -53,7 +53,7 @@ impl House {
                 Err(cause) => {
                     tracing::error!(%cause, "a paid question could not be answered");
                     let mut tx = house.store.write("compute.settle").await?;
-                    tx.settle(&permit.grant().use_id, house.clock.now()).await?;
+                    tx.settle(&permit.grant().use_id).await?;
                     tx.commit().await?;
                     Err(Fault::new("answering a question", "the engine failed").into())
                 }
@@ -92,7 +92,7 @@ impl House {
         let receipt = self.receipt(permit.grant(), using, Some(sha256_hex(answer.text())), loss);
         let mut tx = self.store.write("compute.release").await?;
         // Noise has been drawn, so it is paid whatever follows.
-        tx.settle(&permit.grant().use_id, self.clock.now()).await?;
+        tx.settle(&permit.grant().use_id).await?;
         // `GT-3`: an agreement revoked while the answer was computed releases nothing.
         let agreement = tx.agreement(&using.agreement.id).await?;
         let still = agreement.map_or(Ok(()), |agreement| agreement.in_force(self.clock.now()));
@@ -100,7 +100,7 @@ impl House {
         let still = still.and_then(|()| good_standing(member.as_ref(), &using.asking.consumer));
         if let Err(refusal) = still {
             tx.commit().await?;
-            self.remember_refusal(using, &refusal).await?;
+            self.remember_refusal(&using.agreement, &refusal).await?;
             return Err(refusal.into());
         }
         let index = self.seal_use(&mut tx, Side::Provider, receipt.value(), None).await?;

@@ -87,7 +87,7 @@ impl House {
             },
             false => fitting(&by.roles, Act::GrantBudget).or(fitting(&by.roles, Act::Publish)),
         };
-        let granted = tx.grant(&account, total, self.clock.now()).await?;
+        let granted = tx.grant(&account, total).await?;
         if granted == before {
             return Ok(());
         }
@@ -97,9 +97,25 @@ impl House {
         Ok(())
     }
 
+    /// One account.
     pub async fn budget_shown(&self, account: &str) -> Result<BudgetShown> {
-        let found = self.budgets().await?.into_iter().find(|shown| shown.account == account);
-        Ok(found.unwrap_or_else(|| show(account.to_owned(), Budget::default(), None)))
+        let mut tx = self.store.read("compute.budget").await?;
+        let product: Option<ProductName> = match account.split_once(':') {
+            Some(("product", name)) => name.parse().ok(),
+            Some(("agreement", id)) => match id.parse() {
+                Ok(id) => tx.agreement(&id).await?.map(|agreement| agreement.product),
+                Err(_) => None,
+            },
+            _ => None,
+        };
+        let stored = match product {
+            Some(name) => tx.product(&name).await?,
+            None => None,
+        };
+        let price =
+            stored.and_then(|stored| stored.product.privacy).map(|policy| policy.question_loss_default);
+        let budget = self.budget_in(&mut tx, account).await?;
+        Ok(show(account.to_owned(), budget, price))
     }
 }
 

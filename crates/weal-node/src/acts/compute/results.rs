@@ -5,7 +5,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use weal_domain::Refusal;
-use weal_exchange::{RowFormat, batch_of_answer, print_rows, table_of_rows};
+use weal_exchange::{RowsFormat, batch_of_answer, print_rows, table_of_rows};
 
 use super::Asked;
 use crate::api::Answered;
@@ -29,7 +29,7 @@ impl House {
     }
 
     /// The outcome as bytes that stream.
-    pub async fn answered_as(&self, asked: Asked, format: RowFormat) -> Result<Chunks> {
+    pub async fn answered_as(&self, asked: Asked, format: RowsFormat) -> Result<Chunks> {
         match asked {
             Asked::Done(answered) => match *answered {
                 Answered::Statistics { answer, .. } => {

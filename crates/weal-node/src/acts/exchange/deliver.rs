@@ -3,7 +3,6 @@
 use weal_domain::agreements::Side;
 use weal_domain::exchange::Transfer;
 use weal_domain::exchange::transfer::{Event, Move, Notice};
-use weal_domain::{Refusal, RefusalKind};
 use weal_wire::dsp::Reasons;
 use weal_wire::dsp::transfer::{
     DataAddress as WireAddress, EndpointProperty, TransferCompletionMessage, TransferError, TransferProcess,
@@ -11,31 +10,32 @@ use weal_wire::dsp::transfer::{
 };
 
 use super::transfer_unknown;
-use crate::acts::agreements::turned;
-use crate::fault::{Fault, Result};
+use crate::acts::deliver::{Outgoing, Replies, process_of_key, turned};
+use crate::fault::Result;
 use crate::house::House;
-use crate::peers::{Reply, segment};
+use crate::peers::segment;
+
+const REPLIES: Replies = Replies {
+    pids: |body| {
+        let ack: TransferProcess = weal_wire::parse(body).ok()?;
+        Some((ack.provider_pid, ack.consumer_pid))
+    },
+    reasons: |body| Some(weal_wire::parse::<TransferError>(body).ok()?.reason),
+};
 
 impl House {
     /// Carries the message that `key` (`<own pid>#<turn>`) names, if it is still awaited.
     pub(crate) async fn send_transfer_message(&self, key: &str) -> Result<()> {
-        let (own_pid, turn) = key
-            .rsplit_once('#')
-            .ok_or_else(|| Fault::new("continuing a transfer", "a job without a turn"))?;
-        let loaded: Option<(Transfer, u64)> =
-            self.store.read("exchange.send").await?.transfer(own_pid).await?;
+        let (own_pid, turn) = process_of_key(key)?;
+        let loaded = self.store.read("exchange.send").await?.transfer(own_pid).await?;
         let (transfer, _) = loaded.ok_or_else(transfer_unknown)?;
-        let Some(notice) = transfer.awaiting_ack.clone().filter(|notice| notice.turn.to_string() == turn)
-        else {
-            return Ok(());
-        };
-        let (path, body) = outgoing(&transfer, &notice, self.callback_address());
-        let url = format!("{}{path}", transfer.peer_address.trim_end_matches('/'));
-        let token = self.token_for(&transfer.peer)?;
-        let sent = self.peers.post_text(&transfer.peer, &url, Some(&token), body).await;
-        let (event, failure) = judge(transfer.side, notice.turn, sent);
+        let Some(notice) = transfer.talk.awaited(turn) else { return Ok(()) };
+        let (path, body) = outgoing(&transfer, notice, self.callback_address());
+        let to = (&transfer.peer, transfer.peer_address.as_str());
+        let (event, outcome) =
+            self.deliver(transfer.side, to, turn, Outgoing { path, body }, &REPLIES).await?;
         self.transfer_heard_back(own_pid, event).await?;
-        failure.map_or(Ok(()), |refusal| Err(refusal.into()))
+        outcome
     }
 
     async fn transfer_heard_back(&self, own_pid: &str, event: Event) -> Result<()> {
@@ -47,15 +47,14 @@ impl House {
         }
         self.keep_transfer(&mut tx, step, revision).await?;
         tx.commit().await?;
-        self.wakers.outbox.notify_one();
-        self.wakers.moved.notify_waiters();
+        self.wakers.ring();
         Ok(())
     }
 }
 
 fn outgoing(transfer: &Transfer, notice: &Notice, callback_address: String) -> (String, String) {
     let own_pid = transfer.own_pid.clone();
-    let peer_pid = transfer.peer_pid.clone().unwrap_or_default();
+    let peer_pid = transfer.talk.peer_pid.clone().unwrap_or_default();
     let at = |path: &str| format!("/transfers/{}/{path}", segment(&peer_pid));
     let (provider_pid, consumer_pid) = match transfer.side {
         Side::Provider => (own_pid.clone(), peer_pid.clone()),
@@ -101,32 +100,4 @@ fn outgoing(transfer: &Transfer, notice: &Notice, callback_address: String) -> (
             (at("termination"), turned(notice.turn, message))
         }
     }
-}
-
-fn judge(side: Side, turn: u32, sent: Result<Reply, Refusal>) -> (Event, Option<Refusal>) {
-    let reply = match sent {
-        Ok(reply) => reply,
-        Err(refusal) if refusal.kind == RefusalKind::Forbidden => {
-            return (Event::Rejected { turn, reason: refusal.reason }, None);
-        }
-        Err(refusal) => {
-            return (Event::Undelivered { turn, reason: refusal.reason.clone() }, Some(refusal));
-        }
-    };
-    if reply.is_success() {
-        let peer_pid = weal_wire::parse::<TransferProcess>(&reply.body).ok().map(|ack| match side {
-            Side::Consumer => ack.provider_pid,
-            Side::Provider => ack.consumer_pid,
-        });
-        return (Event::Acked { turn, peer_pid }, None);
-    }
-    let reason = match weal_wire::parse::<TransferError>(&reply.body) {
-        Ok(error) => error.reason.0.join(" "),
-        Err(_) => format!("The other side answered with status {}.", reply.status),
-    };
-    if reply.is_temporary() {
-        let refusal = Refusal::new(RefusalKind::Unavailable, "peer-unavailable", reason.clone());
-        return (Event::Undelivered { turn, reason }, Some(refusal));
-    }
-    (Event::Rejected { turn, reason }, None)
 }

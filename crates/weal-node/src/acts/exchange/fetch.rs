@@ -52,32 +52,30 @@ impl House {
     }
 
     async fn wait_for_start(&self, pid: &str, provider: &Did) -> Result<DataAddress> {
-        let deadline = tokio::time::Instant::now() + START_WAIT;
-        loop {
-            let moved = self.wakers.moved.notified();
-            tokio::pin!(moved);
-            moved.as_mut().enable();
-            let found: Option<(Transfer, u64)> =
-                self.store.read("exchange.wait").await?.transfer(pid).await?;
+        let late = || unavailable(provider, "did not start the transfer in time");
+        let started = || async {
+            let found = self.store.read("exchange.wait").await?.transfer(pid).await?;
             let (transfer, _) = found.ok_or_else(transfer_unknown)?;
-            if let Some(address) = open_address(&transfer) {
-                return Ok(address);
-            }
             if transfer.state == TransferState::Terminated {
-                // Revoked since we looked: the agreement says when and by whom, the transfer only that.
-                let agreement =
-                    self.store.read("exchange.ended").await?.agreement(&transfer.agreement).await?;
-                if let Some(agreement) = agreement {
-                    agreement.in_force(self.clock.now())?;
-                }
-                let reason = transfer.turns.last().and_then(|turn| turn.reason.clone());
-                let reason = reason.unwrap_or_else(|| "The owner's node ended the transfer.".into());
-                return Err(Refusal::forbidden("transfer-refused", reason).into());
+                return Err(self.why_refused(&transfer).await?.into());
             }
-            if transfer.trouble.is_some() || tokio::time::timeout_at(deadline, moved).await.is_err() {
-                return Err(unavailable(provider, "did not start the transfer in time").into());
+            match open_address(&transfer) {
+                None if transfer.talk.trouble.is_some() => Err(late().into()),
+                address => Ok(address),
             }
+        };
+        Ok(self.wakers.until(START_WAIT, started).await?.ok_or_else(late)?)
+    }
+
+    /// Revoked since we looked: the agreement says when and by whom, the transfer only that.
+    async fn why_refused(&self, transfer: &Transfer) -> Result<Refusal> {
+        let agreement = self.store.read("exchange.ended").await?.agreement(&transfer.agreement).await?;
+        if let Some(Err(refusal)) = agreement.map(|agreement| agreement.in_force(self.clock.now())) {
+            return Ok(refusal);
         }
+        let reason = transfer.turns.last().and_then(|turn| turn.reason.clone());
+        let reason = reason.unwrap_or_else(|| "The owner's node ended the transfer.".into());
+        Ok(Refusal::forbidden("transfer-refused", reason))
     }
 
     /// The headers with which a person of ours asks over a line.

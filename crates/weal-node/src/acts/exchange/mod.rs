@@ -3,6 +3,7 @@
 mod deliver;
 mod fetch;
 mod receive;
+mod refusals;
 mod rows;
 mod uses;
 
@@ -10,9 +11,10 @@ use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, Side};
 use weal_domain::exchange::Transfer;
 use weal_domain::exchange::transfer::{Event, Move, Step};
-use weal_store::{NewJob, Tx};
+use weal_store::Tx;
 
 pub(crate) use fetch::acting_role;
+pub use refusals::{REFUSALS_PER_MINUTE_MAX, Refusals};
 pub use rows::ReleasedRows;
 pub use uses::{Using, product_account};
 
@@ -32,17 +34,7 @@ impl House {
             tx.remove_transfer_tokens(&next.own_pid).await?;
         }
         self.remember(tx, &self.actor(None), step.remember).await?;
-        for notice in &step.tell {
-            let key = format!("{}#{}", next.own_pid, notice.turn);
-            let job = NewJob {
-                kind: JOB_TRANSFER,
-                key: &key,
-                peer: next.peer.as_str(),
-                body: &(),
-                due_at: self.clock.now(),
-            };
-            tx.enqueue(job).await?;
-        }
+        self.tell(tx, JOB_TRANSFER, (&next.own_pid, &next.peer), &step.tell).await?;
         Ok(revision)
     }
 

@@ -52,7 +52,12 @@ impl House {
             known.reopened(&id, &message.format)?;
             return Ok(known);
         }
-        agreement.in_force(self.clock.now())?;
+        if let Err(refusal) = agreement.in_force(self.clock.now()) {
+            // The writer's turn is given back before the refusal takes its own.
+            drop(tx);
+            self.remember_refusal(&agreement, &refusal).await?;
+            return Err(refusal.into());
+        }
         let standing = tx.transfers_of(&id).await?;
         let open = standing.iter().filter(|(transfer, _)| !transfer.state.is_final()).count();
         if open >= TRANSFERS_OPEN_MAX {
@@ -136,8 +141,7 @@ impl House {
             self.revoked_by_peer(&mut tx, &acknowledged.agreement, &reason).await?;
         }
         tx.commit().await?;
-        self.wakers.outbox.notify_one();
-        self.wakers.moved.notify_waiters();
+        self.wakers.ring();
         Ok(acknowledged)
     }
 
@@ -170,7 +174,7 @@ impl House {
         }
         // A revocation takes the tokens away; the peer whose transfer it was is told why.
         if let Some(agreement) = tx.agreement(&transfer.agreement).await? {
-            agreement.in_force(self.clock.now())?;
+            self.still_in_force(&agreement).await?;
         }
         Err(transfer_unknown().into())
     }

@@ -7,7 +7,7 @@ use weal_domain::compute::Loss;
 use weal_domain::exchange::Extract;
 use weal_domain::ledger::{Fact, Receipt};
 use weal_domain::{Refusal, RefusalKind};
-use weal_exchange::{Released, RowFormat, StreamEnd, Tally, release};
+use weal_exchange::{Released, RowsFormat, StreamEnd, Tally, release};
 use weal_wire::peer::Exact;
 
 use super::Using;
@@ -24,7 +24,7 @@ pub struct ReleasedRows {
 
 impl House {
     /// Releases the rows an agreement permits. The use is in the ledger when this returns.
-    pub async fn release_rows(self: &Arc<Self>, using: Using, format: RowFormat) -> Result<ReleasedRows> {
+    pub async fn release_rows(self: &Arc<Self>, using: Using, format: RowsFormat) -> Result<ReleasedRows> {
         let place = self.doors.streams.try_acquire().map_err(|_| {
             Refusal::new(
                 RefusalKind::Unavailable,
@@ -46,11 +46,19 @@ impl House {
                 return self.refused(&using, Err(cause)).await;
             }
         };
-        // Prepared before it is sealed, so that a use in the ledger is one that could be had.
-        let rows = self.engine.rows(&permit, &using.product, &using.source).await?;
         let receipt = self.receipt(permit.grant(), &using, None, Loss::default());
         let ledger_index = self.seal_use(&mut tx, Side::Provider, receipt.value(), None).await?;
         tx.commit().await?;
+        // Writers do not wait for the engine. Where it fails, the ledger says that nothing left.
+        let rows = match self.engine.rows(&permit, &using.product, &using.source).await {
+            Ok(rows) => rows,
+            Err(cause) => {
+                let use_id = permit.grant().use_id.clone();
+                self.remember_alone(Fact::UseEnded { use_id, rows: 0, size_bytes: 0, complete: false })
+                    .await?;
+                return Err(cause.into());
+            }
+        };
         let ends_at = permit.grant().ends_at;
         let (clock, house, open) = (Arc::clone(&self.clock), Arc::clone(self), self.metrics.stream());
         let stop = async move {
@@ -85,13 +93,6 @@ impl House {
         let stream = release(permit, &rows.schema, rows.batches, format, stop, ended)
             .map_err(|cause| Fault::new("writing rows", cause))?;
         Ok(ReleasedRows { stream, receipt, ledger_index })
-    }
-
-    async fn remember_alone(&self, fact: Fact) -> Result<()> {
-        let mut tx = self.store.write("exchange.ended").await?;
-        self.remember(&mut tx, &self.actor(None), vec![fact]).await?;
-        tx.commit().await?;
-        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! One use of an agreement, on the owner's side: the gate asked, the answer recorded, then released.
 
+use std::collections::HashMap;
+
 use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, AgreementId, Side};
 use weal_domain::catalogue::{Offer, Product, check_offer};
@@ -15,8 +17,8 @@ use weal_wire::peer::Exact;
 
 use crate::acts::agreements::{agreement_account, agreement_unknown};
 use crate::acts::sha256_hex;
-use crate::api::UseShown;
-use crate::fault::{Error, Fault, Result};
+use crate::api::{Moment, UseShown};
+use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::observe::Outcome;
 
@@ -45,8 +47,8 @@ impl House {
     pub async fn using(&self, transfer: &Transfer, asking: Asking, question: &str) -> Result<Using> {
         let mut tx = self.store.read("exchange.using").await?;
         let agreement = tx.agreement(&transfer.agreement).await?.ok_or_else(agreement_unknown)?;
-        agreement.in_force(self.clock.now())?;
-        if !transfer.is_open() && transfer.awaiting_ack.is_none() {
+        self.still_in_force(&agreement).await?;
+        if !transfer.is_open() && transfer.talk.awaiting_ack.is_none() {
             return Err(Refusal::conflict("transfer-not-open", "This transfer is not open.")
                 .remedy("Request a new transfer under the agreement.")
                 .into());
@@ -109,29 +111,6 @@ impl House {
         Ok(tx.budget(account).await?)
     }
 
-    /// A refused use is remembered too, without what was asked.
-    pub async fn remember_refusal(&self, using: &Using, refusal: &Refusal) -> Result<()> {
-        self.metrics.used(Outcome::Refused);
-        let mut tx = self.store.write("exchange.refused").await?;
-        let fact = Fact::UseRefused {
-            agreement: Some(using.agreement.id.clone()),
-            peer: using.asking.consumer.clone(),
-            mode: using.agreement.mode,
-            code: refusal.code.clone(),
-        };
-        self.remember(&mut tx, &self.actor(None), vec![fact]).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Remembers a refusal of the gate on its way to the asker.
-    pub async fn refused<T>(&self, using: &Using, outcome: Result<T>) -> Result<T> {
-        if let Err(Error::Refused(refusal)) = &outcome {
-            self.remember_refusal(using, refusal).await?;
-        }
-        outcome
-    }
-
     /// What both ledgers will keep of a use.
     #[must_use]
     pub fn receipt(
@@ -190,18 +169,27 @@ impl House {
     ) -> Result<Vec<UseShown>> {
         let reads_all = one_may(&by.roles, Act::ReadLedger);
         let own = (!reads_all).then(|| self.pseudonym(by));
-        let found = self.store.read("exchange.uses").await?.uses(agreement, own.as_deref(), limit).await?;
+        let mut tx = self.store.read("exchange.uses").await?;
+        let found = tx.uses(agreement, own.as_deref(), limit).await?;
+        let mut revoked: HashMap<AgreementId, Option<Moment>> = HashMap::new();
+        for stored in &found {
+            let id = &stored.receipt.agreement;
+            if !revoked.contains_key(id) {
+                let ended = tx.agreement(id).await?.and_then(|agreement| self.revocation_of(&agreement));
+                revoked.insert(id.clone(), ended);
+            }
+        }
         let ecosystem = self.ecosystem();
         let shown = |stored: StoredUse| {
             let peer = match stored.side {
                 Side::Provider => &stored.receipt.consumer,
                 Side::Consumer => &stored.receipt.provider,
             };
-            let peer_title = Some(ecosystem.title_of(peer));
             UseShown {
                 side: stored.side,
                 ledger_index: stored.ledger_index,
-                peer_title,
+                peer_title: Some(ecosystem.title_of(peer)),
+                revoked: revoked.get(&stored.receipt.agreement).cloned().flatten(),
                 receipt: stored.receipt,
             }
         };

@@ -1,11 +1,12 @@
 //! The member's acts: joining, and taking in what the governing body has signed.
 
+use std::time::Duration;
+
 use weal_domain::agreements::Side;
-use weal_domain::governance::Charter;
-use weal_domain::governance::Standing;
+use weal_domain::governance::{Issue, Standing};
 use weal_domain::identity::{Act, Did, Person};
 use weal_domain::{Refusal, Timestamp};
-use weal_store::{Membership, SignedRegister};
+use weal_store::{Membership, SignedRegister, Tx};
 use weal_trust::did::DidKey;
 use weal_trust::jws::jws_verify;
 use weal_wire::peer::{AdmissionMessage, ApplicationMessage, CharterMessage, RegisterMessage};
@@ -14,6 +15,10 @@ use super::{CHARTER_TYPE, REGISTER_TYPE, SETTING_BODY, SETTING_BODY_DOCUMENT, pa
 use crate::api::Joined;
 use crate::fault::{Fault, Result};
 use crate::house::House;
+
+/// How long the papers are believed without another look, and how long that look may hold a request up.
+const PAPERS_FRESH_S: i64 = 300;
+const PAPERS_WAIT: Duration = Duration::from_secs(2);
 
 impl House {
     /// Asks a governing body to be admitted, after reading and keeping its charter and keys.
@@ -29,7 +34,8 @@ impl House {
         let now = self.clock.now();
         let document = self.peers.fetch_document(body, now).await?;
         let origin = self.peers.origin(body)?;
-        let charter = self.fetch_charter(body, &document.keys).await?;
+        let signed = self.fetch_charter(body).await?;
+        let charter = read_charter(&signed, &document.keys, body)?.charter;
         let message = ApplicationMessage {
             did: self.did.clone(),
             name: self.config.node.name.clone(),
@@ -45,7 +51,7 @@ impl House {
         let mut tx = self.store.write("governance.join").await?;
         tx.put_setting(SETTING_BODY, body.as_str()).await?;
         tx.put_setting(SETTING_BODY_DOCUMENT, &document.to_json().to_string()).await?;
-        tx.put_charter(&charter.0, &charter.1).await?;
+        self.keep_charter(&mut tx, body, &document.keys, &signed).await?;
         tx.commit().await?;
         self.reload_ecosystem().await?;
         if admission.credential.is_some() {
@@ -58,21 +64,35 @@ impl House {
         } else {
             format!(
                 "Wait until {} admits you; there it takes `weal members --admit {}`.",
-                charter.0.name, self.did
+                charter.name, self.did
             )
         };
-        Ok(Joined { ecosystem: charter.0.name, admitted, next_step })
+        Ok(Joined { ecosystem: charter.name, admitted, next_step })
     }
 
-    async fn fetch_charter(&self, body: &Did, keys: &[DidKey]) -> Result<(Charter, String)> {
+    async fn fetch_charter(&self, body: &Did) -> Result<String> {
         let url = format!("{}/governance/charter", self.peers.origin(body)?);
-        let signed = self.peers.get(body, &url, None).await?.text(body)?;
-        let payload = jws_verify(&signed, CHARTER_TYPE, keys).map_err(|_| paper_invalid("charter"))?;
-        let message: CharterMessage = weal_wire::parse(&payload).map_err(|_| paper_invalid("charter"))?;
-        if message.charter.governing_body != *body {
-            return Err(paper_invalid("charter").into());
+        Ok(self.peers.get(body, &url, None).await?.text(body)?)
+    }
+
+    /// Keeps a charter that replaces the one held; whether it does.
+    async fn keep_charter(&self, tx: &mut Tx, body: &Did, keys: &[DidKey], signed: &str) -> Result<bool> {
+        let fresh = read_charter(signed, keys, body)?;
+        let held = match tx.charter().await? {
+            // It was the body's when it was kept, whichever keys the body has now.
+            Some((charter, text)) if charter.governing_body == *body => {
+                let issued_at =
+                    read_charter(&text, keys, body).map_or(charter.adopted_at, |held| held.issued_at);
+                Some(Issue { version: charter.version, issued_at })
+            }
+            _ => None,
+        };
+        let issue = Issue { version: fresh.charter.version, issued_at: fresh.issued_at };
+        let is_news = issue.replaces(held, "charter")?;
+        if is_news {
+            tx.put_charter(&fresh.charter, signed).await?;
         }
-        Ok((message.charter, signed))
+        Ok(is_news)
     }
 
     /// The governing body has admitted this node: keep the credential if it is really ours.
@@ -108,8 +128,25 @@ impl House {
         };
         let url = format!("{}/governance/register", self.peers.origin(&body)?);
         let signed = self.peers.get(&body, &url, None).await?.text(&body)?;
-        let charter = self.fetch_charter(&body, &ecosystem.keys).await?;
-        self.receive_register(&body, &signed, Some(charter)).await
+        let charter = self.fetch_charter(&body).await?;
+        self.receive_register(&body, &signed, Some(&charter)).await
+    }
+
+    /// Fetches the papers again where they were last looked at five minutes ago: before a membership is judged
+    /// by them. A governing body that does not answer holds nobody up for long, and what it last signed holds.
+    pub(crate) async fn freshen_papers(&self) {
+        // One looks; whoever comes meanwhile goes by what is held.
+        let Ok(mut looked_at) = self.doors.papers.try_lock() else { return };
+        let now = self.clock.now();
+        if looked_at.is_some_and(|at| now.as_second() - at.as_second() < PAPERS_FRESH_S) {
+            return;
+        }
+        *looked_at = Some(now);
+        match tokio::time::timeout(PAPERS_WAIT, self.refresh_register()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(cause)) => tracing::info!(%cause, "the papers could not be refreshed"),
+            Err(_) => tracing::info!("the governing body does not answer"),
+        }
     }
 
     /// Cuts every stream to a member that is no longer in good standing.
@@ -124,13 +161,8 @@ impl House {
         Ok(())
     }
 
-    /// Keeps a register that is newer than the one held.
-    pub async fn receive_register(
-        &self,
-        body: &Did,
-        signed: &str,
-        charter: Option<(Charter, String)>,
-    ) -> Result<()> {
+    /// Keeps a register, and a charter with it, where they replace the ones held. An older one is refused.
+    pub async fn receive_register(&self, body: &Did, signed: &str, charter: Option<&str>) -> Result<()> {
         let ecosystem = self.ecosystem();
         if ecosystem.governing_body.as_ref() != Some(body) {
             return Err(Refusal::forbidden(
@@ -143,17 +175,24 @@ impl House {
         if fresh.governing_body != *body {
             return Err(paper_invalid("register").into());
         }
+        let issue = |register: &RegisterMessage| Issue { version: 1, issued_at: register.issued_at };
         let mut tx = self.store.write("governance.register").await?;
-        if let Some((charter, text)) = &charter {
-            tx.put_charter(charter, text).await?;
-        }
-        let held = tx.register(body).await?;
-        let newer = match &held {
-            Some(held) => read_register(&held.signed, &ecosystem.keys)?.issued_at < fresh.issued_at,
-            None => true,
+        let mut is_news = match charter {
+            Some(signed) => self.keep_charter(&mut tx, body, &ecosystem.keys, signed).await?,
+            None => false,
         };
-        if newer {
+        let held = match tx.register(body).await? {
+            Some(held) => Some(issue(&read_register(&held.signed, &ecosystem.keys)?)),
+            None => None,
+        };
+        if issue(&fresh).replaces(held, "register")? {
+            is_news = true;
             tx.replace_members(&fresh.members).await?;
+            for seen in tx.peer_freshness().await? {
+                if !fresh.members.iter().any(|member| member.did == seen.peer) {
+                    tx.remove_peer_entries(&seen.peer).await?;
+                }
+            }
             let register = SignedRegister {
                 governing_body: body.clone(),
                 signed: signed.to_owned(),
@@ -162,14 +201,20 @@ impl House {
             tx.put_register(&register).await?;
         }
         tx.commit().await?;
-        self.reload_ecosystem().await?;
-        if newer || charter.is_some() {
+        if is_news {
+            self.reload_ecosystem().await?;
             self.cut_members_not_good().await?;
             self.wakers.crawler.notify_one();
             self.wakers.moved.notify_waiters();
         }
         Ok(())
     }
+}
+
+fn read_charter(signed: &str, keys: &[DidKey], body: &Did) -> Result<CharterMessage, Refusal> {
+    let payload = jws_verify(signed, CHARTER_TYPE, keys).map_err(|_| paper_invalid("charter"))?;
+    let message: CharterMessage = weal_wire::parse(&payload).map_err(|_| paper_invalid("charter"))?;
+    if message.charter.governing_body == *body { Ok(message) } else { Err(paper_invalid("charter")) }
 }
 
 fn read_register(signed: &str, keys: &[DidKey]) -> Result<RegisterMessage, Refusal> {

@@ -98,8 +98,9 @@ impl House {
 
     /// Whether a node is a member: its credential is good and the register does not say otherwise.
     pub async fn check_membership(&self, did: &Did, signed: &str) -> Result<Caller> {
+        let membership = self.verify_credential(&self.ecosystem(), did, signed)?;
+        self.freshen_papers().await;
         let ecosystem = self.ecosystem();
-        let membership = self.verify_credential(&ecosystem, did, signed)?;
         if matches!(ecosystem.standing(did), Some(Standing::Suspended | Standing::Left)) {
             return Err(Refusal::forbidden(
                 "member-suspended",

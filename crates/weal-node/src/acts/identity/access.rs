@@ -56,9 +56,12 @@ impl House {
 
     /// Gives a person these roles and no others; from the next request on they may do nothing else.
     pub async fn set_roles(&self, by: &Person, account: &AccountName, roles: Vec<Role>) -> Result<Person> {
-        let role = self.require_act(by, Act::AddPersons)?;
-        if by.account == *account && !one_may(&roles, Act::AddPersons) {
-            return Err(own_account("take from yourself the role in which you add persons").into());
+        let role = self.require_act(by, Act::GiveRoles)?;
+        if by.account == *account && roles.iter().any(|role| !by.roles.contains(role)) {
+            return Err(roles_own().into());
+        }
+        if by.account == *account && !one_may(&roles, Act::GiveRoles) {
+            return Err(own_account("take from yourself the role in which you give roles").into());
         }
         let mut tx = self.store.write("identity.roles").await?;
         let person = Person { roles, ..person_in(&mut tx, account).await? };
@@ -71,7 +74,7 @@ impl House {
 
     /// Removes a person with their password, sessions and tokens. What they did stays in the ledger.
     pub async fn remove_person(&self, by: &Person, account: &AccountName) -> Result<()> {
-        let role = self.require_act(by, Act::AddPersons)?;
+        let role = self.require_act(by, Act::GiveRoles)?;
         if by.account == *account {
             return Err(own_account("remove yourself").into());
         }
@@ -128,7 +131,7 @@ impl House {
         Ok(TokenMade { shown: shown(kept), token })
     }
 
-    /// One's own tokens; everybody's for those who add persons.
+    /// One's own tokens; everybody's for those who give roles.
     pub async fn tokens(&self, by: &Person) -> Result<Vec<TokenShown>> {
         self.require_act(by, Act::Look)?;
         let mut tx = self.store.read("identity.tokens").await?;
@@ -153,7 +156,7 @@ impl House {
 
     async fn tokens_in(&self, tx: &mut Tx, by: &Person) -> Result<Vec<ApiToken>> {
         let mut all = tx.api_tokens_of(&by.account).await?;
-        if one_may(&by.roles, Act::AddPersons) {
+        if one_may(&by.roles, Act::GiveRoles) {
             for person in tx.persons().await?.iter().filter(|person| person.account != by.account) {
                 all.extend(tx.api_tokens_of(&person.account).await?);
             }
@@ -162,9 +165,9 @@ impl House {
     }
 
     /// The role in which somebody changes how a person signs in: their own account's owner in any, others
-    /// only who may add persons.
+    /// only who may give roles.
     fn require_over(&self, by: &Person, account: &AccountName) -> Result<Role, Refusal> {
-        let act = if by.account == *account { Act::Look } else { Act::AddPersons };
+        let act = if by.account == *account { Act::Look } else { Act::GiveRoles };
         self.require_act(by, act)
     }
 }
@@ -192,7 +195,13 @@ async fn person_in(tx: &mut Tx, account: &AccountName) -> Result<Person> {
     })?)
 }
 
+/// Whoever gives roles gives them to others.
+pub(super) fn roles_own() -> Refusal {
+    Refusal::forbidden("roles-own", "Nobody gives roles to themselves.")
+        .remedy("Ask a colleague who may give roles.")
+}
+
 fn own_account(what: &str) -> Refusal {
     Refusal::conflict("own-account", format!("You cannot {what}: nobody might be left who can undo it."))
-        .remedy("Ask a colleague who may add persons.")
+        .remedy("Ask a colleague who may give roles.")
 }

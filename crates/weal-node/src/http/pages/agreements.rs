@@ -23,7 +23,7 @@ use weal_portal::{pages, paths};
 use super::frame::{PageResult, Path, Posted, Visit, html, page, see, status_of};
 use super::one;
 use super::parties::{meter, party, product_of, title_of};
-use crate::acts::agreements::{LIST_MAX, agreement_account, agreement_text, agreement_unknown};
+use crate::acts::agreements::{agreement_account, agreement_text, agreement_unknown};
 use crate::acts::governance::Ecosystem;
 use crate::api::UseShown;
 use crate::fault::{Error, Result};
@@ -237,11 +237,10 @@ async fn use_lines(visit: &Visit, uses: &[UseShown]) -> Result<Vec<UseLine>> {
 async fn timeline(visit: &Visit, ecosystem: &Ecosystem, agreement: &Agreement) -> Result<Vec<Step>> {
     let house = &visit.house;
     let mut tx = house.store.read("pages.timeline").await?;
-    let negotiations = tx.negotiations(LIST_MAX).await?;
+    let made = tx.negotiation_of(&agreement.id).await?;
     drop(tx);
-    let made = negotiations.iter().find(|(one, _)| one.agreement.as_ref() == Some(&agreement.id));
     let mut steps = match made {
-        Some((negotiation, _)) => negotiation_steps(house, ecosystem, negotiation),
+        Some((negotiation, _)) => negotiation_steps(house, ecosystem, &negotiation),
         None => vec![Step {
             at: agreement.agreed_at,
             actor: house.title_of(&agreement.provider),

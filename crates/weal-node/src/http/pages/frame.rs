@@ -21,7 +21,8 @@ use crate::fault::{Error, Result};
 use crate::house::House;
 
 /// Addresses that programs and other nodes use; their errors are problem+json.
-const NOT_PAGES: [&str; 5] = ["/api/", "/dsp/", "/.well-known/", "/governance/", "/ledger/tile/"];
+const NOT_PAGES: [&str; 7] =
+    ["/api/", "/data/", "/dsp/", "/peer/", "/.well-known/", "/governance/", "/ledger/tile/"];
 /// Characters of the checkpoint's root that the footer shows.
 const CHECKPOINT_CHARS_SHOWN: usize = 12;
 

@@ -112,7 +112,7 @@ fn request(house: &House, ecosystem: &Ecosystem, entries: &[CatalogueEntry], one
             mode: proposal.mode.unwrap_or(Mode::Metadata),
             purpose: proposal.purpose.clone().unwrap_or_else(unstated_purpose),
         },
-        since: one.updated_at,
+        since: one.talk.updated_at,
         due: None,
     }
 }

@@ -84,17 +84,11 @@ async fn decide(visit: &Visit, id: &str, is_approved: bool, typed: String) -> Pa
 
 /// A decision takes effect when the other side has heard it, so the page waits for that a little.
 async fn until_told(visit: &Visit, id: &str) -> Result<()> {
-    let deadline = tokio::time::Instant::now() + TOLD_WAIT;
-    loop {
-        let moved = visit.house.wakers.moved.notified();
-        tokio::pin!(moved);
-        // Registered before the look, so that a move in between is not missed.
-        moved.as_mut().enable();
-        let is_on_its_way = visit.house.negotiation(id).await?.awaiting_ack.is_some();
-        if !is_on_its_way || tokio::time::timeout_at(deadline, moved).await.is_err() {
-            return Ok(());
-        }
-    }
+    let told = || async {
+        let is_on_its_way = visit.house.negotiation(id).await?.talk.awaiting_ack.is_some();
+        Ok((!is_on_its_way).then_some(()))
+    };
+    visit.house.wakers.until(TOLD_WAIT, told).await.map(|_| ())
 }
 
 // --- What the pages show -------------------------------------------------------------------------
@@ -114,7 +108,7 @@ fn line(
         purpose: one.proposal.purpose.clone().unwrap_or_else(unstated_purpose),
         state: one.state.as_str().to_owned(),
         due: None,
-        updated_at: one.updated_at,
+        updated_at: one.talk.updated_at,
     }
 }
 
@@ -190,7 +184,7 @@ fn proposed(house: &House, one: &Negotiation, terms: Terms) -> Result<Agreement,
         mode: one.proposal.mode.unwrap_or(Mode::Metadata),
         terms,
         policy: one.proposal.policy.clone(),
-        agreed_at: one.updated_at,
+        agreed_at: one.talk.updated_at,
     })
 }
 

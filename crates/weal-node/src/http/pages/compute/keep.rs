@@ -13,7 +13,7 @@ use weal_domain::Refusal;
 use weal_domain::compute::Cell;
 use weal_domain::exchange::UseId;
 use weal_domain::identity::AccountName;
-use weal_exchange::RowFormat;
+use weal_exchange::RowsFormat;
 use weal_portal::paths;
 use weal_portal::view::{Export, ExportFormat};
 
@@ -140,10 +140,10 @@ pub(super) async fn export(visit: Visit, Path((use_id, file)): Path<(String, Str
     let (media_type, body) = match (format, &answered) {
         ("json", _) => ("application/json", Body::from(json(&answered)?)),
         ("csv", Answered::Rows { columns, rows, .. }) => {
-            (RowFormat::Csv.media_type(), csv(columns, rows).into())
+            (RowsFormat::Csv.media_type(), csv(columns, rows).into())
         }
         ("csv" | "parquet", Answered::Statistics { .. }) => {
-            let format: RowFormat = format.parse()?;
+            let format: RowsFormat = format.parse()?;
             let asked = Asked::Done(Box::new(answered));
             (format.media_type(), Body::from_stream(visit.house.answered_as(asked, format).await?))
         }

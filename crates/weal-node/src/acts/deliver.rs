@@ -1,0 +1,109 @@
+//! Carrying the messages of a process, whatever it is about: enqueued with the state that decided them, sent
+//! to the peer, and the peer's reply read as an event.
+
+use weal_domain::agreements::Side;
+use weal_domain::identity::Did;
+use weal_domain::{Event, Notice, Refusal, RefusalKind};
+use weal_store::{NewJob, Tx};
+use weal_wire::dsp::{Reasons, Turned};
+
+use crate::fault::{Fault, Result};
+use crate::house::House;
+use crate::peers::Reply;
+
+/// One message of a process on its way.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// Below the address where the peer listens.
+    pub(crate) path: String,
+    pub(crate) body: String,
+}
+
+/// How the replies of one protocol are read.
+pub(crate) struct Replies {
+    /// The provider's and the consumer's process identifiers in an acknowledgement.
+    pub(crate) pids: fn(&[u8]) -> Option<(String, String)>,
+    pub(crate) reasons: fn(&[u8]) -> Option<Reasons>,
+}
+
+/// A message with our count of messages, by which the peer tells a repetition from a new one.
+pub(crate) fn turned<M: weal_wire::Message>(turn: u32, message: M) -> String {
+    weal_wire::print(&Turned { message, turn: Some(turn) })
+}
+
+/// The process and the turn that a job's key names.
+pub(crate) fn process_of_key(key: &str) -> Result<(&str, u32)> {
+    let parts = key.rsplit_once('#').and_then(|(pid, turn)| Some((pid, turn.parse().ok()?)));
+    Ok(parts.ok_or_else(|| Fault::new("continuing a process", "a job without a turn"))?)
+}
+
+impl House {
+    /// Enqueues what a process has to tell, in the transaction that saves its state.
+    pub(crate) async fn tell<M>(
+        &self,
+        tx: &mut Tx,
+        kind: &str,
+        (own_pid, peer): (&str, &Did),
+        notices: &[Notice<M>],
+    ) -> Result<()> {
+        for notice in notices {
+            let key = format!("{own_pid}#{}", notice.turn);
+            let due_at = self.clock.now();
+            tx.enqueue(NewJob { kind, key: &key, peer: peer.as_str(), body: &(), due_at }).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends message `turn`, and says what the peer's reply means for the process on our `side`. A message that
+    /// failed is sent again later.
+    pub(crate) async fn deliver<M>(
+        &self,
+        side: Side,
+        (peer, address): (&Did, &str),
+        turn: u32,
+        outgoing: Outgoing,
+        replies: &Replies,
+    ) -> Result<(Event<M>, Result<()>)> {
+        let url = format!("{}{}", address.trim_end_matches('/'), outgoing.path);
+        let token = self.token_for(peer)?;
+        let sent = self.peers.post_text(peer, &url, Some(&token), outgoing.body).await;
+        let (event, failure) = judge(side, turn, sent, replies);
+        Ok((event, failure.map_or(Ok(()), |refusal| Err(refusal.into()))))
+    }
+}
+
+fn judge<M>(
+    side: Side,
+    turn: u32,
+    sent: Result<Reply, Refusal>,
+    replies: &Replies,
+) -> (Event<M>, Option<Refusal>) {
+    let undelivered = |refusal: Refusal| {
+        let event = Event::Undelivered { turn, reason: refusal.reason.clone() };
+        (event, Some(refusal))
+    };
+    let reply = match sent {
+        Ok(reply) => reply,
+        // What our own rules forbid to send will be forbidden the next time too.
+        Err(refusal) if refusal.kind == RefusalKind::Forbidden => {
+            return (Event::Rejected { turn, reason: refusal.reason }, None);
+        }
+        Err(refusal) => return undelivered(refusal),
+    };
+    if reply.is_success() {
+        // A peer that acknowledges without a readable body is believed; only its pid stays unknown.
+        let peer_pid = (replies.pids)(&reply.body).map(|(provider, consumer)| match side {
+            Side::Consumer => provider,
+            Side::Provider => consumer,
+        });
+        return (Event::Acked { turn, peer_pid }, None);
+    }
+    let reason = match (replies.reasons)(&reply.body) {
+        Some(reasons) => reasons.0.join(" "),
+        None => format!("The other side answered with status {}.", reply.status),
+    };
+    if reply.is_temporary() {
+        return undelivered(Refusal::new(RefusalKind::Unavailable, "peer-unavailable", reason));
+    }
+    (Event::Rejected { turn, reason }, None)
+}
