@@ -197,3 +197,31 @@ async fn a_peer_that_lies_about_who_it_is_gets_nowhere() {
     };
     assert_eq!(refusal.expect("a refusal").code, "ecosystem-other");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_runs_the_machine_gives_no_roles_and_nobody_gives_them_to_themselves() {
+    use weal_domain::identity::{Person, Role};
+    let federation = Federation::of(&[]).await;
+    let node = federation.member("council");
+    let person = |account: &str, role| Person {
+        account: account.parse().expect("an account"),
+        display_name: account.to_owned(),
+        roles: vec![role],
+    };
+    let gives = async |by: &Person, to: Person| match node
+        .house()
+        .add_person(by, to, "correct horse battery")
+        .await
+    {
+        Ok(_) => "given".to_owned(),
+        Err(weal_node::fault::Error::Refused(refusal)) => refusal.code,
+        Err(fault) => panic!("{fault}"),
+    };
+    let (opal, mara) = (person("opal", Role::Operator), person("mara", Role::ChiefDataOfficer));
+    assert_eq!(gives(&node.person, opal.clone()).await, "given");
+    assert_eq!(gives(&node.person, mara.clone()).await, "given");
+    assert_eq!(gives(&opal, person("second", Role::Owner)).await, "role-missing");
+    assert_eq!(gives(&opal, person("second", Role::Analyst)).await, "role-missing");
+    assert_eq!(gives(&mara, person("mara", Role::Owner)).await, "roles-own");
+    assert_eq!(gives(&mara, person("second", Role::Analyst)).await, "given");
+}

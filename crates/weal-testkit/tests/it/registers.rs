@@ -48,7 +48,9 @@ async fn only_our_governing_bodys_newest_register_counts() {
     }
     assert_eq!(standing(&education.did()), Some(Standing::Suspended));
     let reply = wire::post(&url, Some(&council.token_for(&us)), before).await;
-    assert_eq!(reply.status, 204, "{reply:?}");
+    reply.is_refused(409, "register-older");
+    let now = council.house().signed_papers().await.expect("papers").1;
+    assert_eq!(wire::post(&url, Some(&council.token_for(&us)), now).await.status, 204, "the same one again");
     assert_eq!(standing(&education.did()), Some(Standing::Suspended), "an older register is no news");
 
     // Members negotiate while the governing body's node is down, also after a restart of their own.
@@ -81,4 +83,65 @@ async fn only_our_governing_bodys_newest_register_counts() {
     assert!(refreshed.unreachable.iter().any(|(did, _)| *did != revenue.did()), "{refreshed:?}");
     let agreement = education.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
     assert_eq!(revenue.house().agreement(&agreement.id).await.expect("it").policy, agreement.policy);
+}
+
+/// Nothing that waits at this node for its peers goes out for an hour.
+async fn falls_silent(node: &weal_testkit::MemberNode) {
+    let now = node.house().clock.now();
+    let hour = std::time::Duration::from_secs(3_600);
+    let mut tx = node.house().store.write("testkit").await.expect("a transaction");
+    let _leased: Vec<weal_store::Job<serde_json::Value>> =
+        tx.due(now + hour, now + hour * 2, 1_000).await.expect("jobs");
+    tx.commit().await.expect("leased");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn papers_are_fetched_when_a_membership_is_judged_and_never_go_back() {
+    let mut federation = Federation::of(&["revenue", "education"]).await;
+    federation.member("revenue").offers_on_paper("regions", Mode::Extract, open_terms()).await;
+    federation.member("education").looks_around().await;
+    federation.member_mut("revenue").stops().await;
+
+    // While revenue is down the charter changes, education is suspended, and no word of it gets through.
+    let council = federation.member("council");
+    let (first_charter, first_register) = council.house().signed_papers().await.expect("papers");
+    let adopt = weal_node::api::AdoptCharter {
+        name: "Council Agency".into(),
+        purposes: vec![FRAUD.parse().expect("a purpose")],
+        text: "Less is shared.".into(),
+    };
+    council.house().adopt_charter(&council.person, adopt).await.expect("adopted");
+    let education = federation.member("education").did();
+    let audit = Some("Audit.".to_owned());
+    let suspended = Standing::Suspended;
+    council.house().set_standing(&council.person, &education, suspended, audit).await.expect("suspended");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    falls_silent(council).await;
+    federation.member_mut("revenue").starts().await;
+
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    assert_eq!(revenue.house().charter().expect("a charter").version, 1, "it knows nothing yet");
+    let url = format!("{}/dsp/2025-1/catalog/request", revenue.origin());
+    let body =
+        r#"{"@context":["https://w3id.org/dspace/2025/1/context.jsonld"],"@type":"CatalogRequestMessage"}"#;
+    let token = education.token_for(&revenue.did());
+    wire::post(&url, Some(&token), body).await.is_refused(403, "member-suspended");
+    assert_eq!(revenue.house().charter().expect("a charter").version, 2);
+
+    // What was replaced does not come back, whoever kept it.
+    let (body, house) = (federation.member("council").did(), revenue.house());
+    let second = federation.member("council").house().signed_papers().await.expect("papers");
+    for (register, charter, code) in [
+        (&second.1, &first_charter, "charter-older"),
+        (&first_register, &second.0, "register-older"),
+        (&first_register, &first_charter, "charter-older"),
+    ] {
+        match house.receive_register(&body, register, Some(charter)).await {
+            Err(weal_node::fault::Error::Refused(refusal)) => assert_eq!(refusal.code, code),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+    house.receive_register(&body, &second.1, Some(&second.0)).await.expect("the same again");
+    assert_eq!(house.charter().expect("a charter").version, 2);
+    assert_eq!(house.ecosystem().standing(&education.did()), Some(Standing::Suspended));
 }

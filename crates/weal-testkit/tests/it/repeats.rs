@@ -40,7 +40,8 @@ async fn repeated_and_late_messages_leave_both_sides_equal() {
     let agreement = education.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let ours = negotiations(education).await.remove(0);
-    let (consumer_pid, provider_pid) = (ours.own_pid.clone(), ours.peer_pid.clone().expect("a peer's pid"));
+    let (consumer_pid, provider_pid) =
+        (ours.own_pid.clone(), ours.talk.peer_pid.clone().expect("a peer's pid"));
     let before = (picture(revenue).await, picture(education).await);
 
     // To the provider: the verification again, with a number of then and without any.
@@ -78,7 +79,7 @@ async fn repeated_and_late_messages_leave_both_sides_equal() {
     assert_eq!((one.status, two.status), (201, 201), "{one:?} {two:?}");
     assert_eq!(one.json()["providerPid"], two.json()["providerPid"]);
     let with_pid = |all: Vec<Negotiation>| {
-        all.into_iter().filter(|one| one.peer_pid.as_deref() == Some(pid)).collect::<Vec<_>>()
+        all.into_iter().filter(|one| one.talk.peer_pid.as_deref() == Some(pid)).collect::<Vec<_>>()
     };
     assert_eq!(with_pid(negotiations(revenue).await).len(), 1);
     // The same process identifier with another proposal is another thing.

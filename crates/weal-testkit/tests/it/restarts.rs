@@ -184,10 +184,10 @@ async fn agreements_match(revenue: &MemberNode, education: &MemberNode) -> usize
     assert_eq!(ours.len(), theirs.len(), "each negotiation stands once on each side");
     for asked in &theirs {
         assert_eq!(asked.state, NegotiationState::Finalized, "{asked:#?}");
-        let answered = ours.iter().find(|one| one.peer_pid.as_deref() == Some(asked.own_pid.as_str()));
+        let answered = ours.iter().find(|one| one.talk.peer_pid.as_deref() == Some(asked.own_pid.as_str()));
         let answered = answered.expect("the owner's half");
         assert_eq!(answered.state, NegotiationState::Finalized, "{answered:#?}");
-        assert_eq!(Some(&answered.own_pid), asked.peer_pid.as_ref());
+        assert_eq!(Some(&answered.own_pid), asked.talk.peer_pid.as_ref());
         assert_eq!(answered.agreement, asked.agreement);
     }
     let (ours, theirs) = (
