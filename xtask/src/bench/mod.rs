@@ -196,7 +196,10 @@ fn agreeing(owner: &Node, asker: &Node, small: &[String], rows: &mut Rows) -> Re
     rows.push((format!("further answer over the whole file, median of {QUESTIONS}"), ms(many.private)));
     rows.push((format!("preview, median of {QUESTIONS}"), ms(many.preview)));
     rows.push((format!("1,000 rows without privacy, by their owner, median of {QUESTIONS}"), ms(few.plain)));
-    rows.push((format!("the whole file without privacy, by its owner, median of {QUESTIONS}"), ms(many.plain)));
+    rows.push((
+        format!("the whole file without privacy, by its owner, median of {QUESTIONS}"),
+        ms(many.plain),
+    ));
     let ratio = |private: Duration, plain: Duration| {
         format!("{:.2} times", private.as_secs_f64() / plain.as_secs_f64())
     };
@@ -228,10 +231,8 @@ fn repeat(api: &mut Api, body: &serde_json::Value) -> Result<Duration, String> {
 
 /// A loss so small that the budget lasts for the whole benchmark: a fiftieth of what a question costs by default.
 fn smallest_price(api: &mut Api, product: &str, agreement: &str) -> Result<serde_json::Value, String> {
-    let preview = api.post(
-        "/questions",
-        &json!({"sql": question(product), "agreement": agreement, "preview": true}),
-    )?;
+    let preview =
+        api.post("/questions", &json!({"sql": question(product), "agreement": agreement, "preview": true}))?;
     let mut loss = preview["preview"]["loss"].clone();
     let rho = loss["rho_nano"].as_u64().ok_or_else(|| format!("a preview without a loss: {preview}"))?;
     loss["rho_nano"] = json!((rho / 50).max(1));

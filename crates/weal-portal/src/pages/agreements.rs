@@ -207,7 +207,9 @@ fn uses_table(chrome: &Chrome, m: &Messages, uses: &[UseLine]) -> Markup {
             m.time(line.at),
             html! { (line.person) },
             match (&line.refused, line.rows) {
-                (Some(code), _) => html! { (tag(Tone::Refused, words.use_refused)) " " (code_in_words(code)) },
+                (Some(code), _) => {
+                    html! { (tag(Tone::Refused, words.use_refused)) " " (code_in_words(code)) }
+                }
                 (None, Some(rows)) => {
                     html! { (tag(Tone::Allowed, words.use_answered)) " " (m.count(&m.product.rows, rows)) }
                 }
