@@ -32,7 +32,7 @@ fn sentence(m: &Messages, entry: &Entry, names: &Names) -> String {
             &[
                 ("peer", names.title(peer)),
                 ("mode", m.mode(*mode).name),
-                ("code", code),
+                ("code", &code_in_words(code)),
                 ("times", &m.count(&words.more_times, *count)),
             ],
         ),
