@@ -9,6 +9,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
+use tokio::sync::Semaphore;
 
 use crate::catalogue::{Format, Ingested};
 use crate::compute::{Planner, Rounding};
@@ -29,6 +30,8 @@ pub struct Source {
 pub struct Engine {
     limits: Arc<EngineLimits>,
     session: Arc<SessionState>,
+    pub(crate) questions: Arc<Semaphore>,
+    pub(crate) previews: Arc<Semaphore>,
 }
 
 impl Engine {
@@ -61,7 +64,12 @@ impl Engine {
             .with_default_features()
             .with_query_planner(Arc::new(Planner));
         builder.scalar_functions().get_or_insert_default().extend(ours);
-        Ok(Engine { limits: Arc::new(limits), session: Arc::new(builder.build()) })
+        Ok(Engine {
+            questions: Arc::new(Semaphore::new(limits.questions_at_once_max)),
+            previews: Arc::new(Semaphore::new(limits.previews_at_once_max)),
+            limits: Arc::new(limits),
+            session: Arc::new(builder.build()),
+        })
     }
 
     /// Takes a file or a folder of files in as one canonical Parquet file at `out`, and profiles it.

@@ -1,6 +1,7 @@
 //! How much of the machine the engine may take.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -28,6 +29,13 @@ pub struct EngineLimits {
     pub groups_max: usize,
     /// Threads that one question may keep busy.
     pub threads: usize,
+    /// Private questions that are computed, and previews that are worked on, at the same time.
+    pub questions_at_once_max: usize,
+    pub previews_at_once_max: usize,
+    /// The longest that a question or a preview waits for its turn.
+    pub turn_wait_max: Duration,
+    /// The longest that the totals of a private question may take.
+    pub question_time_max: Duration,
 }
 
 impl Default for EngineLimits {
@@ -42,6 +50,10 @@ impl Default for EngineLimits {
             rows_max: 1 << 32,
             files_max: 10_000,
             groups_max: 100_000,
+            questions_at_once_max: 4,
+            previews_at_once_max: 4,
+            turn_wait_max: Duration::from_secs(15),
+            question_time_max: Duration::from_secs(100),
             threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
         }
     }

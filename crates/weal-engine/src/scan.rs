@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use url::Url;
 
 use crate::EngineError;
-use crate::catalogue::UNIQUE_COLUMNS_KEY;
+use crate::catalogue::{ROW_TEXT_BYTES_KEY, UNIQUE_COLUMNS_KEY};
 use crate::error::Doing;
 
 /// The name of a scanned product inside plans; nobody outside sees it.
@@ -49,14 +49,60 @@ fn place(path: &Path) -> Result<ListingTableUrl> {
     ListingTableUrl::try_new(url, None)
 }
 
-/// Whether `column` is a key of the file: no value stands in two rows. Known of files that `ingest` wrote.
-pub(crate) fn is_unique(file: &Path, column: &str) -> std::result::Result<bool, EngineError> {
+/// What `ingest` wrote about a file into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct About {
+    unique_columns: Vec<String>,
+    row_text_bytes_max: u64,
+}
+
+/// The texts of one batch should not take more than this, however long they are.
+const BATCH_TEXT_BYTES: u64 = 16 << 20;
+const BATCH_ROWS_MAX: u64 = 8192;
+
+impl About {
+    /// Whether `column` is a key of the file: no value stands in two rows.
+    pub(crate) fn is_unique(&self, column: &str) -> bool {
+        self.unique_columns.iter().any(|unique| unique == column)
+    }
+
+    /// How many rows may be read at once.
+    pub(crate) fn batch_rows(&self) -> usize {
+        (BATCH_TEXT_BYTES / self.row_text_bytes_max.max(1)).clamp(1, BATCH_ROWS_MAX) as usize
+    }
+}
+
+/// What is known of a file that `ingest` wrote; of any other, what is safe to think.
+pub(crate) fn about(file: &Path) -> std::result::Result<About, EngineError> {
     let opened = std::fs::File::open(file).doing("opening the product's file")?;
     let metadata =
         ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).doing("reading the product's file")?;
     let pairs = metadata.metadata().file_metadata().key_value_metadata();
-    let list = pairs.into_iter().flatten().find(|pair| pair.key == UNIQUE_COLUMNS_KEY);
-    let list = list.and_then(|pair| pair.value.as_deref()).unwrap_or("[]");
-    let list: Vec<String> = serde_json::from_str(list).doing("reading the product's file")?;
-    Ok(list.iter().any(|unique| unique == column))
+    let value = |key: &str| pairs.into_iter().flatten().find(|pair| pair.key == key)?.value.as_deref();
+    let unique = value(UNIQUE_COLUMNS_KEY).unwrap_or("[]");
+    let widest = value(ROW_TEXT_BYTES_KEY).and_then(|bytes| bytes.parse().ok());
+    Ok(About {
+        unique_columns: serde_json::from_str(unique).doing("reading the product's file")?,
+        row_text_bytes_max: widest.unwrap_or(BATCH_TEXT_BYTES / 16),
+    })
+}
+
+/// How many rows of a file, or of a folder of files, may be read at once.
+pub(crate) fn batch_rows(path: &Path) -> std::result::Result<usize, EngineError> {
+    if !path.is_dir() {
+        return Ok(about(path)?.batch_rows());
+    }
+    let mut fewest = BATCH_ROWS_MAX as usize;
+    for entry in std::fs::read_dir(path).doing("listing a product's folder")? {
+        let file = entry.doing("listing a product's folder")?.path();
+        if file.extension().is_some_and(|ending| ending == "parquet") {
+            fewest = fewest.min(about(&file)?.batch_rows());
+        }
+    }
+    Ok(fewest)
+}
+
+/// Lets everything that `session` runs work on at most `rows` at once.
+pub(crate) fn read_at_once(session: &mut SessionState, rows: usize) {
+    *session.config_mut() = session.config().clone().with_batch_size(rows);
 }

@@ -17,7 +17,7 @@ mod write;
 
 pub(crate) use ingest::ingest;
 pub use profile::DISTINCT_EXACT_MAX;
-pub(crate) use write::UNIQUE_COLUMNS_KEY;
+pub(crate) use write::{ROW_TEXT_BYTES_KEY, UNIQUE_COLUMNS_KEY};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

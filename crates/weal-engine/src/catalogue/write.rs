@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatch, StringBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayRef, AsArray, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatch,
+    StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
@@ -34,6 +34,9 @@ const ROW_GROUP_BYTES: usize = 256 << 20;
 /// The Parquet metadata key under which the columns stand in which no value repeats, as a JSON list.
 pub(crate) const UNIQUE_COLUMNS_KEY: &str = "weal.unique_columns";
 
+/// The Parquet metadata key under which the bytes stand that all texts of the longest row take together.
+pub(crate) const ROW_TEXT_BYTES_KEY: &str = "weal.row_text_bytes_max";
+
 /// What became of the rows.
 #[derive(Debug)]
 pub(crate) struct Written {
@@ -50,6 +53,7 @@ pub(crate) struct Output<'a> {
     schema: SchemaRef,
     profiler: Profiler,
     rows: u64,
+    row_text_bytes_max: u64,
     heard: &'a (dyn Fn(u64) -> bool + Sync),
 }
 
@@ -70,11 +74,13 @@ impl<'a> Output<'a> {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .build();
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(parquet_error)?;
-        Ok(Self { out, part, writer, schema, profiler: Profiler::new(columns), rows: 0, heard })
+        let profiler = Profiler::new(columns);
+        Ok(Self { out, part, writer, schema, profiler, rows: 0, row_text_bytes_max: 0, heard })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
         self.profiler.see(batch)?;
+        self.row_text_bytes_max = self.row_text_bytes_max.max(longest_row(batch));
         self.writer.write(batch).map_err(parquet_error)?;
         self.rows += batch.num_rows() as u64;
         if (self.heard)(self.rows) {
@@ -88,6 +94,8 @@ impl<'a> Output<'a> {
     pub(crate) fn finish(mut self) -> Result<Written, EngineError> {
         let unique = serde_json::to_string(&self.profiler.unique_columns()).doing("describing the file")?;
         self.writer.append_key_value_metadata(KeyValue::new(UNIQUE_COLUMNS_KEY.to_owned(), unique));
+        let longest = self.row_text_bytes_max.to_string();
+        self.writer.append_key_value_metadata(KeyValue::new(ROW_TEXT_BYTES_KEY.to_owned(), longest));
         let file = self.writer.into_inner().map_err(parquet_error)?;
         file.sync_all().map_err(|error| write_error(&error))?;
         let size_bytes = file.metadata().doing("measuring the file")?.len();
@@ -106,6 +114,17 @@ impl<'a> Output<'a> {
     pub(crate) fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
+}
+
+/// The bytes that the texts of one row take together, at most.
+fn longest_row(batch: &RecordBatch) -> u64 {
+    let mut sizes = vec![0_u64; batch.num_rows()];
+    for texts in batch.columns().iter().filter_map(|array| array.as_string_opt::<i32>()) {
+        for (size, length) in sizes.iter_mut().zip(texts.offsets().lengths()) {
+            *size += length as u64;
+        }
+    }
+    sizes.into_iter().max().unwrap_or(0)
 }
 
 /// A new file that only the node's user may read: it may hold persons.

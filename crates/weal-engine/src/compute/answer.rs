@@ -18,7 +18,7 @@ use super::release::release;
 use super::schema::schema_of;
 use super::tag::QueryKey;
 use crate::error::Doing;
-use crate::scan::{is_unique, scan};
+use crate::scan::{about, read_at_once, scan};
 use crate::{Engine, EngineError, Fault, Source};
 
 impl Engine {
@@ -55,15 +55,26 @@ impl Engine {
         if grant.product != product.name {
             return Err(Fault::new("checking a permit", "it is for another product").into());
         }
-        let session = self.session();
-        let loss = Some(loss.min(grant.loss_max));
-        let asked = Asked { product, member, columns: grant.columns.as_deref(), loss };
-        let prepared = prepare(sql, asked, &session, self.limits().groups_max)?;
-        let key = QueryKey::fresh().doing("drawing a query's key")?;
-        let subject_is_key = is_unique(&source.file, &prepared.policy.subject)?;
-        let run = Run { product, source, row_filter: grant.row_filter.as_deref(), subject_is_key, key };
-        let groups = self.exact_groups(&prepared, run, &session).await?;
+        let mut session = self.session();
+        let about = about(&source.file)?;
+        read_at_once(&mut session, about.batch_rows());
         let groups_max = self.limits().groups_max;
+        let prepared = {
+            let (sql, product, member) = (sql.to_owned(), product.clone(), member.clone());
+            let (columns, session) = (grant.columns.clone(), session.clone());
+            let loss = Some(loss.min(grant.loss_max));
+            let work = move || {
+                let asked = Asked { product: &product, member: &member, columns: columns.as_deref(), loss };
+                prepare(&sql, asked, &session, groups_max)
+            };
+            tokio::task::spawn_blocking(work).await.doing("planning a private answer")??
+        };
+        let key = QueryKey::fresh().doing("drawing a query's key")?;
+        let subject_is_key = about.is_unique(&prepared.policy.subject);
+        let run = Run { product, source, row_filter: grant.row_filter.as_deref(), subject_is_key, key };
+        let totals = self.exact_groups(&prepared, run, &session);
+        let groups = tokio::time::timeout(self.limits().question_time_max, totals).await;
+        let groups = groups.doing("computing a private answer in time")??;
         // Drawing is work for a processor, and what draws must not change threads.
         tokio::task::spawn_blocking(move || release(&prepared, groups, &session, groups_max))
             .await
@@ -94,6 +105,7 @@ impl Engine {
             parts: &reading.parts,
             subject_is_key: run.subject_is_key,
             choose: groups.is_none_or(|groups| groups > policy.groups_per_subject_max.into()),
+            group_size_min: if public.is_none() { policy.group_size_min } else { 0 },
             rows_max: self.limits().rows_max,
             key: run.key,
         };
@@ -143,7 +155,7 @@ impl ExactAnswer {
         let member: MemberName = "owner".parse().doing("naming a member")?;
         let asked = Asked { product, member: &member, columns: None, loss: None };
         let prepared = prepare(sql, asked, &session, engine.limits().groups_max)?;
-        let subject_is_key = !general && is_unique(&source.file, &prepared.policy.subject)?;
+        let subject_is_key = !general && about(&source.file)?.is_unique(&prepared.policy.subject);
         let run = || Run { product, source, row_filter, subject_is_key, key: QueryKey::known(key) };
         let plan = session.optimize(&engine.totals_plan(&prepared, run())?).doing("planning")?;
         let exact = engine.exact_groups(&prepared, run(), &session).await?;

@@ -12,6 +12,7 @@ use super::names::settle_condition;
 use super::refuse::{planning, refuse_shapes};
 use super::safe::safe;
 use super::schema::{plan_condition, schema_of};
+use super::shield::shielded_condition;
 use super::sql::parse_condition;
 
 /// Whether `filter` is a condition over `columns` that can be a row filter.
@@ -31,5 +32,5 @@ fn condition_here(columns: &[Column], filter: &str) -> Result<Expr, Refusal> {
     settle_condition(&mut parsed, names);
     let (predicate, input) = plan_condition(parsed, TableReference::bare("product"), schema_of(columns))
         .map_err(|error| planning(&error, "the product", columns, columns))?;
-    safe(&predicate, input.schema())
+    shielded_condition(safe(&predicate, input.schema())?, input.schema())
 }

@@ -4,18 +4,17 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 
+use super::convert::{MICROS_PER_DAY, MOMENT};
 use super::functions::over_arrays;
 use crate::calendar::{DAYS, days_from_civil, month_of};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
-const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
-const MOMENT: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 /// The parts that a date can be cut off at.
 pub(crate) const TRUNCATED_AT: [&str; 8] =
@@ -57,7 +56,9 @@ impl ScalarUDFImpl for DateTrunc {
 
 fn truncated(part: &str, array: &ArrayRef) -> Result<ArrayRef> {
     let moments = match array.as_primitive_opt::<Date32Type>() {
-        Some(days) => days.unary::<_, TimestampMicrosecondType>(|day| i64::from(day) * MICROS_PER_DAY),
+        Some(days) => {
+            days.unary::<_, TimestampMicrosecondType>(|day| i64::from(day).saturating_mul(MICROS_PER_DAY))
+        }
         None => array.as_primitive::<TimestampMicrosecondType>().clone(),
     };
     let floor =
@@ -77,7 +78,7 @@ fn truncated(part: &str, array: &ArrayRef) -> Result<ArrayRef> {
         // The epoch was a Thursday; weeks begin on Monday.
         "week" => moments.unary(|moment| {
             let days = moment.div_euclid(MICROS_PER_DAY);
-            (days - (days + 3).rem_euclid(7)) * MICROS_PER_DAY
+            (days - (days + 3).rem_euclid(7)).saturating_mul(MICROS_PER_DAY)
         }),
         "month" => months(|month| month),
         "quarter" => months(|month| (month - 1) / 3 * 3 + 1),

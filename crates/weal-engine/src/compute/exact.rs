@@ -3,14 +3,19 @@
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use datafusion::execution::SessionState;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::collect;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
 
 use super::functions::totals;
 use super::plan::{SUBJECTS, total};
 use super::reading::Part;
-use crate::EngineError;
 use crate::error::Doing;
+use crate::{EngineError, Fault};
+
+/// The most groups of at least the owner's minimum size that one question may find.
+const GROUPS_FOUND_MAX: usize = 1 << 20;
 
 /// Exact totals per group that has any rows.
 #[derive(Debug, Clone)]
@@ -30,9 +35,7 @@ pub(crate) async fn exact(
     subject_is_key: bool,
 ) -> Result<ExactGroups, EngineError> {
     let physical = session.create_physical_plan(plan).await.doing("planning a private answer")?;
-    let schema = physical.schema();
-    let batches = collect(physical, session.task_ctx()).await.doing("computing a private answer")?;
-    let all = concat_batches(&schema, &batches).doing("computing a private answer")?;
+    let all = collected(session, physical).await?;
     let places: Vec<usize> = (0..keys).collect();
     let numbers = |name: &str| {
         let column = all.column_by_name(name).ok_or_else(|| format!("the plan has no column {name}"));
@@ -44,4 +47,26 @@ pub(crate) async fn exact(
         subjects: numbers(SUBJECTS)?,
         totals: parts.collect::<Result<_, _>>()?,
     })
+}
+
+/// All of the result, counted and charged to the engine's memory as it comes.
+async fn collected(
+    session: &SessionState,
+    physical: std::sync::Arc<dyn ExecutionPlan>,
+) -> Result<RecordBatch, EngineError> {
+    let schema = physical.schema();
+    let held = MemoryConsumer::new("private answer").register(&session.runtime_env().memory_pool);
+    let mut stream = execute_stream(physical, session.task_ctx()).doing("computing a private answer")?;
+    let (mut batches, mut groups) = (Vec::new(), 0);
+    while let Some(batch) = stream.next().await {
+        let batch = batch.doing("computing a private answer")?;
+        groups += batch.num_rows();
+        if groups > GROUPS_FOUND_MAX {
+            return Err(Fault::new("computing a private answer", "it has too many groups").into());
+        }
+        // Twice, since the batches are put together into one.
+        held.try_grow(2 * batch.get_array_memory_size()).doing("computing a private answer")?;
+        batches.push(batch);
+    }
+    concat_batches(&schema, &batches).doing("computing a private answer")
 }

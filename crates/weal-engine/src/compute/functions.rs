@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 use weal_privacy::bounds::FixedPoint;
 
 use super::dates::DateTrunc;
+use super::texts::Concat;
 
 /// The functions of private questions and of row filters, by every name they go by.
 pub(crate) fn allowed_functions() -> BTreeMap<String, Arc<ScalarUDF>> {
@@ -28,7 +29,6 @@ pub(crate) fn allowed_functions() -> BTreeMap<String, Arc<ScalarUDF>> {
         string::starts_with(),
         string::ends_with(),
         string::contains(),
-        string::concat(),
         unicode::character_length(),
         unicode::substr(),
         unicode::left(),
@@ -41,8 +41,8 @@ pub(crate) fn allowed_functions() -> BTreeMap<String, Arc<ScalarUDF>> {
         core::least(),
         datetime::date_part(),
     ];
-    let ours =
-        Rounding::ALL.into_iter().map(ScalarUDF::from).chain([ScalarUDF::from(DateTrunc)]).map(Arc::new);
+    let ours = [ScalarUDF::from(DateTrunc), ScalarUDF::from(Concat::Function)];
+    let ours = Rounding::ALL.into_iter().map(ScalarUDF::from).chain(ours).map(Arc::new);
     let mut by_name = BTreeMap::new();
     for function in of_datafusion.into_iter().chain(ours) {
         for name in function.aliases().iter().cloned().chain([function.name().to_owned()]) {
@@ -283,13 +283,16 @@ impl ScalarUDFImpl for ClampTotal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ShareOfTotal {
     pub rows_max: u32,
+    /// What the mechanism was told of one subject in one group; holds whatever the values do.
+    pub low: i64,
+    pub high: i64,
 }
 
 impl ShareOfTotal {
     pub(crate) fn of(self, total: i128, n: i64) -> i64 {
         let rows_max = i64::from(self.rows_max);
-        let share = if n <= rows_max { total } else { total * i128::from(rows_max) / i128::from(n) };
-        share.clamp(i64::MIN.into(), i64::MAX.into()) as i64
+        let share = if n <= rows_max { total } else { total.saturating_mul(rows_max.into()) / i128::from(n) };
+        share.clamp(self.low.into(), self.high.into()) as i64
     }
 }
 

@@ -9,9 +9,10 @@ use datafusion::logical_expr::expr::{BinaryExpr, Case, ScalarFunction};
 use datafusion::logical_expr::{Expr, Operator, ScalarUDF};
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Bounds, PrivacyPolicy};
-use weal_privacy::bounds::{DECIMALS_MAX, FixedPoint, PER_GROUP_MAX};
+use weal_privacy::bounds::{BoundsError, DECIMALS_MAX, FixedPoint, PER_GROUP_MAX};
 
 use super::functions::{Clamp, Rounding};
+use super::price::bad_bounds;
 use super::safe::{rounding, safe, try_cast, type_of, unsupported};
 
 /// An expression that can be summed privately.
@@ -53,8 +54,12 @@ pub(crate) fn value(expr: &Expr, schema: &DFSchema, policy: &PrivacyPolicy) -> R
     let widest = value.low.abs().max(value.high.abs());
     let rows = f64::from(policy.rows_per_group_max);
     let fits = |decimals: u8| widest * rows * 10_f64.powi(decimals.into()) <= PER_GROUP_MAX as f64;
-    value.decimals = (0..=value.decimals.min(DECIMALS_MAX)).rev().find(|&places| fits(places)).unwrap_or(0);
+    let most = (0..=value.decimals.min(DECIMALS_MAX)).rev().find(|&places| fits(places));
+    value.decimals = most.unwrap_or(0);
     value.fixed()?;
+    if most.is_none() {
+        return Err(bad_bounds(BoundsError::TooMuchPerGroup { per_group: (widest * rows) as u128 }));
+    }
     Ok(value)
 }
 
@@ -198,7 +203,7 @@ impl Measure<'_> {
         let expr = call.func.call(args);
         match call.name() {
             "coalesce" | "nvl" | "greatest" | "least" => joined(expr, &branches),
-            "nullif" => joined(expr, &branches[..1]),
+            "nullif" => joined(expr, &branches[..branches.len().min(1)]),
             _ => Err(no_bounds(&Expr::ScalarFunction(call.clone()))),
         }
     }

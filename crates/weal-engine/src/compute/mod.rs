@@ -9,6 +9,7 @@
 mod answer;
 mod choose;
 mod condition;
+mod convert;
 mod dates;
 mod deep;
 mod exact;
@@ -26,8 +27,11 @@ mod refuse;
 mod release;
 mod safe;
 mod schema;
+mod shield;
 mod sql;
 mod tag;
+mod texts;
+mod turn;
 
 pub use answer::ExactAnswer;
 pub(crate) use choose::Planner;
@@ -37,3 +41,4 @@ pub(crate) use functions::Rounding;
 pub use question::{Question, read_question};
 pub(crate) use schema::{data_type, schema_of};
 pub use sql::{FILTER_BYTES_MAX, SQL_BYTES_MAX};
+pub use turn::Turn;

@@ -2,7 +2,8 @@
 //! mechanisms were told.
 //!
 //! filter → one row per subject and group, its totals clamped (Wilson et al. 2019, arXiv 1909.01917) →
-//! at most so many groups of each subject, chosen by a secret → totals per group.
+//! at most so many groups of each subject, chosen by a secret → totals per group → where keys are private,
+//! without the groups below the owner's minimum, which `Thresholded` reads as empty.
 //!
 //! Where the subject column is a key of the table, every row is a subject's only one and the two steps in
 //! the middle have nothing to do; the same totals come out without them. That a column is a key belongs to
@@ -40,6 +41,8 @@ pub(crate) struct Totals<'a> {
     pub subject_is_key: bool,
     /// Whether a subject may be in more groups than it may influence.
     pub choose: bool,
+    /// Groups of fewer subjects than this are ignored by the mechanism, so they need not be kept.
+    pub group_size_min: u32,
     /// The most rows a table may have; bounds how far totals can grow.
     pub rows_max: u64,
     pub key: QueryKey,
@@ -61,6 +64,10 @@ impl Totals<'_> {
         plan = plan.project([subject.alias(SUBJECT)].into_iter().chain(keys).chain(values))?;
         let plan =
             if self.subject_is_key { self.of_rows(plan, &parts)? } else { self.of_subjects(plan, &parts)? };
+        let plan = match self.group_size_min {
+            0 | 1 => plan,
+            min => plan.filter(column(SUBJECTS).gt_eq(lit(i64::from(min))))?,
+        };
         Ok(plan.build()?)
     }
 
@@ -200,7 +207,9 @@ impl Contributed {
             Sort::Total => coalesce(vec![clamp(&sum_name(part)), nothing()]),
             Sort::Spread => {
                 let args = vec![column(&sum_name(part)), column(&count_name(part))];
-                coalesce(vec![ScalarUDF::from(ShareOfTotal { rows_max }).call(args), nothing()])
+                let Contribution { low, high, .. } = self.contribution;
+                let share = ShareOfTotal { rows_max, low, high };
+                coalesce(vec![ScalarUDF::from(share).call(args), nothing()])
             }
         }
     }

@@ -3,7 +3,7 @@
 use weal_domain::catalogue::PrivacyPolicy;
 use weal_domain::compute::Loss;
 use weal_domain::{Refusal, RefusalKind};
-use weal_privacy::bounds::{BoundsError, Sensitivity, split_loss};
+use weal_privacy::bounds::{BoundsError, PER_GROUP_MAX, Sensitivity, split_loss};
 use weal_privacy::mechanism::{Gaussian, MechanismError, Thresholded};
 
 use super::measure::Value;
@@ -38,14 +38,22 @@ pub(crate) struct Contribution {
 impl Contribution {
     pub(crate) fn of_total(value: &Value, rows_max: u32) -> Result<Self, Refusal> {
         let fixed = value.fixed()?;
-        let rows = i64::from(rows_max);
-        Ok(Self { middle: 0, low: fixed.low().min(0) * rows, high: fixed.high().max(0) * rows })
+        Self::of_rows(0, (fixed.low().min(0), fixed.high().max(0)), rows_max)
     }
     pub(crate) fn of_spread(value: &Value, rows_max: u32) -> Result<Self, Refusal> {
         let fixed = value.fixed()?;
         let middle = (fixed.low() + fixed.high()).div_euclid(2);
-        let rows = i64::from(rows_max);
-        Ok(Self { middle, low: (fixed.low() - middle) * rows, high: (fixed.high() - middle) * rows })
+        Self::of_rows(middle, (fixed.low() - middle, fixed.high() - middle), rows_max)
+    }
+    /// Computed wide: a product that wrapped around would be noised as if it were small.
+    fn of_rows(middle: i64, (low, high): (i64, i64), rows_max: u32) -> Result<Self, Refusal> {
+        let times = |each: i64| i128::from(each) * i128::from(rows_max);
+        let (low, high) = (times(low), times(high));
+        let per_group = low.unsigned_abs().max(high.unsigned_abs());
+        match (i64::try_from(low), i64::try_from(high)) {
+            (Ok(low), Ok(high)) if per_group <= PER_GROUP_MAX.into() => Ok(Self { middle, low, high }),
+            _ => Err(bad_bounds(BoundsError::TooMuchPerGroup { per_group })),
+        }
     }
     /// Linf, at least 1: noise is never off.
     pub(crate) fn widest(self) -> u64 {
@@ -145,7 +153,7 @@ fn no_noise(error: MechanismError) -> Refusal {
         .remedy(remedy)
 }
 
-fn bad_bounds(error: BoundsError) -> Refusal {
+pub(crate) fn bad_bounds(error: BoundsError) -> Refusal {
     Refusal::invalid("bounds-too-wide", format!("This cannot be summed privately: {error}."))
         .remedy("Sum a narrower expression, or ask the owner for narrower bounds.")
         .changed_by("the owner's steward")

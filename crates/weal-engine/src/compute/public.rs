@@ -7,7 +7,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch,
     RecordBatchOptions, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
-use arrow::compute::{filter_record_batch, take, take_record_batch};
+use arrow::compute::{concat, filter_record_batch, take, take_record_batch};
 use arrow::datatypes::{Field, Schema};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Column, DFSchema, ScalarValue};
@@ -19,6 +19,10 @@ use weal_domain::{Refusal, RefusalKind};
 
 use super::reading::Item;
 use crate::catalogue::values;
+
+/// Groups whose keys are worked out at once, and what all values of one key may take together.
+const GROUPS_AT_ONCE: usize = 1024;
+const KEY_BYTES_MAX: usize = 16 << 20;
 
 /// All groups of a question, known beforehand.
 #[derive(Debug, Clone)]
@@ -152,7 +156,21 @@ fn evaluate(
     session: &SessionState,
 ) -> Result<ArrayRef, Refusal> {
     let physical = session.create_physical_expr(expr.clone(), schema).map_err(broken)?;
-    physical.evaluate(batch).and_then(|value| value.into_array(batch.num_rows())).map_err(broken)
+    // In steps, so that what grows is noticed before it has grown.
+    let (mut arrays, mut bytes) = (Vec::new(), 0);
+    for start in (0..batch.num_rows().max(1)).step_by(GROUPS_AT_ONCE) {
+        let rows = GROUPS_AT_ONCE.min(batch.num_rows() - start);
+        let part = batch.slice(start, rows);
+        let array = physical.evaluate(&part).and_then(|value| value.into_array(rows)).map_err(broken)?;
+        bytes += array.get_array_memory_size();
+        if bytes > KEY_BYTES_MAX {
+            let reason = "The groups of this question have keys that are too long.";
+            return Err(Refusal::new(RefusalKind::TooLarge, "too-many-groups", reason)
+                .remedy("Group by the columns themselves."));
+        }
+        arrays.push(array);
+    }
+    concat(&arrays.iter().map(|array| array.as_ref()).collect::<Vec<_>>()).map_err(broken)
 }
 
 fn distinct(batch: &RecordBatch) -> Result<RecordBatch, Refusal> {

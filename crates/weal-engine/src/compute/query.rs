@@ -19,7 +19,7 @@ use super::refuse::planning;
 use super::sql::parse_question;
 use crate::error::Doing;
 use crate::exchange::RowStream;
-use crate::scan::table_of;
+use crate::scan::{batch_rows, read_at_once, table_of};
 use crate::{Engine, EngineError};
 
 const CATALOG: &str = "weal";
@@ -29,13 +29,15 @@ impl Engine {
     pub async fn query(&self, sql: &str, tables: &[(ProductRef, PathBuf)]) -> Result<RowStream, EngineError> {
         let mut query = parse_question(sql)?;
         let named = look_at(&query)?.tables;
-        let session = self.session();
+        let mut session = self.session();
         let mut columns = Columns::new();
         let mut schemas: BTreeMap<String, Arc<MemorySchemaProvider>> = BTreeMap::new();
         for product in &named {
             let Some((_, path)) = tables.iter().find(|(known, _)| known == product) else {
                 return Err(not_here(product, tables).into());
             };
+            let rows = batch_rows(path)?.min(session.config().batch_size());
+            read_at_once(&mut session, rows);
             let table = table_of(path, &session).await.doing("opening a product's file")?;
             let names = table.schema().fields().iter().map(|field| field.name().clone()).collect();
             columns.insert(product.clone(), names);

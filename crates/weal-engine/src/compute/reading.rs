@@ -6,11 +6,17 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{AggregateFunction, Case, Sort};
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
-use weal_domain::Refusal;
 use weal_domain::catalogue::{Column as ProductColumn, PrivacyPolicy};
+use weal_domain::{Refusal, RefusalKind};
 
 use super::measure::{Value, value};
 use super::safe::{safe, unsupported};
+use super::shield::{shielded, shielded_condition};
+
+/// A key may be a computed text for every row of a batch, so their number bounds the memory they take.
+const KEYS_MAX: usize = 16;
+/// The loss is shared between them: with more, each would say nothing.
+const AGGREGATES_MAX: usize = 64;
 
 /// What a question asks of one product.
 #[derive(Debug, Clone)]
@@ -146,9 +152,10 @@ fn make_safe(after: &mut After, aggregate: &Aggregate) -> Result<(), Refusal> {
     }
     let schema =
         DFSchema::try_from(Schema::new(fields)).map_err(|_| unsupported("these columns", "Select fewer."))?;
-    after.having = after.having.as_ref().map(|having| safe(having, &schema)).transpose()?;
+    let sound = |expr: &Expr| shielded(safe(expr, &schema)?, &schema);
+    after.having = after.having.as_ref().map(sound).transpose()?;
     for sort in &mut after.sort {
-        sort.expr = safe(&sort.expr, &schema)?;
+        sort.expr = sound(&sort.expr)?;
     }
     Ok(())
 }
@@ -182,7 +189,8 @@ fn read_aggregate(aggregate: &Aggregate, subject: &Subject<'_>) -> Result<Readin
     loop {
         match node {
             LogicalPlan::Filter(filter) => {
-                conditions.push(safe(&filter.predicate, filter.input.schema())?);
+                let schema = filter.input.schema();
+                conditions.push(shielded_condition(safe(&filter.predicate, schema)?, schema)?);
                 node = &filter.input;
             }
             // A name for the product: `FROM revenue.payroll p`.
@@ -205,12 +213,22 @@ fn read_aggregate(aggregate: &Aggregate, subject: &Subject<'_>) -> Result<Readin
         if matches!(key, Expr::GroupingSet(_)) {
             return Err(unsupported("ROLLUP, CUBE or GROUPING SETS", "Ask for each grouping by itself."));
         }
-        keys.push(safe(key, schema)?);
+        keys.push(shielded(safe(key, schema)?, schema)?);
+    }
+    if keys.len() > KEYS_MAX || aggregate.aggr_expr.len() > AGGREGATES_MAX {
+        return Err(too_wide());
     }
     let mut parts = Parts { parts: Vec::new(), subject, schema };
     let estimates = aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<_, _>>()?;
     let filter = conditions.into_iter().reduce(Expr::and);
     Ok(Reading { filter, keys, parts: parts.parts, estimates, outputs: Vec::new(), after: After::default() })
+}
+
+fn too_wide() -> Refusal {
+    let reason = format!(
+        "A private question groups by at most {KEYS_MAX} keys and asks for at most {AGGREGATES_MAX} totals."
+    );
+    Refusal::new(RefusalKind::TooLarge, "question-too-wide", reason).remedy("Ask several questions.")
 }
 
 struct Parts<'a> {
@@ -277,7 +295,7 @@ impl Parts<'_> {
             return Ok(self.rows());
         }
         let counted = safe(arg, self.schema)?;
-        let counted = self.filtered(call, counted)?;
+        let counted = shielded(self.filtered(call, counted)?, self.schema)?;
         Ok(self.count_of(counted))
     }
 
@@ -299,7 +317,7 @@ impl Parts<'_> {
 
     fn value(&self, call: &AggregateFunction, arg: &Expr) -> Result<Value, Refusal> {
         let mut value = value(arg, self.schema, self.subject.policy)?;
-        value.expr = self.filtered(call, value.expr)?;
+        value.expr = shielded(self.filtered(call, value.expr)?, self.schema)?;
         Ok(value)
     }
 

@@ -2,16 +2,19 @@
 //!
 //! What an analyst writes runs over rows they may not see, so a run-time error (a division by zero, a text
 //! that is no number) would be a message from one of these rows. Only expressions known here run at all, and
-//! each is rewritten so that it gives NULL, or the end of its type, where SQL would raise an error.
+//! each is rewritten so that it gives NULL, or the end of its type, where SQL would raise an error. Should one
+//! be overlooked, [`super::shield`] stands behind it.
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, Like, ScalarFunction, TryCast};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF};
 use weal_domain::Refusal;
 
+use super::convert::{Convert, MICROS_PER_DAY, canonical, convertible, in_calendar};
 use super::dates::TRUNCATED_AT;
 use super::functions::{Rounding, Saturating, allowed_functions};
+use super::texts::Concat;
 
 /// Rewrites `expr`, whose types are explicit, over the columns of `schema`. Column names lose their
 /// qualifier: there is one table.
@@ -20,7 +23,7 @@ pub(crate) fn safe(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
     let boxed = |expr: &Expr| safe(expr, schema).map(Box::new);
     Ok(match expr {
         Expr::Column(column) => Expr::Column(Column::new_unqualified(&column.name)),
-        Expr::Literal(value, _) => Expr::Literal(value.clone(), None),
+        Expr::Literal(value, _) => constant(value)?,
         Expr::Alias(alias) => same(&alias.expr)?,
         Expr::Not(inner) => Expr::Not(boxed(inner)?),
         Expr::IsNull(inner) => Expr::IsNull(boxed(inner)?),
@@ -52,6 +55,9 @@ pub(crate) fn safe(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
             Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo => {
                 arithmetic(left, *op, right, expr, schema)?
+            }
+            Operator::StringConcat => {
+                ScalarUDF::from(Concat::Operator).call(vec![as_text(left, schema)?, as_text(right, schema)?])
             }
             _ if allowed_operator(*op) => Expr::BinaryExpr(BinaryExpr::new(boxed(left)?, *op, boxed(right)?)),
             _ => {
@@ -105,34 +111,64 @@ fn allowed_operator(op: Operator) -> bool {
         op,
         Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
     ) || matches!(op, Operator::And | Operator::Or | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom)
-        || op == Operator::StringConcat
+}
+
+/// The longest text that may stand in a question. It may come out once for every row.
+const TEXT_BYTES_MAX: usize = 1 << 10;
+
+/// A constant of a kind that is known, in its canonical type.
+fn constant(value: &ScalarValue) -> Result<Expr, Refusal> {
+    let long = value.try_as_str().flatten().is_some_and(|text| text.len() > TEXT_BYTES_MAX);
+    if long {
+        return Err(unsupported("a text of more than 1,024 bytes", "Write a shorter one."));
+    }
+    let kind = canonical(&value.data_type()).ok_or_else(|| {
+        unsupported(
+            &format!("a constant of type {}", value.data_type()),
+            "Write numbers, texts, true, false, or dates as DATE '2026-01-31'.",
+        )
+    })?;
+    in_kind(value, &kind)
+}
+
+/// The constant in another type; what is none of it, or no date of the calendar, is refused.
+fn in_kind(value: &ScalarValue, to: &DataType) -> Result<Expr, Refusal> {
+    let cast = if value.data_type() == *to { Ok(value.clone()) } else { value.cast_to(to) };
+    let good = cast.ok().filter(|cast| match cast {
+        ScalarValue::Date32(Some(day)) => in_calendar(i64::from(*day)),
+        ScalarValue::TimestampMicrosecond(Some(moment), _) => in_calendar(moment.div_euclid(MICROS_PER_DAY)),
+        _ => true,
+    });
+    good.map(|cast| Expr::Literal(cast, None)).ok_or_else(|| {
+        Refusal::invalid("bad-constant", format!("`{value}` is no {}.", one_in_words(to)))
+            .remedy("Compare a column with constants of its own kind.")
+    })
 }
 
 /// A cast gives NULL for what it cannot cast; of a constant that is known now, and refused.
 fn safe_cast(inner: &Expr, to: &DataType, schema: &DFSchema) -> Result<Expr, Refusal> {
-    // Timestamps are kept in microseconds, whatever a literal was planned as: nanoseconds end in 2262.
-    let to = match to {
-        DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, None),
-        other => other.clone(),
-    };
-    let plain = to.is_numeric()
-        || to.is_string()
-        || matches!(to, DataType::Boolean | DataType::Date32 | DataType::Timestamp(..));
-    if !plain {
+    let from = type_of(inner, schema)?;
+    let pair = canonical(&from).zip(canonical(to)).filter(|(from, to)| convertible(from, to));
+    let Some((from, to)) = pair else {
         return Err(unsupported(
-            &format!("a CAST to {to}"),
-            "Cast to BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE or TIMESTAMP.",
+            &format!("a CAST from {from} to {to}"),
+            "Cast to BIGINT, DOUBLE, VARCHAR or BOOLEAN, and to DATE or TIMESTAMP from texts and dates.",
         ));
-    }
-    let inner = safe(inner, schema)?;
-    let Expr::Literal(value, _) = &inner else {
-        return Ok(try_cast(inner, to));
     };
-    match value.cast_to(&to) {
-        Ok(constant) => Ok(Expr::Literal(constant, None)),
-        Err(_) => Err(Refusal::invalid("bad-constant", format!("`{value}` is no {}.", one_in_words(&to)))
-            .remedy("Compare a column with constants of its own kind.")),
+    let inner = safe(inner, schema)?;
+    if let Expr::Literal(value, _) = &inner {
+        return in_kind(value, &to);
     }
+    let widening = matches!(from, DataType::Int64 | DataType::Boolean) && to == DataType::Float64;
+    Ok(match () {
+        () if from == to => inner,
+        () if widening => try_cast(inner, to),
+        () => ScalarUDF::from(Convert { to }).call(vec![inner]),
+    })
+}
+
+fn as_text(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
+    safe_cast(expr, &DataType::Utf8, schema)
 }
 
 const LIKE_BYTES_MAX: usize = 512;
@@ -233,9 +269,9 @@ pub(crate) fn unknown_function(name: &str) -> Refusal {
 
 /// Arguments that could make a call fail must be constants, and good ones.
 fn refuse_bad_arguments(name: &str, args: &[Expr]) -> Result<(), Refusal> {
-    const PARTS: [&str; 14] = [
+    const PARTS: [&str; 12] = [
         "year", "quarter", "month", "week", "day", "hour", "minute", "second", "dow", "doy", "isodow",
-        "isoyear", "century", "decade",
+        "isoyear",
     ];
     let text = |arg: &Expr| match arg {
         Expr::Literal(value, _) => value.try_as_str().flatten().map(str::to_lowercase),

@@ -13,6 +13,8 @@ pub const SQL_BYTES_MAX: usize = 64 << 10;
 pub const FILTER_BYTES_MAX: usize = 8 << 10;
 /// How deep parentheses, calls and subqueries may nest.
 const NESTING_MAX: usize = 40;
+/// How deep CASE may nest: what a planner does with it doubles with each level.
+const CASE_NESTING_MAX: usize = 6;
 /// How many tokens may follow each other, with everything around them, before a comma ends the run. It
 /// bounds the depth of the tree that `1+1+1+...` becomes: parsers build it in a loop, but everything after
 /// them recurses over it.
@@ -148,7 +150,9 @@ fn refuse_depth(tokens: &[TokenWithSpan]) -> Result<(), Refusal> {
             level.run += 1;
         }
         let total: usize = levels.iter().map(|level| level.run).sum();
-        if total > RUN_TOKENS_MAX || joins > JOINS_MAX || levels.len() > NESTING_MAX {
+        let cases = levels.iter().filter(|level| level.case).count();
+        let deep = levels.len() > NESTING_MAX || cases > CASE_NESTING_MAX;
+        if total > RUN_TOKENS_MAX || joins > JOINS_MAX || deep {
             return Err(too_deep());
         }
     }

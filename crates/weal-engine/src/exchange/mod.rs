@@ -18,7 +18,7 @@ use weal_domain::{Refusal, RefusalKind};
 
 use crate::compute::{condition, schema_of};
 use crate::error::Doing;
-use crate::scan::scan;
+use crate::scan::{about, read_at_once, scan};
 use crate::{Engine, EngineError, Fault, Source};
 
 /// Rows in batches, read as they are asked for. Dropping it ends the work behind it.
@@ -78,6 +78,7 @@ impl Engine {
         let mut session = self.session();
         // One reader keeps the rows in the order of the file, and little of it in memory.
         session.config_mut().options_mut().execution.target_partitions = 1;
+        read_at_once(&mut session, about(&source.file)?.batch_rows());
         let physical = session.create_physical_plan(&plan).await.doing("planning an extract")?;
         let stream = execute_stream(physical, session.task_ctx()).doing("starting an extract")?;
         Ok(RowStream::of(stream, "reading an extract"))

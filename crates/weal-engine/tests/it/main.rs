@@ -8,6 +8,7 @@ mod bad_input;
 mod extract;
 mod given;
 mod ingest;
+mod never_fails;
 mod oracle;
 mod query;
 mod question;

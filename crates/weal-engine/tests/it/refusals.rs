@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use weal_domain::catalogue::PrivacyPolicy;
+use weal_domain::catalogue::{Bounds, PrivacyPolicy};
 use weal_domain::compute::Loss;
 use weal_engine::check_filter;
 
@@ -55,6 +55,10 @@ fn what_has_no_private_form_is_named_with_what_to_write_instead() {
         "SELECT COUNT(*) FROM owner.payroll LIMIT 1 + 1",
         "SELECT COUNT(*) FROM owner.payroll WHERE hired > 'yesterday'",
         "SELECT COUNT(*) FROM owner.payroll WHERE hours = 'many'",
+        "SELECT COUNT(*) FROM owner.payroll WHERE CAST(region AS DECIMAL(10, -2)) > 0",
+        "SELECT COUNT(*) FROM owner.payroll WHERE CAST(hours AS TIMESTAMP) IS NULL",
+        "SELECT COUNT(*) FROM owner.payroll WHERE hired > DATE '20000-01-01'",
+        "SELECT SUM(NULLIF(CAST(NULL AS DOUBLE), NULL)) FROM owner.payroll",
     ], None, policy()), @r"
     SELECT wage FROM owner.payroll
       rows-not-covered: The agreement covers private statistics, and this asks for rows. Ask for totals: COUNT, SUM or AVG, with GROUP BY if you like.
@@ -112,6 +116,14 @@ fn what_has_no_private_form_is_named_with_what_to_write_instead() {
       bad-constant: `yesterday` is no date; write it as 2026-01-31. Compare a column with constants of its own kind.
     SELECT COUNT(*) FROM owner.payroll WHERE hours = 'many'
       bad-constant: `many` is no whole number. Compare a column with constants of its own kind.
+    SELECT COUNT(*) FROM owner.payroll WHERE CAST(region AS DECIMAL(10, -2)) > 0
+      unsupported-sql: A CAST from Decimal128(10, -2) to Decimal128(20, 0) cannot be used in private statistics or row filters. Cast to BIGINT, DOUBLE, VARCHAR or BOOLEAN, and to DATE or TIMESTAMP from texts and dates.
+    SELECT COUNT(*) FROM owner.payroll WHERE CAST(hours AS TIMESTAMP) IS NULL
+      unsupported-sql: A CAST from Int64 to Timestamp(s) cannot be used in private statistics or row filters. Cast to BIGINT, DOUBLE, VARCHAR or BOOLEAN, and to DATE or TIMESTAMP from texts and dates.
+    SELECT COUNT(*) FROM owner.payroll WHERE hired > DATE '20000-01-01'
+      bad-constant: `20000-01-01` is no date; write it as 2026-01-31. Compare a column with constants of its own kind.
+    SELECT SUM(NULLIF(CAST(NULL AS DOUBLE), NULL)) FROM owner.payroll
+      unsupported-sql: A sum of NULL alone cannot be used in private statistics or row filters. Sum a column.
     ");
 }
 
@@ -146,6 +158,36 @@ fn sums_without_bounds_are_refused_by_the_bound_that_is_missing() {
     SELECT SUM(hours * 1e30) FROM owner.payroll
       bounds-too-wide: This cannot be summed privately: a bound of -10000000000000000000000000000000 with 0 decimal places does not fit the integers used; keep fewer places or narrow the bounds. Sum a narrower expression.
     ");
+}
+
+#[test]
+fn sums_whose_bounds_wrap_around_are_refused() {
+    // 2^52 times 4,096 rows is 2^64: a sensitivity of nothing, were it computed in 64 bits.
+    let mut policy = PrivacyPolicy { rows_per_group_max: 4096, ..policy() };
+    let wide = Bounds { low: 0.0, high: 4_503_599_627_370_496.0, decimals: 0 };
+    policy.bounds.insert("wage".into(), wide);
+    policy.bounds.insert("Hours".into(), Bounds { low: -1.0, high: 1.0, decimals: 0 });
+    insta::assert_snapshot!(refused(&[
+        "SELECT SUM(wage) FROM owner.payroll",
+        "SELECT AVG(wage) FROM owner.payroll",
+        "SELECT AVG(hours * 9007199254740992) FROM owner.payroll",
+        "SELECT SUM(hours * 4503599627370496) FROM owner.payroll",
+    ], None, policy.clone()), @r"
+    SELECT SUM(wage) FROM owner.payroll
+      bounds-too-wide: This cannot be summed privately: one subject could move one group by 18446744073709551616, more than 140737488355328; narrow the bounds, keep fewer decimal places or allow fewer rows. Sum a narrower expression, or ask the owner for narrower bounds.
+    SELECT AVG(wage) FROM owner.payroll
+      bounds-too-wide: This cannot be summed privately: one subject could move one group by 18446744073709551616, more than 140737488355328; narrow the bounds, keep fewer decimal places or allow fewer rows. Sum a narrower expression, or ask the owner for narrower bounds.
+    SELECT AVG(hours * 9007199254740992) FROM owner.payroll
+      bounds-too-wide: This cannot be summed privately: one subject could move one group by 36893488147419103232, more than 140737488355328; narrow the bounds, keep fewer decimal places or allow fewer rows. Sum a narrower expression, or ask the owner for narrower bounds.
+    SELECT SUM(hours * 4503599627370496) FROM owner.payroll
+      bounds-too-wide: This cannot be summed privately: one subject could move one group by 18446744073709551616, more than 140737488355328; narrow the bounds, keep fewer decimal places or allow fewer rows. Sum a narrower expression, or ask the owner for narrower bounds.
+    ");
+    // Half a bit less than the most that fits is noised for what it is.
+    let house = House::new();
+    policy.bounds.insert("wage".into(), Bounds { low: 0.0, high: 34_359_738_367.0, decimals: 0 });
+    let preview =
+        house.engine.preview("SELECT SUM(wage) FROM owner.payroll", &payroll(policy), &owner(), None, None);
+    assert!(preview.unwrap().half_widths[0].unwrap() > 1e14);
 }
 
 #[test]

@@ -114,7 +114,6 @@ d,x'y,0.0,8,2020-02-29,true,2020-02-29T12:34:56.789Z
         "CAST(region AS BOOLEAN)",
         "CAST(wage AS INTEGER) / (hours - 10) > 0",
         "CAST(wage AS SMALLINT) > 0",
-        "CAST(wage AS DECIMAL(5, 2)) > 0",
         "CAST(hours AS INTEGER) > 0",
         "CAST(hours AS VARCHAR) LIKE '9%'",
         "CAST(hired AS TIMESTAMP) > TIMESTAMP '2020-01-01'",
