@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use weal_domain::agreements::NegotiationState;
 
 use super::Reasons;
-use crate::json::{Field, message_fields, standard_words, words};
+use crate::json::{Field, check_pid, message_fields, standard_words, words};
 use crate::odrl::{Agreement, MessageOffer};
 use crate::{Node, WireError};
 
@@ -32,7 +32,10 @@ impl Field for Thread {
     fn read(node: &Node<'_>, pid_name: &'static str) -> Result<Self, WireError> {
         match (node.text_if("callbackAddress")?, node.text_if(pid_name)?) {
             (Some(address), None) => Ok(Self::Opens { callback_address: address.to_owned() }),
-            (None, Some(pid)) => Ok(Self::Continues { receiver_pid: pid.to_owned() }),
+            (None, Some(pid)) => {
+                check_pid(node, pid_name, pid)?;
+                Ok(Self::Continues { receiver_pid: pid.to_owned() })
+            }
             (None, None) => Err(WireError::Missing {
                 at: format!("{}` or `{}", node.path("callbackAddress"), node.path(pid_name)),
             }),

@@ -8,6 +8,19 @@ use serde_json::{Map, Value};
 use super::Node;
 use crate::WireError;
 
+/// The members that name a negotiation or a transfer on one side.
+const PIDS: [&str; 2] = ["providerPid", "consumerPid"];
+/// The longest identifier of a process, in bytes.
+pub(crate) const PID_BYTES_MAX: usize = 512;
+
+/// An identifier of nothing, or one that breaks a line of a log, names no process.
+pub(crate) fn check_pid(node: &Node<'_>, name: &'static str, pid: &str) -> Result<(), WireError> {
+    if !pid.is_empty() && pid.len() <= PID_BYTES_MAX && !pid.contains(char::is_control) {
+        return Ok(());
+    }
+    Err(node.wrong(name, format!("an identifier of 1 to {PID_BYTES_MAX} bytes without control characters")))
+}
+
 /// Something that is read from and written to one member of an object (or a few together).
 pub(crate) trait Field: Sized {
     fn read(node: &Node<'_>, name: &'static str) -> Result<Self, WireError>;
@@ -36,7 +49,11 @@ pub(crate) trait Words: Copy + 'static {
 
 impl Field for String {
     fn read(node: &Node<'_>, name: &'static str) -> Result<Self, WireError> {
-        node.text(name).map(str::to_owned)
+        let text = node.text(name)?;
+        if PIDS.contains(&name) {
+            check_pid(node, name, text)?
+        }
+        Ok(text.to_owned())
     }
     fn write(&self, name: &'static str, out: &mut Map<String, Value>) {
         out.insert(name.into(), self.clone().into());

@@ -7,7 +7,9 @@ mod fields;
 mod node;
 mod strict;
 
-pub(crate) use fields::{Field, Object, Words, message_fields, node_fields, standard_words, words};
+pub(crate) use fields::{
+    Field, Object, Words, check_pid, message_fields, node_fields, standard_words, words,
+};
 pub use node::Node;
 pub(crate) use strict::{check, value as strict_value, yaml_value};
 

@@ -76,8 +76,10 @@ fn difference_meant(pointer: &str, change: &Value) -> Option<Differs> {
     // The prose: an offer in a message MUST have a target.
     let target = ends("/offer/target");
     let ours = pointer.contains("urn:weal:");
+    // What names a process must be a name.
+    let pid = (ends("/providerPid") || ends("/consumerPid")) && change == "";
     // The schema's pattern accepts a dateTime anywhere in the text, ours only alone.
-    (untyped || target || ours || ends("/timestamp")).then_some(Differs::Stricter)
+    (untyped || target || ours || pid || ends("/timestamp")).then_some(Differs::Stricter)
 }
 
 #[test]
