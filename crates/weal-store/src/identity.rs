@@ -1,12 +1,17 @@
 //! Identity: persons and how they sign in, sessions, API tokens, and tokens of peers already seen.
 //! Tokens come here as SHA-256 digests in lower-case hex, never as themselves.
 
+use std::time::Duration;
+
 use sqlx::any::AnyRow;
 use weal_domain::Timestamp;
 use weal_domain::identity::{AccountName, Did, Person, Role};
 
 use crate::tx::{BindBody, get, get_body, get_text, get_time, get_time_option, get_u64, ms, sql};
 use crate::{StoreError, Tx};
+
+/// How long after the last one failed sign-ins still count.
+pub const SIGN_IN_FAILURES_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// How a person proves who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -233,11 +238,14 @@ impl Tx {
         Ok(self.run(query).await? == 1)
     }
 
-    /// Forgets what can no longer be used: sessions and seen tokens that have ended before `now`.
+    /// Forgets what can no longer be used: sessions and seen tokens that have ended before `now`, and
+    /// failed sign-ins that are older than [`SIGN_IN_FAILURES_KEPT`].
     pub async fn purge_identity(&mut self, now: Timestamp) -> Result<u64, StoreError> {
         let seen = self.run(sql("DELETE FROM seen_token WHERE expires_ms < $1").bind(ms(now))).await?;
         let sessions = self.run(sql("DELETE FROM session WHERE expires_ms < $1").bind(ms(now))).await?;
-        Ok(seen + sessions)
+        let before = ms(now - SIGN_IN_FAILURES_KEPT);
+        let failures = self.run(sql("DELETE FROM sign_in_failure WHERE last_ms < $1").bind(before)).await?;
+        Ok(seen + sessions + failures)
     }
 
     /// Counts a failed sign-in of `who` (`account:ada`, `address:192.0.2.7`); how many in a row now.
@@ -260,6 +268,12 @@ impl Tx {
     pub async fn sign_in_failures(&mut self, who: &str) -> Result<Option<SignInFailures>, StoreError> {
         let query = sql("SELECT * FROM sign_in_failure WHERE who = $1").bind(who.to_owned());
         self.row(query).await?.map(|row| sign_in_failures(&row)).transpose()
+    }
+
+    /// Takes one failure back: the attempt that was counted beforehand was none.
+    pub async fn forgive_sign_in(&mut self, who: &str) -> Result<(), StoreError> {
+        let query = sql("UPDATE sign_in_failure SET failures = failures - 1 WHERE who = $1 AND failures > 0");
+        self.run(query.bind(who.to_owned())).await.map(|_| ())
     }
 
     /// A sign-in that worked, or enough time, wipes the count.

@@ -32,7 +32,7 @@ pub use compute::{Overdrawn, Reservation};
 pub use error::StoreError;
 pub use exchange::{StoredUse, UsesSummed};
 pub use governance::{Membership, SignedRegister};
-pub use identity::{ApiToken, Session, SignInFailures, SignInKey, SignInKind};
+pub use identity::{ApiToken, SIGN_IN_FAILURES_KEPT, Session, SignInFailures, SignInKey, SignInKind};
 pub use ledger::{ENTRIES_READ_MAX, SealedEntry, Signer, StoredCheckpoint};
 pub use migrate::SCHEMA_VERSION;
 pub use open::{OpenOptions, Store, sqlite_url};

@@ -5,8 +5,10 @@
 //! **What it never allows:** `ID-1` nobody acts in a role that was not given to them.
 
 mod may;
+mod sign_in;
 
 pub use may::{Act, fitting, may, one_may};
+pub use sign_in::{CountedFor, FREE_FAILURES};
 
 use serde::{Deserialize, Serialize};
 

@@ -8,4 +8,5 @@ mod compute;
 mod exchange;
 mod given;
 mod governance;
+mod identity;
 mod ledger;

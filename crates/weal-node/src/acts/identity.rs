@@ -1,17 +1,14 @@
 //! Persons of this member: who they are, how they sign in, what they may do.
 
 mod access;
+mod sign_in;
 
-use std::sync::LazyLock;
-use std::time::Duration;
-
-use argon2::password_hash::PasswordHasher as _;
-use argon2::{Argon2, PasswordVerifier as _};
-use tokio::sync::Semaphore;
-use weal_domain::identity::{AccountName, Act, Person, Role, fitting};
+use weal_domain::identity::{Act, Person, Role, fitting};
 use weal_domain::ledger::Fact;
 use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_store::{ApiToken, SignInKey, SignInKind};
+
+pub use sign_in::{BROWSER_DAYS, Knock, SignedIn};
 
 use super::sha256_hex;
 use crate::fault::{Fault, Result};
@@ -20,32 +17,11 @@ use crate::http::Session;
 
 /// How long a session lasts without being renewed by signing in.
 pub const SESSION_HOURS: i64 = 12;
-/// After so many failures in a row an account or address waits.
-const FAILURES_MAX: u64 = 8;
-const FAILURE_WAIT_S: i64 = 60;
 /// How exactly it is known when a token was last used.
 const LAST_USED_S: i64 = 3600;
 /// The shortest and longest password, in characters.
 pub const PASSWORD_CHARS_MIN: usize = 10;
 const PASSWORD_CHARS_MAX: usize = 256;
-
-/// Password hashes take memory on purpose, so only a few are computed at once.
-static HASHING: Semaphore = Semaphore::const_new(2);
-
-/// What an unknown account's password is compared with, so that it takes as long as a known one's.
-static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash("nobody has this password").ok());
-
-fn hash(password: &str) -> Result<String, Fault> {
-    Argon2::default()
-        .hash_password(password.as_bytes())
-        .map(|hash| hash.to_string())
-        .map_err(|cause| Fault::new("hashing a password", cause))
-}
-
-fn matches(password: &str, stored: &str) -> bool {
-    argon2::PasswordHash::new(stored)
-        .is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
-}
 
 pub(super) fn check_password(password: &str) -> Result<(), Refusal> {
     let count = password.chars().count();
@@ -137,8 +113,9 @@ impl House {
     }
 
     pub(super) async fn hash_password(&self, password: String) -> Result<String> {
-        let _turn = HASHING.acquire().await.map_err(|cause| Fault::new("hashing a password", cause))?;
-        let hashed = tokio::task::spawn_blocking(move || hash(&password)).await;
+        let _turn =
+            sign_in::HASHING.acquire().await.map_err(|cause| Fault::new("hashing a password", cause))?;
+        let hashed = tokio::task::spawn_blocking(move || sign_in::hash(&password)).await;
         Ok(hashed.map_err(|cause| Fault::new("hashing a password", cause))??)
     }
 
@@ -161,76 +138,6 @@ impl House {
             tx.commit().await?;
         }
         Ok(person)
-    }
-
-    /// Signs a person in; answers the session's token for the cookie.
-    pub async fn sign_in(&self, account: &str, password: &str, address: &str) -> Result<String> {
-        let now = self.clock.now();
-        let keys = [
-            format!("account:{}", account.chars().take(64).collect::<String>()),
-            format!("address:{address}"),
-        ];
-        let wrong = || {
-            Refusal::new(
-                RefusalKind::Unauthenticated,
-                "sign-in-wrong",
-                "The account and password do not go together.",
-            )
-            .remedy("Check both and try again.")
-        };
-        let stored = self.sign_in_secret(account, &keys, now).await?;
-        let known = stored.is_some();
-        let secret = stored.or_else(|| NOBODY.clone()).unwrap_or_default();
-        let password = password.to_owned();
-        let _turn = HASHING.acquire().await.map_err(|cause| Fault::new("checking a password", cause))?;
-        let right = tokio::task::spawn_blocking(move || matches(&password, &secret))
-            .await
-            .map_err(|cause| Fault::new("checking a password", cause))?;
-        let mut tx = self.store.write("identity.sign-in").await?;
-        if !(known && right) {
-            for key in &keys {
-                tx.count_sign_in_failure(key, now).await?;
-            }
-            tx.commit().await?;
-            return Err(wrong().into());
-        }
-        let account = AccountName::new(account).map_err(|_| wrong())?;
-        for key in &keys {
-            tx.clear_sign_in_failures(key).await?;
-        }
-        let token = self.entropy.token()?;
-        let session = weal_store::Session {
-            token_sha256: sha256_hex(&token),
-            account,
-            csrf: self.entropy.token()?,
-            created_at: now,
-            expires_at: now + Duration::from_secs(u64::try_from(SESSION_HOURS * 3600).unwrap_or(0)),
-        };
-        tx.put_session(&session).await?;
-        tx.purge_identity(now).await?;
-        tx.commit().await?;
-        Ok(token)
-    }
-
-    async fn sign_in_secret(&self, account: &str, keys: &[String], now: Timestamp) -> Result<Option<String>> {
-        let mut tx = self.store.read("identity.secret").await?;
-        for key in keys {
-            if let Some(failed) = tx.sign_in_failures(key).await?
-                && failed.failures >= FAILURES_MAX
-                && now.as_second() - failed.last_at.as_second() < FAILURE_WAIT_S
-            {
-                return Err(Refusal::new(
-                    RefusalKind::Exhausted,
-                    "sign-in-wait",
-                    "Too many wrong passwords in a row.",
-                )
-                .remedy("Wait a minute and try again.")
-                .into());
-            }
-        }
-        let Ok(account) = AccountName::new(account) else { return Ok(None) };
-        let keys = tx.sign_in_keys(&account, SignInKind::Password).await?;
-        Ok(keys.into_iter().next().map(|key| key.secret))
     }
 
     /// The session a cookie stands for, if it still does.

@@ -4,8 +4,10 @@ use weal_domain::catalogue::Mode;
 use weal_domain::compute::Loss;
 use weal_domain::identity::{Act, Person, Role, may};
 use weal_domain::ledger::{Entry, Fact};
+use weal_node::acts::identity::Knock;
 use weal_node::api::{Ask, Inspect, MakeToken, Publish};
 use weal_node::fault::Error;
+use weal_node::http::ClientAddress;
 use weal_testkit::{FRAUD, Federation, MemberNode, open_terms, statistics_terms, wire};
 
 const PASSWORD: &str = "correct horse battery";
@@ -51,7 +53,11 @@ async fn access_ends_with_the_password_the_roles_or_the_account() {
     let revenue = federation.member("revenue");
     let house = revenue.house();
     let ben = adds(revenue, "ben", &[Role::Steward, Role::Operator]).await;
-    let sign_in = async |password: &str| house.sign_in("ben", password, "192.0.2.7").await;
+    let from = ClientAddress::of("192.0.2.7".parse().expect("an address"));
+    let sign_in = async |password: &str| {
+        let knock = Knock { account: "ben", password, from, browser: None };
+        house.sign_in(knock).await.map(|signed_in| signed_in.session)
+    };
     let session = sign_in(PASSWORD).await.expect("signed in");
     let make = MakeToken { label: "nightly".into(), roles: vec![Role::Steward] };
     let made = house.make_token(&ben, make).await.expect("a token");

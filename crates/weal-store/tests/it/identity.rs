@@ -9,7 +9,9 @@ on_both!(
     a_session_ends,
     api_tokens_carry_roles,
     a_peers_token_is_fresh_once,
+    a_token_seen_by_one_process_is_known_to_the_next,
     failed_sign_ins_add_up,
+    old_failures_are_forgotten,
 );
 
 async fn a_person_signs_in_in_several_ways(bed: &Bed) {
@@ -114,6 +116,24 @@ async fn a_peers_token_is_fresh_once(bed: &Bed) {
     tx.commit().await.unwrap();
 }
 
+async fn a_token_seen_by_one_process_is_known_to_the_next(bed: &Bed) {
+    let (one, other) = (bed.open().await, bed.open().await);
+    let mut tx = one.write("test").await.unwrap();
+    assert!(tx.remember_jti(&did("peer"), "j1", at(300)).await.unwrap());
+    tx.commit().await.unwrap();
+    let mut tx = other.write("test").await.unwrap();
+    assert!(!tx.remember_jti(&did("peer"), "j1", at(300)).await.unwrap(), "another process of the node");
+    tx.commit().await.unwrap();
+    one.close().await;
+    other.close().await;
+    let again = bed.open().await;
+    let mut tx = again.write("test").await.unwrap();
+    assert!(!tx.remember_jti(&did("peer"), "j1", at(300)).await.unwrap(), "after a restart");
+    assert_eq!(tx.purge_identity(at(301)).await.unwrap(), 1);
+    assert!(tx.remember_jti(&did("peer"), "j1", at(600)).await.unwrap(), "what has expired is not kept");
+    tx.commit().await.unwrap();
+}
+
 async fn failed_sign_ins_add_up(bed: &Bed) {
     let store = bed.open().await;
     let mut tx = store.write("test").await.unwrap();
@@ -123,5 +143,22 @@ async fn failed_sign_ins_add_up(bed: &Bed) {
     assert_eq!(tx.sign_in_failures("account:ada").await.unwrap(), Some(failures));
     tx.clear_sign_in_failures("account:ada").await.unwrap();
     assert_eq!(tx.sign_in_failures("account:ada").await.unwrap(), None);
+    tx.commit().await.unwrap();
+}
+
+async fn old_failures_are_forgotten(bed: &Bed) {
+    let store = bed.open().await;
+    let day = i64::try_from(weal_store::SIGN_IN_FAILURES_KEPT.as_secs()).unwrap();
+    let mut tx = store.write("test").await.unwrap();
+    tx.count_sign_in_failure("account:ada", at(0)).await.unwrap();
+    tx.count_sign_in_failure("account:ada", at(1)).await.unwrap();
+    tx.forgive_sign_in("account:ada").await.unwrap();
+    tx.forgive_sign_in("account:nobody").await.unwrap();
+    assert_eq!(tx.sign_in_failures("account:ada").await.unwrap().unwrap().failures, 1);
+    tx.forgive_sign_in("account:ada").await.unwrap();
+    tx.forgive_sign_in("account:ada").await.unwrap();
+    assert_eq!(tx.sign_in_failures("account:ada").await.unwrap().unwrap().failures, 0);
+    assert_eq!(tx.purge_identity(at(1 + day)).await.unwrap(), 0);
+    assert_eq!(tx.purge_identity(at(2 + day)).await.unwrap(), 1);
     tx.commit().await.unwrap();
 }

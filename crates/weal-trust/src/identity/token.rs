@@ -41,11 +41,15 @@ pub struct Claims {
     pub membership: Option<String>,
 }
 
-/// What a token claims of its origin before anything is verified: enough to fetch the right keys.
+/// What a token claims before anything is verified: enough to tell whether its issuer's keys are worth
+/// fetching, and to fetch the right ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peeked {
     pub issuer: String,
     pub kid: String,
+    pub audience: String,
+    /// The membership credential that comes with it; it is signed by another and can be verified first.
+    pub membership: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +98,8 @@ pub fn sign(claims: &Claims, kid: &str, key: &NodeKey) -> Result<String, TokenEr
 /// Who the token claims to come from. Nothing is verified yet.
 pub fn peek(token: &str) -> Result<Peeked, TokenError> {
     let (parsed, claims) = read(token)?;
-    Ok(Peeked { issuer: claims.iss, kid: parsed.kid })
+    let Claims { iss, aud, membership, .. } = claims;
+    Ok(Peeked { issuer: iss, kid: parsed.kid, audience: aud, membership })
 }
 
 /// Verifies a token against the issuer's published `keys`, for the listener `expected_aud`, at `now_s`.

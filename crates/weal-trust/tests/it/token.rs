@@ -46,7 +46,13 @@ fn claims_json(change: impl FnOnce(&mut Value)) -> String {
 #[test]
 fn a_good_token_is_accepted_while_it_lives() {
     let token = sign(&claims(), KID, &key()).unwrap();
-    assert_eq!(peek(&token), Ok(Peeked { issuer: PEER.into(), kid: KID.into() }));
+    let peeked = Peeked {
+        issuer: PEER.into(),
+        kid: KID.into(),
+        audience: ME.into(),
+        membership: Some("a.b.c".into()),
+    };
+    assert_eq!(peek(&token), Ok(peeked));
     for now_s in [NOW_S - LEEWAY_S, NOW_S, NOW_S + 119, NOW_S + 120 + LEEWAY_S - 1] {
         assert_eq!(verify(&token, &keys(), ME, now_s), Ok(claims()), "{now_s}");
     }

@@ -1,13 +1,12 @@
 //! Signing in and out.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 use weal_domain::Refusal;
@@ -15,8 +14,9 @@ use weal_portal::view::{FieldError, SignInView};
 use weal_portal::{pages, paths};
 
 use super::super::extract::{SESSION_COOKIE, cookie};
+use super::super::rates::ClientAddress;
 use super::frame::{NoFields, PageResult, Posted, Query, chrome, html, page, read_form, see, status_of};
-use crate::acts::identity::SESSION_HOURS;
+use crate::acts::identity::{BROWSER_DAYS, Knock, SESSION_HOURS, SignedIn};
 use crate::fault::Error;
 use crate::house::House;
 
@@ -25,6 +25,9 @@ type Node = State<Arc<House>>;
 /// What ties a sign-in form to the browser that was shown it, while there is no session yet.
 const FORM_COOKIE: &str = "weal_sign_in";
 const FORM_COOKIE_SECONDS: i64 = 3600;
+/// What tells a browser that was let in before from a stranger's, so that it need not wait for the wrong
+/// passwords of others. It opens nothing.
+const BROWSER_COOKIE: &str = "weal_browser";
 const NEXT_BYTES_MAX: usize = 2_000;
 
 pub(super) fn routes() -> Router<Arc<House>> {
@@ -59,7 +62,7 @@ async fn show(State(house): Node, headers: HeaderMap, Query(wanted): Query<Wante
 
 async fn sign_in(
     State(house): Node,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(from): Extension<ClientAddress>,
     headers: HeaderMap,
     request: Request,
 ) -> PageResult {
@@ -67,11 +70,14 @@ async fn sign_in(
     let shown = cookie(&headers, FORM_COOKIE).unwrap_or_default();
     let is_ours = !shown.is_empty() && bool::from(shown.as_bytes().ct_eq(given.csrf.as_bytes()));
     let signed = match is_ours {
-        true => house.sign_in(&given.account, &given.password, &from.ip().to_string()).await,
+        true => {
+            let browser = cookie(&headers, BROWSER_COOKIE);
+            house.sign_in(Knock { account: &given.account, password: &given.password, from, browser }).await
+        }
         false => Err(form_not_ours().into()),
     };
     match signed {
-        Ok(token) => enter(&house, &headers, &token, &given.next).await,
+        Ok(signed_in) => enter(&house, &headers, &signed_in, &given.next).await,
         Err(Error::Refused(refusal)) => {
             let text = format!("{} {}", refusal.reason, refusal.remedy.as_deref().unwrap_or_default());
             let errors = vec![FieldError { field: "account", text: text.trim().to_owned() }];
@@ -99,12 +105,13 @@ async fn form(house: &House, headers: &HeaderMap, status: StatusCode, view: Sign
 }
 
 /// A new session, never one that stood before signing in.
-async fn enter(house: &House, headers: &HeaderMap, token: &str, next: &str) -> PageResult {
+async fn enter(house: &House, headers: &HeaderMap, signed_in: &SignedIn, next: &str) -> PageResult {
     if let Some(old) = cookie(headers, SESSION_COOKIE) {
         house.sign_out(old).await?;
     }
     let mut response = see(local(next))?;
-    set_cookie(&mut response, house, SESSION_COOKIE, token, SESSION_HOURS * 3600);
+    set_cookie(&mut response, house, SESSION_COOKIE, &signed_in.session, SESSION_HOURS * 3600);
+    set_cookie(&mut response, house, BROWSER_COOKIE, &signed_in.browser, BROWSER_DAYS * 24 * 3600);
     set_cookie(&mut response, house, FORM_COOKIE, "", 0);
     Ok(response)
 }

@@ -55,6 +55,14 @@ impl Browser {
         Self { origin: node.origin(), client, cookies: RefCell::default() }
     }
 
+    pub(super) fn cookie(&self, name: &str) -> String {
+        self.cookies.borrow().get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn keeps(&self, name: &str, value: &str) {
+        self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned());
+    }
+
     /// A browser in which this account has signed in.
     pub(super) async fn of(node: &MemberNode, account: &str) -> Self {
         let browser = Self::at(node);
