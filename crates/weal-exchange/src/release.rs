@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -26,6 +27,8 @@ pub enum StreamEnd {
     Cut,
     /// The reader went away.
     Abandoned,
+    /// The reader took nothing for too long.
+    Stalled,
     /// Reading or writing failed.
     Failed,
 }
@@ -80,7 +83,8 @@ impl Stream for Released {
     }
 }
 
-/// Lets the rows out in `format` until they end, `stop` resolves, or the permit's agreement ends.
+/// Lets the rows out in `format` until they end, `stop` resolves, the permit's agreement ends, or a reader
+/// takes longer than `patience` for one chunk.
 ///
 /// `ended` is called once, with what left and how it ended. The permit is held until then.
 pub fn release<E: std::fmt::Display + Send + 'static>(
@@ -88,6 +92,7 @@ pub fn release<E: std::fmt::Display + Send + 'static>(
     schema: &SchemaRef,
     batches: impl Stream<Item = Result<RecordBatch, E>> + Send + 'static,
     format: RowsFormat,
+    patience: Duration,
     stop: impl Future<Output = ()> + Send + 'static,
     ended: impl FnOnce(Permit<Extract>, Arc<Tally>, StreamEnd) + Send + 'static,
 ) -> Result<Released, crate::encode::EncodeError> {
@@ -101,7 +106,7 @@ pub fn release<E: std::fmt::Display + Send + 'static>(
             // A cut wins over the next batch, however fast batches come.
             biased;
             () = stop => StreamEnd::Cut,
-            end = pump(encoder, batches, &sender, &tally) => end,
+            end = pump(encoder, batches, Reader { sender: &sender, patience }, &tally) => end,
         };
         // Set before the sender is dropped, so that the reader sees the fate when the channel closes.
         fate.store(if end == StreamEnd::Complete { COMPLETE } else { BROKEN }, Ordering::Release);
@@ -114,7 +119,7 @@ pub fn release<E: std::fmt::Display + Send + 'static>(
 async fn pump<E: std::fmt::Display>(
     mut encoder: Encoder,
     batches: impl Stream<Item = Result<RecordBatch, E>> + Send,
-    sender: &mpsc::Sender<Bytes>,
+    reader: Reader<'_>,
     tally: &Tally,
 ) -> StreamEnd {
     let mut batches = std::pin::pin!(batches);
@@ -122,18 +127,31 @@ async fn pump<E: std::fmt::Display>(
         let Ok(batch) = batch else { return StreamEnd::Failed };
         let Ok(chunk) = encoder.write(&batch) else { return StreamEnd::Failed };
         tally.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-        if !send(chunk, sender, tally).await {
-            return StreamEnd::Abandoned;
+        if let Err(end) = reader.take(chunk, tally).await {
+            return end;
         }
     }
     let Ok(chunk) = encoder.finish() else { return StreamEnd::Failed };
-    if send(chunk, sender, tally).await { StreamEnd::Complete } else { StreamEnd::Abandoned }
+    reader.take(chunk, tally).await.err().unwrap_or(StreamEnd::Complete)
 }
 
-async fn send(chunk: Vec<u8>, sender: &mpsc::Sender<Bytes>, tally: &Tally) -> bool {
-    if chunk.is_empty() {
-        return true;
+/// Whoever reads, and how long they may take for one chunk.
+#[derive(Clone, Copy)]
+struct Reader<'s> {
+    sender: &'s mpsc::Sender<Bytes>,
+    patience: Duration,
+}
+
+impl Reader<'_> {
+    async fn take(self, chunk: Vec<u8>, tally: &Tally) -> Result<(), StreamEnd> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        tally.size_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        match tokio::time::timeout(self.patience, self.sender.send(chunk.into())).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(StreamEnd::Abandoned),
+            Err(_) => Err(StreamEnd::Stalled),
+        }
     }
-    tally.size_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-    sender.send(chunk.into()).await.is_ok()
 }

@@ -92,7 +92,7 @@ impl House {
         .map_err(|cause| Fault::new("starting the query engine", cause))?;
         Ok(Self {
             peers: Peers::new(&config.network)?,
-            doors: Doors::new(clock.now(), config.limits.streams_max),
+            doors: Doors::new(config.limits.streams_max),
             metrics: Metrics::default(),
             wakers: Wakers::default(),
             ecosystem: RwLock::default(),
@@ -226,7 +226,7 @@ fn read_key(folder: &Folder) -> Result<NodeKey, Fault> {
 fn empty(folder: &Path) -> Result<(), Fault> {
     let cleared = match std::fs::remove_dir_all(folder) {
         Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
-        _ => std::fs::create_dir_all(folder),
+        _ => crate::init::make_private(folder),
     };
     cleared.map_err(|cause| Fault::new("emptying a scratch folder", cause))
 }

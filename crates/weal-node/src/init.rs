@@ -87,7 +87,7 @@ pub async fn init(options: InitOptions) -> Result<Initialised, InitError> {
     };
     let text = toml::to_string_pretty(&config).map_err(|cause| InitError::Wrong(cause.to_string()))?;
     for directory in [folder.path().to_owned(), folder.products(), folder.received(), folder.scratch()] {
-        make_private(&directory)?;
+        make_private(&directory).map_err(|cause| InitError::Unwritable { path: directory.clone(), cause })?;
     }
     write_key(&folder)?;
     let token = write_token(&folder)?;
@@ -101,13 +101,10 @@ pub async fn init(options: InitOptions) -> Result<Initialised, InitError> {
     Ok(Initialised { did, folder: options.folder })
 }
 
-fn make_private(directory: &Path) -> Result<(), InitError> {
+/// Makes a folder that only this user may look into.
+pub(crate) fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|cause| InitError::Unwritable { path: directory.to_owned(), cause })
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Writes a file that only this user may read.

@@ -12,6 +12,8 @@ use weal_domain::ledger::Fact;
 use crate::config::{Config, ConfigError, FILE_NAME, Folder};
 use crate::fault::{Error, Fault};
 use crate::house::House;
+use crate::init::make_private;
+use crate::seams::{Entropy, SystemEntropy};
 
 /// The first entry of every backup, so that another archive is not taken for one.
 const MARK_NAME: &str = "weal-backup";
@@ -83,18 +85,54 @@ pub async fn backup(folder: PathBuf, out: &Path) -> Result<u64, KeepError> {
     let ledger_size = tx.ledger_size().await.map_err(Error::from)?;
     house.remember(&mut tx, &house.actor(None), vec![Fact::BackupTaken { ledger_size }]).await?;
     tx.commit().await.map_err(Error::from)?;
-    let part = out.with_extension("part");
-    let snapshot = out.with_extension("db-part");
-    let written = write_archive(&house, &folder, &part, &snapshot).await;
+    let part = Part::beside(out)?;
+    let (archive, snapshot) = (part.path().join("archive"), part.path().join("node.db"));
+    let written = write_archive(&house, &folder, &archive, &snapshot).await;
     house.store.close().await;
-    // Whatever happened, the snapshot itself is no longer needed.
-    let _ = std::fs::remove_file(&snapshot);
-    if let Err(cause) = written {
-        let _ = std::fs::remove_file(&part);
-        return Err(cause);
+    written?;
+    // Unlike a renamed file, a linked one never takes the place of another that was made meanwhile.
+    match std::fs::hard_link(&archive, out) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(KeepError::Exists(out.to_owned()));
+        }
+        // Some disks know no second names.
+        Err(_) if !out.exists() => std::fs::rename(&archive, out).map_err(disk(out))?,
+        linked => linked.map_err(disk(out))?,
     }
-    std::fs::rename(&part, out).map_err(disk(out))?;
     Ok(std::fs::metadata(out).map_err(disk(out))?.len())
+}
+
+/// A folder of its own for what is not finished, beside what it will become; nobody else may look into it.
+/// It goes with this value, and no other backup or restore has the same.
+#[derive(Debug)]
+struct Part(PathBuf);
+
+impl Part {
+    fn beside(target: &Path) -> Result<Self, KeepError> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let entropy: &dyn Entropy = &SystemEntropy;
+        let unique: String = entropy.bytes::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{unique}.part"));
+        let path = target.with_file_name(name);
+        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(disk(&path))?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        match std::fs::remove_dir_all(&self.0) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%cause, path = %self.0.display(), "half a backup could not be removed");
+            }
+            _ => {}
+        }
+    }
 }
 
 async fn write_archive(
@@ -134,25 +172,20 @@ pub async fn restore(file: &Path, folder: PathBuf, ledger: Option<&Path>) -> Res
     if folder.exists() {
         return Err(KeepError::Exists(folder));
     }
-    let part = folder.with_extension("part");
-    let restored = restore_into(file, &part, ledger).await;
-    match restored {
-        Ok(restored) => {
-            std::fs::rename(&part, &folder).map_err(disk(&folder))?;
-            Ok(restored)
-        }
-        Err(cause) => {
-            let _ = std::fs::remove_dir_all(&part);
-            Err(cause)
-        }
+    if let Some(parent) = folder.parent() {
+        std::fs::create_dir_all(parent).map_err(disk(parent))?;
     }
+    let part = Part::beside(&folder)?;
+    let restored = restore_into(file, part.path(), ledger).await?;
+    std::fs::rename(part.path(), &folder).map_err(disk(&folder))?;
+    Ok(restored)
 }
 
 async fn restore_into(file: &Path, part: &Path, ledger: Option<&Path>) -> Result<Restored, KeepError> {
     unpack(file, part)?;
     let folder = Folder::new(part);
     for made in [folder.products(), folder.received(), folder.scratch()] {
-        std::fs::create_dir_all(&made).map_err(disk(&made))?;
+        make_private(&made).map_err(disk(&made))?;
     }
     let house = open(&folder).await?;
     let mut tx = house.store.read("restore").await.map_err(Error::from)?;
@@ -165,7 +198,6 @@ async fn restore_into(file: &Path, part: &Path, ledger: Option<&Path>) -> Result
 }
 
 fn unpack(file: &Path, into: &Path) -> Result<(), KeepError> {
-    use std::os::unix::fs::DirBuilderExt as _;
     let not_a_backup = || KeepError::NotABackup(file.to_owned());
     let mut archive = tar::Archive::new(File::open(file).map_err(disk(file))?);
     archive.set_preserve_permissions(true);
@@ -178,7 +210,6 @@ fn unpack(file: &Path, into: &Path) -> Result<(), KeepError> {
         return Err(not_a_backup());
     }
     drop(mark);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(into).map_err(disk(into))?;
     for entry in entries {
         let mut entry = entry.map_err(disk(file))?;
         // `unpack_in` never writes outside the folder; anything but files and folders is not ours.

@@ -110,7 +110,8 @@ fn released(
     let ended = move |_permit: Permit<Extract>, tally: Arc<weal_exchange::Tally>, how| {
         *seen.lock().expect("not poisoned") = Some((tally.rows(), how));
     };
-    (release(permit(), &schema(), batches, format, stop, ended).expect("a stream"), end)
+    let patience = std::time::Duration::from_millis(300);
+    (release(permit(), &schema(), batches, format, patience, stop, ended).expect("a stream"), end)
 }
 
 async fn all(
@@ -193,6 +194,15 @@ async fn a_reader_that_goes_away_ends_the_work() {
     let (stream, end) = released(endless, RowsFormat::Csv, std::future::pending());
     drop(stream);
     assert_eq!(until_ended(&end).await.1, StreamEnd::Abandoned);
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_not_waited_for() {
+    let endless = futures::stream::unfold(0_i64, |at| async move { Some((Ok(batch(at)), at + 1)) });
+    let (mut stream, end) = released(endless, RowsFormat::Csv, std::future::pending());
+    assert!(stream.next().await.expect("a first chunk").is_ok());
+    assert_eq!(until_ended(&end).await.1, StreamEnd::Stalled);
+    assert!(stream.next().await.expect("an error, not an end").is_err());
 }
 
 #[test]

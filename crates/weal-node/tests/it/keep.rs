@@ -62,3 +62,61 @@ async fn a_folder_that_holds_a_node_is_not_overwritten() {
     assert!(matches!(refused, Err(KeepError::NotABackup(_))), "{refused:?}");
     assert!(!parent.path().join("new").exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_at_the_same_time_leave_each_others_parts_alone() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let node = parent.path().join("node");
+    made(&node).await;
+    // What other backups and restores are writing right now, under any name these could think of.
+    let others = ["night.part", "night.db-part", "copy.part"].map(|name| parent.path().join(name));
+    for other in &others {
+        std::fs::write(other, b"half of another").expect("written");
+    }
+    let (one, two) = (parent.path().join("night.tar"), parent.path().join("night.zip"));
+    let (first, second) =
+        tokio::join!(weal_node::backup(node.clone(), &one), weal_node::backup(node.clone(), &two));
+    assert!(first.expect("backed up") > 0 && second.expect("backed up") > 0);
+    let same = parent.path().join("same.backup");
+    let (first, second) =
+        tokio::join!(weal_node::backup(node.clone(), &same), weal_node::backup(node.clone(), &same));
+    assert_eq!(usize::from(first.is_ok()) + usize::from(second.is_ok()), 1, "one of two has the name");
+    weal_node::restore(&same, parent.path().join("copy"), None).await.expect("and it is whole");
+    let not_one = weal_node::restore(&others[0], parent.path().join("night"), None).await;
+    assert!(matches!(not_one, Err(KeepError::NotABackup(_))), "{not_one:?}");
+    for other in &others {
+        assert_eq!(std::fs::read(other).expect("still there"), b"half of another");
+    }
+    let names = std::fs::read_dir(parent.path()).expect("a folder");
+    let parts = names.filter(|entry| {
+        let name = entry.as_ref().expect("an entry").file_name();
+        name.to_string_lossy().ends_with(".part")
+    });
+    assert_eq!(parts.count(), 2, "none of these is left behind");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_their_user_looks_into_a_nodes_folders_and_backups() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let parent = tempfile::tempdir().expect("a folder");
+    let (node, copy) = (parent.path().join("node"), parent.path().join("copy"));
+    made(&node).await;
+    let file = parent.path().join("node.backup");
+    weal_node::backup(node.clone(), &file).await.expect("backed up");
+    weal_node::restore(&file, copy.clone(), None).await.expect("restored");
+    let mode = |path: &Path| std::fs::metadata(path).expect("it is there").mode() & 0o777;
+    assert_eq!(mode(&file), 0o600);
+    // A folder that somebody opened up is shut again at the next start.
+    let received = Folder::new(&copy).received();
+    std::fs::set_permissions(&received, std::fs::Permissions::from_mode(0o755)).expect("opened");
+    let folder = Folder::new(&copy);
+    let config = weal_node::config::Config::read(&folder, []).expect("a configuration");
+    let house = weal_node::House::open(config, folder).await.expect("it opens");
+    for of in [&node, &copy] {
+        let of = Folder::new(of);
+        for folder in [of.path().to_owned(), of.received(), of.scratch(), of.products()] {
+            assert_eq!(mode(&folder), 0o700, "{folder:?}");
+        }
+    }
+    house.store.close().await;
+}

@@ -14,7 +14,7 @@ use weal_engine::{Question, RowStream, read_question};
 use weal_wire::peer::{AnswerMessage, BudgetLeft, PreviewMessage, QuestionMessage};
 
 use super::budgets::show;
-use crate::acts::exchange::acting_role;
+use crate::acts::exchange::{ReceivedFile, acting_role};
 use crate::acts::sha256_hex;
 use crate::api::{Answered, Ask, BudgetShown};
 use crate::fault::{Error, Fault, Result};
@@ -28,21 +28,7 @@ const TABLES_MAX: usize = 16;
 #[derive(Debug)]
 pub enum Asked {
     Done(Box<Answered>),
-    Rows { rows: RowStream, agreements: Vec<String>, receipts: Vec<Receipt>, files: ReceivedFiles },
-}
-
-/// Files that live as long as the stream that reads them.
-#[derive(Debug, Default)]
-pub struct ReceivedFiles(Vec<PathBuf>);
-
-impl Drop for ReceivedFiles {
-    fn drop(&mut self) {
-        for file in &self.0 {
-            if let Err(cause) = std::fs::remove_file(file) {
-                tracing::warn!(%cause, "a received file could not be removed");
-            }
-        }
-    }
+    Rows { rows: RowStream, agreements: Vec<String>, receipts: Vec<Receipt>, files: Vec<ReceivedFile> },
 }
 
 /// The agreements under which each table of a question can be used.
@@ -239,14 +225,14 @@ impl House {
         ask: &Ask,
         tables: Vec<(ProductRef, Option<Agreement>)>,
     ) -> Result<Asked> {
-        let mut files = ReceivedFiles::default();
-        let (mut sources, mut receipts, mut agreements) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut files, mut sources) = (Vec::new(), Vec::new());
+        let (mut receipts, mut agreements) = (Vec::new(), Vec::new());
         for (table, agreement) in tables {
             match agreement {
                 Some(agreement) => {
                     let (file, receipt) = self.fetch_rows(&agreement, by).await?;
-                    files.0.push(file.clone());
-                    sources.push((table, file));
+                    sources.push((table, file.path().to_owned()));
+                    files.push(file);
                     receipts.push(receipt);
                     agreements.push(agreement.id.to_string());
                 }

@@ -6,5 +6,5 @@ mod ask;
 mod budgets;
 mod results;
 
-pub use ask::{Asked, ReceivedFiles};
+pub use ask::Asked;
 pub use budgets::TOLD_DELTA;

@@ -24,6 +24,29 @@ use crate::house::House;
 use crate::http::catalogue::DSP_PATH;
 use crate::peers::{ANSWER_BYTES_MAX, read_reply, unavailable};
 
+/// Rows received from an owner. They go with this value, however the question about them ends: answered,
+/// failed, or given up by whoever asked.
+#[derive(Debug)]
+pub struct ReceivedFile(PathBuf);
+
+impl ReceivedFile {
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ReceivedFile {
+    fn drop(&mut self) {
+        match std::fs::remove_file(&self.0) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%cause, "a received file could not be removed");
+            }
+            _ => {}
+        }
+    }
+}
+
 /// How long the owner's node is given to start a transfer.
 const START_WAIT: Duration = Duration::from_secs(15);
 
@@ -92,32 +115,24 @@ impl House {
             .header(ROLE_HEADER, role.as_str())
     }
 
-    /// Fetches the rows of an agreement into a file of ours, and remembers the use.
+    /// Fetches the rows of an agreement into a file of ours, and remembers the use. The file lives as long
+    /// as what is returned.
     pub async fn fetch_rows(
         self: &Arc<Self>,
         agreement: &Agreement,
         person: &Person,
-    ) -> Result<(PathBuf, Receipt)> {
+    ) -> Result<(ReceivedFile, Receipt)> {
         let address = self.open_line(agreement).await?;
         // From sending on the owner may have sealed the use, so our half is sealed even when the asker has
         // gone away; only the rows themselves are then left where they are.
         let (house, ours, by) = (Arc::clone(self), agreement.clone(), person.clone());
         let sent = tokio::spawn(async move { house.begin_rows(&ours, &by, &address).await });
         let (mut response, receipt) = sent.await.map_err(|cause| Fault::new("asking for rows", cause))??;
-        let provider = &agreement.provider;
-        let file = self
-            .folder
-            .received()
-            .join(format!("{}.parquet", crate::acts::sha256_hex(receipt.use_id.as_str())));
+        let name = crate::acts::sha256_hex(self.entropy.urn()?);
+        let file = ReceivedFile(self.folder.received().join(format!("{name}.parquet")));
         let size_max = self.config.limits.publish_bytes_max;
-        match download(&mut response, &file, size_max, provider).await {
-            Ok(()) => Ok((file, receipt)),
-            Err(cause) => {
-                // Half a file is worth nothing; that it cannot be removed either is not the asker's matter.
-                let _ = tokio::fs::remove_file(&file).await;
-                Err(cause)
-            }
-        }
+        download(&mut response, file.path(), size_max, &agreement.provider).await?;
+        Ok((file, receipt))
     }
 
     /// Sends for the rows and keeps the receipt they come with.
@@ -239,6 +254,7 @@ async fn download(
     size_max: u64,
     provider: &Did,
 ) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
     let disk = |cause: std::io::Error| -> crate::fault::Error {
         if cause.kind() == std::io::ErrorKind::StorageFull {
             return Refusal::new(RefusalKind::Unavailable, "disk-full", "This node's disk is full.")
@@ -247,7 +263,9 @@ async fn download(
         }
         Fault::new("writing received rows", cause).into()
     };
-    let mut out = tokio::fs::File::create(file).await.map_err(disk)?;
+    // At once, not on another thread: a file that is made after its owner is gone would stay.
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let mut out = tokio::fs::File::from_std(made.map_err(disk)?);
     let mut size = 0_u64;
     while let Some(chunk) = response.chunk().await.map_err(|_| cut(provider))? {
         size += chunk.len() as u64;

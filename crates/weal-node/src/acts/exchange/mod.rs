@@ -13,6 +13,7 @@ use weal_domain::exchange::Transfer;
 use weal_domain::exchange::transfer::{Event, Move, Step};
 use weal_store::Tx;
 
+pub use fetch::ReceivedFile;
 pub(crate) use fetch::acting_role;
 pub use refusals::{REFUSALS_PER_MINUTE_MAX, Refusals};
 pub use rows::ReleasedRows;

@@ -1,12 +1,12 @@
 //! Releasing rows: sealed first, streamed after, cut at any moment.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use weal_domain::agreements::Side;
 use weal_domain::compute::Loss;
 use weal_domain::exchange::Extract;
 use weal_domain::ledger::{Fact, Receipt};
-use weal_domain::{Refusal, RefusalKind};
 use weal_exchange::{Released, RowsFormat, StreamEnd, Tally, release};
 use weal_wire::peer::Exact;
 
@@ -25,17 +25,7 @@ pub struct ReleasedRows {
 impl House {
     /// Releases the rows an agreement permits. The use is in the ledger when this returns.
     pub async fn release_rows(self: &Arc<Self>, using: Using, format: RowsFormat) -> Result<ReleasedRows> {
-        let place = self.doors.streams.try_acquire().map_err(|_| {
-            Refusal::new(
-                RefusalKind::Unavailable,
-                "streams-busy",
-                "This node streams to as many readers as it can.",
-            )
-            .remedy("Try again in a minute.")
-            .changed_by("the operator of this node")
-        })?;
-        place.forget();
-        let freed = FreePlace(Arc::clone(self));
+        let place = self.doors.places.take(&using.agreement.id)?;
         // Held before the gate decides: a revocation that comes right after it still finds this stream.
         let cut = self.doors.stream_of(&using.agreement.id);
         let mut tx = self.store.write("exchange.rows").await?;
@@ -59,48 +49,43 @@ impl House {
                 return Err(cause.into());
             }
         };
-        let ends_at = permit.grant().ends_at;
+        let (ends_at, agreement) = (permit.grant().ends_at, using.agreement.id.clone());
         let (clock, house, open) = (Arc::clone(&self.clock), Arc::clone(self), self.metrics.stream());
         let stop = async move {
             let until_end = async {
                 match ends_at {
                     Some(end) => {
                         let ms = end.as_millisecond().saturating_sub(clock.now().as_millisecond());
-                        tokio::time::sleep(std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
-                            .await;
+                        tokio::time::sleep(Duration::from_millis(u64::try_from(ms).unwrap_or(0))).await;
                     }
                     None => std::future::pending().await,
                 }
             };
             tokio::select! { () = cut.cancelled() => {}, () = until_end => {} }
         };
-        let ended =
-            move |permit: weal_domain::exchange::Permit<Extract>, tally: Arc<Tally>, end: StreamEnd| {
-                drop((open, freed));
-                let use_id = permit.grant().use_id.clone();
-                tokio::spawn(async move {
-                    let fact = Fact::UseEnded {
-                        use_id,
-                        rows: tally.rows(),
-                        size_bytes: tally.size_bytes(),
-                        complete: end == StreamEnd::Complete,
-                    };
-                    if let Err(cause) = house.remember_alone(fact).await {
-                        tracing::error!(%cause, "the end of a stream could not be recorded");
-                    }
-                });
-            };
-        let stream = release(permit, &rows.schema, rows.batches, format, stop, ended)
+        let ended = move |permit: weal_domain::exchange::Permit<Extract>,
+                          tally: Arc<Tally>,
+                          end: StreamEnd| {
+            drop((open, place));
+            if end == StreamEnd::Stalled {
+                tracing::warn!(agreement = %agreement, "a reader took nothing for too long, and its stream was ended");
+            }
+            let use_id = permit.grant().use_id.clone();
+            tokio::spawn(async move {
+                let fact = Fact::UseEnded {
+                    use_id,
+                    rows: tally.rows(),
+                    size_bytes: tally.size_bytes(),
+                    complete: end == StreamEnd::Complete,
+                };
+                if let Err(cause) = house.remember_alone(fact).await {
+                    tracing::error!(%cause, "the end of a stream could not be recorded");
+                }
+            });
+        };
+        let patience = Duration::from_secs(self.config.limits.stall_s_max);
+        let stream = release(permit, &rows.schema, rows.batches, format, patience, stop, ended)
             .map_err(|cause| Fault::new("writing rows", cause))?;
         Ok(ReleasedRows { stream, receipt, ledger_index })
-    }
-}
-
-/// Gives a stream's place back, whichever way it ends.
-struct FreePlace(Arc<House>);
-
-impl Drop for FreePlace {
-    fn drop(&mut self) {
-        self.0.doors.streams.add_permits(1);
     }
 }
