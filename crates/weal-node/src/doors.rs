@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use weal_domain::Timestamp;
 use weal_domain::agreements::AgreementId;
+use weal_domain::{Refusal, RefusalKind, Timestamp};
 
 use crate::acts::catalogue::Uploads;
 use crate::acts::exchange::Refusals;
 use crate::http::Rates;
 use crate::http::pages::Answers;
 use crate::peers::TokenMemory;
+
+/// Streams of rows open at once under one agreement: one consumer does not take the places of all.
+const STREAMS_PER_AGREEMENT_MAX: usize = 4;
 
 /// Tokens seen, requests counted, streams open.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ pub struct Doors {
     /// The last answers given on the ask page, for their askers to take home.
     pub answers: Answers,
     /// A place for each stream of rows that may be open at once.
-    pub streams: Semaphore,
+    pub places: Arc<Places>,
     started_in_ms: AtomicU64,
     all_streams: CancellationToken,
     by_agreement: Mutex<HashMap<AgreementId, CancellationToken>>,
@@ -40,9 +42,9 @@ pub struct Doors {
 
 impl Doors {
     #[must_use]
-    pub fn new(now: Timestamp, streams_max: usize) -> Self {
+    pub fn new(streams_max: usize) -> Self {
         Self {
-            tokens: TokenMemory::new(now),
+            tokens: TokenMemory::default(),
             rates: Rates::default(),
             uploads: Uploads::default(),
             looking_around: tokio::sync::Mutex::default(),
@@ -50,7 +52,7 @@ impl Doors {
             refusals: Refusals::default(),
             publishing: tokio::sync::Mutex::default(),
             answers: Answers::default(),
-            streams: Semaphore::new(streams_max),
+            places: Arc::new(Places { max: streams_max, taken: Mutex::default() }),
             started_in_ms: AtomicU64::new(0),
             all_streams: CancellationToken::new(),
             by_agreement: Mutex::default(),
@@ -84,5 +86,64 @@ impl Doors {
     #[must_use]
     pub fn start_took_ms(&self) -> u64 {
         self.started_in_ms.load(Ordering::Relaxed)
+    }
+}
+
+/// Who streams rows now, by agreement.
+#[derive(Debug)]
+pub struct Places {
+    max: usize,
+    taken: Mutex<HashMap<AgreementId, usize>>,
+}
+
+/// One stream's place. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Place {
+    places: Arc<Places>,
+    agreement: AgreementId,
+}
+
+impl Places {
+    /// A place for one more stream under an agreement.
+    pub fn take(self: &Arc<Self>, agreement: &AgreementId) -> Result<Place, Refusal> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.values().sum::<usize>() >= self.max {
+            return Err(Refusal::new(
+                RefusalKind::Unavailable,
+                "streams-busy",
+                "This node streams to as many readers as it can.",
+            )
+            .remedy("Try again in a minute.")
+            .changed_by("the operator of this node"));
+        }
+        let own = taken.entry(agreement.clone()).or_default();
+        if *own >= STREAMS_PER_AGREEMENT_MAX {
+            return Err(Refusal::new(
+                RefusalKind::Exhausted,
+                "agreement-streams-busy",
+                format!("{STREAMS_PER_AGREEMENT_MAX} streams are open under this agreement already."),
+            )
+            .remedy("Read one of them to its end, or close it, and ask again."));
+        }
+        *own += 1;
+        Ok(Place { places: Arc::clone(self), agreement: agreement.clone() })
+    }
+
+    /// Streams that are open now.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = taken.get_mut(&self.agreement) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                taken.remove(&self.agreement);
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ mod house;
 pub mod http;
 mod init;
 mod keep;
+mod listen;
 pub mod observe;
 pub mod peers;
 pub mod seams;

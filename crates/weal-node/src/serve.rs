@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, ConfigError, Folder};
 use crate::fault::Fault;
 use crate::house::House;
-use crate::{drivers, http, observe};
+use crate::{drivers, http, listen, observe};
 
 /// How long open requests and streams are given to finish when the node is told to stop.
 const DRAIN_SECONDS_MAX: u64 = 20;
@@ -62,14 +62,9 @@ pub async fn start(config: Config, folder: Folder) -> Result<Running, ServeError
     let house = Arc::new(House::open(config, folder).await?);
     let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
     drivers::start(&house, &stopping, &tasks);
-    let app = http::router(Arc::clone(&house)).into_make_service_with_connect_info::<SocketAddr>();
-    let signal = stopping.clone();
-    tasks.spawn(async move {
-        let served = axum::serve(listener, app).with_graceful_shutdown(signal.cancelled_owned()).await;
-        if let Err(cause) = served {
-            tracing::error!(%cause, "the listener ended");
-        }
-    });
+    let app = http::router(Arc::clone(&house));
+    let stall = Duration::from_secs(house.config.limits.stall_s_max);
+    tasks.spawn(listen::answer(listener, app, stall, stopping.clone(), tasks.clone()));
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     house.doors.started_in_ms(took_ms);
     tracing::info!(did = %house.did, %address, took_ms, "node is ready");

@@ -3,6 +3,7 @@
 //! Every key may be overridden by `WEAL_<SECTION>_<KEY>` (`WEAL_NODE_LISTEN=0.0.0.0:8080`). A key
 //! that does not exist is an error with a suggestion, never ignored.
 
+mod prefix;
 mod read;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use weal_domain::catalogue::Classification;
 use weal_domain::identity::{Did, MemberName};
 
+pub use prefix::Prefix;
 pub use read::ConfigError;
 
 /// The file every node folder has.
@@ -89,11 +91,15 @@ pub struct NetworkConfig {
     pub peer_timeout_s: u64,
     /// How often the catalogues of other members are fetched again.
     pub crawl_interval_s: u64,
+    /// The reverse proxies in front of this node. What they say in `X-Forwarded-For` is believed; of
+    /// anybody else it is not.
+    #[serde(deserialize_with = "prefix::list")]
+    pub trusted_proxies: Vec<Prefix>,
 }
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { reach: Reach::Public, peer_timeout_s: 20, crawl_interval_s: 300 }
+        Self { reach: Reach::Public, peer_timeout_s: 20, crawl_interval_s: 300, trusted_proxies: Vec::new() }
     }
 }
 
@@ -110,6 +116,9 @@ pub struct LimitsConfig {
     pub streams_max: usize,
     /// Unfinished negotiations with one peer, beyond which it cannot begin another.
     pub negotiations_per_peer_max: u32,
+    /// How long a client may keep the node waiting: for the head of a request, or taking nothing of an
+    /// answer or of a stream of rows.
+    pub stall_s_max: u64,
 }
 
 impl Default for LimitsConfig {
@@ -120,6 +129,7 @@ impl Default for LimitsConfig {
             requests_per_minute_max: 6_000,
             streams_max: 64,
             negotiations_per_peer_max: 100,
+            stall_s_max: 60,
         }
     }
 }

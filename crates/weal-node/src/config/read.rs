@@ -27,7 +27,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("node", &["name", "title", "listen", "origin"]),
     ("ecosystem", &["governs", "governing_body"]),
     ("store", &["url"]),
-    ("network", &["reach", "peer_timeout_s", "crawl_interval_s"]),
+    ("network", &["reach", "peer_timeout_s", "crawl_interval_s", "trusted_proxies"]),
     (
         "limits",
         &[
@@ -35,6 +35,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "publish_bytes_max",
             "requests_per_minute_max",
             "streams_max",
+            "stall_s_max",
             "negotiations_per_peer_max",
         ],
     ),
@@ -158,6 +159,9 @@ fn check_values(config: &Config) -> Result<(), String> {
                 "[node] origin: must be https (plain http only with [network] reach = \"loopback\")".into()
             );
         }
+    }
+    if config.limits.stall_s_max == 0 {
+        return Err("[limits] stall_s_max: at least 1, or nobody could be answered".into());
     }
     if config.ecosystem.governs && config.ecosystem.governing_body.is_some() {
         return Err("[ecosystem] a governing body governs itself: remove governing_body or governs".into());

@@ -167,7 +167,7 @@ async fn revoked(
     headers: HeaderMap,
     Wire(message): Wire<RevocationMessage>,
 ) -> ApiResult<StatusCode> {
-    let (from, _) = house.authenticate_node(bearer(&headers)?).await?;
+    let from = house.authenticate_known(bearer(&headers)?).await?;
     house.receive_revocation(&from, message).await?;
     Ok(StatusCode::NO_CONTENT)
 }

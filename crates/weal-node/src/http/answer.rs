@@ -1,10 +1,12 @@
 //! From an act's outcome to a response: refusals as problem+json, faults as an opaque id.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use weal_domain::Refusal;
 
+use super::typed::Said;
 use crate::fault::{Error, Fault};
 
 /// An error on its way to the caller.
@@ -30,12 +32,14 @@ impl IntoResponse for Problem {
 
 /// RFC 9457 for a refusal.
 pub(super) fn refused(refusal: &Refusal) -> Response {
-    problem(&weal_wire::problem::Problem::Refusal(refusal.clone()))
+    problem(&weal_wire::problem::Problem::Refusal(refusal.clone()), Said::of(refusal))
 }
 
 /// An incident: logged here, once, under the id that the caller is given.
 pub(super) fn faulted(fault: &Fault) -> Response {
-    problem(&weal_wire::problem::Problem::Fault { id: log_fault(fault) })
+    let id = log_fault(fault);
+    let reasons = vec![format!("Something went wrong in this node; its log has more under {id}.")];
+    problem(&weal_wire::problem::Problem::Fault { id }, Said { code: "fault".into(), reasons })
 }
 
 /// Logs a fault under a fresh opaque id and returns the id.
@@ -49,11 +53,11 @@ pub(super) fn log_fault(fault: &Fault) -> String {
     id
 }
 
-fn problem(body: &weal_wire::problem::Problem) -> Response {
+fn problem(body: &weal_wire::problem::Problem, said: Said) -> Response {
     let status = StatusCode::from_u16(body.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers =
         [(header::CONTENT_TYPE, weal_wire::problem::MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, weal_wire::print(body)).into_response()
+    (status, headers, Extension(said), weal_wire::print(body)).into_response()
 }
 
 /// A panic in a handler is a fault like any other: one request fails, the node goes on.

@@ -1,5 +1,8 @@
 //! Bodies that come in: protocol messages read with their own limits, and JSON of local programs.
 
+use std::time::Duration;
+
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
@@ -8,16 +11,28 @@ use serde::de::DeserializeOwned;
 use weal_domain::{Refusal, RefusalKind};
 
 use super::answer::Problem;
+use super::typed::NamedPids;
 
 /// A message of a protocol, by its own reader.
 #[derive(Debug)]
 pub(super) struct Wire<M>(pub M);
 
+/// Why a message was not read, and which process it was about as far as it could be made out.
+#[derive(Debug)]
+pub(super) struct Unread(Problem, NamedPids);
+
+impl IntoResponse for Unread {
+    fn into_response(self) -> Response {
+        (Extension(self.1), self.0).into_response()
+    }
+}
+
 impl<S: Send + Sync, M: weal_wire::Message> FromRequest<S> for Wire<M> {
-    type Rejection = Problem;
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = read(request, state).await?;
-        Ok(Self(weal_wire::parse(&bytes).map_err(|cause| Problem::from(Refusal::from(cause)))?))
+    type Rejection = Unread;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Unread> {
+        let bytes = read(request, state).await.map_err(|cause| Unread(cause, NamedPids::default()))?;
+        let read = weal_wire::parse(&bytes);
+        Ok(Self(read.map_err(|cause| Unread(Refusal::from(cause).into(), NamedPids::of(&bytes)))?))
     }
 }
 
@@ -66,8 +81,15 @@ impl<T: serde::Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// How long a body of at most a few megabytes may take to arrive.
+const BODY_TIME_MAX: Duration = Duration::from_secs(60);
+
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|cause| {
+    let arriving = tokio::time::timeout(BODY_TIME_MAX, Bytes::from_request(request, state)).await;
+    let arrived = arriving.map_err(|_| {
+        Refusal::invalid("body-slow", "The request's body took too long to arrive.").remedy("Send it again.")
+    })?;
+    arrived.map_err(|cause| {
         let refusal = if cause.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Refusal::new(
                 RefusalKind::TooLarge,

@@ -8,6 +8,7 @@ mod operations;
 pub mod pages;
 mod process;
 mod rates;
+mod typed;
 
 pub mod agreements;
 pub mod catalogue;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -35,7 +36,7 @@ use crate::observe::Door;
 
 pub use answer::{ApiResult, Problem};
 pub use extract::{Local, Member, Session};
-pub use rates::Rates;
+pub use rates::{ClientAddress, Counted, Rates};
 
 /// How long a request may take to be answered, streams of rows excepted.
 const REQUEST_SECONDS_MAX: u64 = 120;
@@ -70,6 +71,7 @@ pub fn router(house: Arc<House>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&house), watch))
         .layer(from_fn_with_state(Arc::clone(&house), rates::limit))
         .layer(CatchPanicLayer::custom(answer::panicked))
+        .layer(from_fn(typed::errors))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(header::REFERRER_POLICY, "same-origin"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))

@@ -10,6 +10,9 @@ use weal_wire::dsp::Reasons;
 use super::answer::faulted;
 use crate::fault::{Error, Result};
 
+/// Stands where the protocol wants an identifier and none is known.
+pub(super) const PID_UNKNOWN: &str = "urn:weal:unknown";
+
 /// The process identifiers as the caller named them.
 #[derive(Debug)]
 pub(super) struct Pids {
@@ -19,10 +22,10 @@ pub(super) struct Pids {
 
 impl Pids {
     pub(super) fn provider(provider: String) -> Self {
-        Self { provider, consumer: "urn:weal:unknown".into() }
+        Self { provider, consumer: PID_UNKNOWN.into() }
     }
     pub(super) fn consumer(consumer: String) -> Self {
-        Self { provider: "urn:weal:unknown".into(), consumer }
+        Self { provider: PID_UNKNOWN.into(), consumer }
     }
 
     /// The caller's own, of a message to our `side`. The one for us must be that of the message's address.

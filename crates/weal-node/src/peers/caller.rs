@@ -1,16 +1,20 @@
 //! Who is calling: from a bearer token to a member this node believes.
-
-use std::collections::HashMap;
-use std::sync::Mutex;
+//!
+//! A caller that proved nothing yet makes this node fetch nothing but what it would fetch anyway: for a
+//! member's door, documents of those whom the governing body vouches for; for the governing body's door,
+//! its own. Only applicants are looked up unknown, and only so many.
 
 use weal_domain::identity::{Did, MemberName};
-use weal_domain::{Refusal, RefusalKind, Timestamp};
+use weal_domain::{Refusal, RefusalKind};
+use weal_trust::token::Peeked;
 
+use super::documents::{Age, Asker};
 use crate::fault::Result;
 use crate::house::House;
+use crate::http::{ClientAddress, Counted};
 
-/// Token ids remembered until they expire.
-const TOKENS_MAX: usize = 1_000_000;
+/// Applications that one address may send in a minute.
+const APPLICATIONS_PER_MINUTE_MAX: u32 = 30;
 
 /// A peer whose token and membership were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,78 +23,97 @@ pub struct Caller {
     pub name: MemberName,
 }
 
-/// The ids of tokens seen, so that none works twice. It lives in memory: a token issued before this
-/// node started is refused, so nothing old can be replayed after a restart either.
-#[derive(Debug)]
-pub struct TokenMemory {
-    started_s: i64,
-    seen: Mutex<HashMap<(String, String), i64>>,
-}
-
-impl TokenMemory {
-    #[must_use]
-    pub fn new(started: Timestamp) -> Self {
-        Self { started_s: started.as_second(), seen: Mutex::default() }
-    }
-
-    /// Remembers a token, or refuses it as replayed.
-    fn remember(&self, claims: &weal_trust::token::Claims, now_s: i64) -> std::result::Result<(), Refusal> {
-        if claims.iat < self.started_s {
-            return Err(unauthenticated("token-too-old", "This token was made before this node started."));
-        }
-        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if seen.len() >= TOKENS_MAX {
-            seen.retain(|_, exp| *exp + weal_trust::token::LEEWAY_S >= now_s);
-        }
-        if seen.len() >= TOKENS_MAX {
-            return Err(Refusal::new(
-                RefusalKind::Exhausted,
-                "too-many-tokens",
-                "Too many requests at once.",
-            ));
-        }
-        let fresh = seen.insert((claims.iss.clone(), claims.jti.clone()), claims.exp).is_none();
-        if fresh { Ok(()) } else { Err(unauthenticated("token-replayed", "This token was already used.")) }
-    }
-}
-
 /// One answer for every way in which a caller is not who they say.
-fn unauthenticated(code: &str, reason: &str) -> Refusal {
+pub(super) fn unauthenticated(code: &str, reason: &str) -> Refusal {
     Refusal::new(RefusalKind::Unauthenticated, code, reason)
         .remedy("Send a fresh token, signed by a key in your DID document, with your membership credential.")
 }
 
+/// What a token says before it is verified.
+struct Claimed<'t> {
+    bearer: &'t str,
+    peer: Did,
+    peeked: Peeked,
+}
+
 impl House {
-    /// The peer behind a bearer token: signature by a key in its DID document, this node as audience, not
-    /// expired, not seen before.
-    pub async fn authenticate_node(&self, bearer: &str) -> Result<(Did, Option<String>)> {
-        let now = self.clock.now();
-        let invalid = |_| unauthenticated("token-invalid", "The bearer token is not valid here.");
-        let peeked = weal_trust::token::peek(bearer).map_err(invalid)?;
-        let peer = Did::new(peeked.issuer)
+    /// The member behind a bearer token: a node whose credential the governing body signed, that holds the
+    /// key its DID names, and whom the register, as this node last saw it, does not call suspended.
+    pub async fn authenticate_member(&self, bearer: &str) -> Result<Caller> {
+        let claimed = self.claimed(bearer)?;
+        let credential = claimed.peeked.membership.as_deref().ok_or_else(|| {
+            unauthenticated("membership-missing", "The token carries no membership credential.")
+        })?;
+        // Verified with keys that are here already, so nobody but a member makes us look anybody up.
+        let membership = self.verify_credential(&claimed.peer, credential)?;
+        self.authenticate(&claimed, Asker::Member).await?;
+        self.caller_of(&claimed.peer, &membership).await
+    }
+
+    /// The governing body behind a bearer token; anybody else is refused unheard.
+    pub async fn authenticate_governing_body(&self, bearer: &str) -> Result<Did> {
+        let claimed = self.claimed(bearer)?;
+        if self.ecosystem().governing_body.as_ref() != Some(&claimed.peer) {
+            return Err(crate::acts::governance::not_our_governing_body().into());
+        }
+        self.authenticate(&claimed, Asker::Member).await?;
+        Ok(claimed.peer)
+    }
+
+    /// Whoever the register names, in whatever standing, behind a bearer token: it proves its key only.
+    pub async fn authenticate_known(&self, bearer: &str) -> Result<Did> {
+        let claimed = self.claimed(bearer)?;
+        if self.ecosystem().standing(&claimed.peer).is_none() {
+            return Err(
+                unauthenticated("caller-unknown", "Nobody here has heard of the token's issuer.").into()
+            );
+        }
+        self.authenticate(&claimed, Asker::Member).await?;
+        Ok(claimed.peer)
+    }
+
+    /// A node that wants to be admitted: no member yet, it proves its key and nothing else.
+    pub async fn authenticate_applicant(&self, bearer: &str, from: ClientAddress) -> Result<Did> {
+        self.require_governing()?;
+        let claimed = self.claimed(bearer)?;
+        let known = self.ecosystem().standing(&claimed.peer).is_some();
+        if !known {
+            self.count_request(&Counted::Applications(from), APPLICATIONS_PER_MINUTE_MAX)?;
+        }
+        self.authenticate(&claimed, if known { Asker::Member } else { Asker::Stranger }).await?;
+        Ok(claimed.peer)
+    }
+
+    fn claimed<'t>(&self, bearer: &'t str) -> Result<Claimed<'t>, Refusal> {
+        let invalid = || unauthenticated("token-invalid", "The bearer token is not valid here.");
+        let peeked = weal_trust::token::peek(bearer).map_err(|_| invalid())?;
+        let peer = Did::new(peeked.issuer.as_str())
             .map_err(|_| unauthenticated("token-invalid", "The token's issuer is not a DID."))?;
         if peer == self.did {
-            return Err(unauthenticated("token-invalid", "This node does not call itself.").into());
+            return Err(unauthenticated("token-invalid", "This node does not call itself."));
         }
-        let mut document = self.peers.document(&peer, now).await?;
+        if peeked.audience != self.did.as_str() {
+            return Err(invalid());
+        }
+        Ok(Claimed { bearer, peer, peeked })
+    }
+
+    /// Verifies a token: signature by a key in the caller's DID document, this node as audience, not
+    /// expired, not seen before, and not one of too many.
+    async fn authenticate(&self, claimed: &Claimed<'_>, asker: Asker) -> Result<()> {
+        let now = self.clock.now();
+        let Claimed { bearer, peer, peeked } = claimed;
+        let mut document = self.peers.document_for(peer, asker, Age::Fresh, now).await?;
         if document.key(&peeked.kid).is_none() {
-            document = self.peers.fetch_document(&peer, now).await?;
+            document = self.peers.document_for(peer, asker, Age::Again, now).await?;
         }
         let claims = weal_trust::token::verify(bearer, &document.keys, self.did.as_str(), now.as_second())
             .map_err(|cause| {
                 unauthenticated("token-invalid", &format!("The bearer token is not valid here: {cause}."))
             })?;
-        self.doors.tokens.remember(&claims, now.as_second())?;
-        Ok((peer, claims.membership))
-    }
-
-    /// The member behind a bearer token: an authenticated node whose credential the governing body signed
-    /// and whom the register, as this node last saw it, does not call suspended.
-    pub async fn authenticate_member(&self, bearer: &str) -> Result<Caller> {
-        let (did, membership) = self.authenticate_node(bearer).await?;
-        let credential = membership.ok_or_else(|| {
-            unauthenticated("membership-missing", "The token carries no membership credential.")
-        })?;
-        self.check_membership(&did, &credential).await
+        self.doors.tokens.check_recent(peer, &claims, now)?;
+        // Only what the peer has signed counts against it, and only once.
+        self.count_request(&Counted::Peer(peer), self.config.limits.requests_per_minute_max)?;
+        self.doors.tokens.remember(&self.store, peer, &claims, now).await
     }
 }

@@ -4,14 +4,14 @@
 //! no address outside the configured reach is ever connected to.
 
 mod caller;
+mod documents;
 mod reach;
+mod tokens;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::Mutex;
 use weal_domain::identity::Did;
 use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_trust::did::DidDocument;
@@ -22,24 +22,26 @@ use weal_wire::problem::Problem;
 use crate::config::{NetworkConfig, Reach};
 use crate::fault::Fault;
 
-pub use caller::{Caller, TokenMemory};
-pub use reach::GuardedResolver;
+pub use caller::Caller;
+pub use documents::{Age, Asker, Documents, Fetched, STRANGERS_PER_MINUTE_MAX};
+pub use reach::{GuardedResolver, within};
+pub use tokens::TokenMemory;
 
 /// The largest answer that is read from a peer into memory; rows stream and are not counted here.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The time that one message and its answer may take. Shorter than the lease of a delivery.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(40);
-/// How long a fetched DID document is believed.
-const DOCUMENT_FRESH_S: i64 = 300;
-/// DID documents kept in memory.
-const DOCUMENTS_MAX: usize = 10_000;
+/// The time that a DID document may take: a caller is waiting meanwhile.
+const DOCUMENT_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long an open connection to a peer waits for its next use: less than a node waits for a request.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Our side of every conversation between nodes.
 #[derive(Debug)]
 pub struct Peers {
     http: reqwest::Client,
     reach: Reach,
-    documents: Mutex<HashMap<Did, (Arc<DidDocument>, Timestamp)>>,
+    documents: Documents,
 }
 
 /// What a peer answered: its status and its bytes.
@@ -91,6 +93,10 @@ fn unreadable(peer: &Did) -> Refusal {
         .remedy("Ask its operator which version it runs.")
 }
 
+fn not_web(peer: &Did, cause: &weal_wire::WireError) -> Refusal {
+    Refusal::invalid("did-not-web", format!("{peer} is not a did:web identifier this node can use: {cause}"))
+}
+
 /// The peer cannot be reached or does not answer as it should.
 #[must_use]
 pub fn unavailable(peer: &Did, what: &str) -> Refusal {
@@ -108,11 +114,12 @@ impl Peers {
             .dns_resolver(Arc::new(GuardedResolver::new(config.reach)))
             .connect_timeout(Duration::from_secs(config.peer_timeout_s.min(10)))
             .read_timeout(Duration::from_secs(config.peer_timeout_s))
+            .pool_idle_timeout(IDLE_TIME_MAX)
             .tcp_nodelay(true)
             .user_agent(concat!("weal/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|cause| Fault::new("making the HTTP client", cause))?;
-        Ok(Self { http, reach: config.reach, documents: Mutex::default() })
+        Ok(Self { http, reach: config.reach, documents: Documents::default() })
     }
 
     /// How a DID becomes an address within this node's reach.
@@ -126,51 +133,48 @@ impl Peers {
 
     /// The origin that a DID names, where this node may connect to it.
     pub fn origin(&self, peer: &Did) -> Result<String, Refusal> {
-        let origin = weal_wire::did::origin_of(peer, self.scheme()).map_err(|cause| {
-            Refusal::invalid(
-                "did-not-web",
-                format!("{peer} is not a did:web identifier this node can use: {cause}"),
-            )
-        })?;
+        let origin = weal_wire::did::origin_of(peer, self.scheme()).map_err(|cause| not_web(peer, &cause))?;
         reach::check_origin(&origin, self.reach)?;
         Ok(origin)
     }
 
-    /// The peer's DID document: from memory while fresh, else fetched from the origin its DID names.
+    /// The peer's DID document, for an act of our own: from memory while fresh, else fetched from the
+    /// origin its DID names.
     pub async fn document(&self, peer: &Did, now: Timestamp) -> Result<Arc<DidDocument>, Refusal> {
-        if let Some((document, fetched)) = self.documents.lock().await.get(peer)
-            && now.as_second() - fetched.as_second() < DOCUMENT_FRESH_S
-        {
-            return Ok(Arc::clone(document));
-        }
-        self.fetch_document(peer, now).await
+        self.document_for(peer, Asker::Ourselves, Age::Fresh, now).await
     }
 
-    /// Fetches the document again, for example because a token names a key that is not in it.
+    /// The document as it is published now, for an act of our own.
     pub async fn fetch_document(&self, peer: &Did, now: Timestamp) -> Result<Arc<DidDocument>, Refusal> {
-        let url = weal_wire::did::document_url(peer, self.scheme()).map_err(|cause| {
-            Refusal::invalid(
-                "did-not-web",
-                format!("{peer} is not a did:web identifier this node can use: {cause}"),
-            )
-        })?;
+        self.document_for(peer, Asker::Ourselves, Age::Now, now).await
+    }
+
+    /// The document for whoever wants it, within the bounds that this asker has.
+    pub async fn document_for(
+        &self,
+        peer: &Did,
+        asker: Asker,
+        age: Age,
+        now: Timestamp,
+    ) -> Result<Arc<DidDocument>, Refusal> {
+        // Whose address could not be asked anyway takes nobody's place.
         self.origin(peer)?;
-        let reply = self.exchange(self.http.get(url), peer, weal_trust::did::DOCUMENT_BYTES_MAX).await?;
+        self.documents.get(peer, asker, age, now, || self.published_document(peer)).await
+    }
+
+    async fn published_document(&self, peer: &Did) -> Fetched {
+        let url = weal_wire::did::document_url(peer, self.scheme()).map_err(|cause| not_web(peer, &cause))?;
+        let fetched = self.exchange(self.http.get(url), peer, weal_trust::did::DOCUMENT_BYTES_MAX);
+        let reply = tokio::time::timeout(DOCUMENT_TIME_MAX, fetched)
+            .await
+            .map_err(|_| unavailable(peer, "took too long to publish its DID document"))??;
         if !reply.is_success() {
             return Err(unavailable(peer, "does not publish its DID document"));
         }
         let document = DidDocument::parse_of(peer.as_str(), &reply.body).map_err(|_| {
             unavailable(peer, "publishes a DID document that is not its own or cannot be read")
         })?;
-        let document = Arc::new(document);
-        let mut documents = self.documents.lock().await;
-        if documents.len() >= DOCUMENTS_MAX {
-            documents.retain(|_, (_, fetched)| now.as_second() - fetched.as_second() < DOCUMENT_FRESH_S);
-        }
-        if documents.len() < DOCUMENTS_MAX {
-            documents.insert(peer.clone(), (Arc::clone(&document), now));
-        }
-        Ok(document)
+        Ok(Arc::new(document))
     }
 
     /// A request to a peer, not yet sent. `url` must lie under the peer's own origin.
@@ -182,8 +186,10 @@ impl Peers {
         token: Option<&str>,
     ) -> Result<reqwest::RequestBuilder, Refusal> {
         let origin = self.origin(peer)?;
-        let under = url.strip_prefix(&origin).is_some_and(|rest| rest.starts_with('/'));
-        if !under {
+        // As it will be asked: steps upwards are taken, whoever wrote them.
+        let asked = url::Url::parse(url).map(String::from).unwrap_or_default();
+        let under = |url: &str| url.strip_prefix(&origin).is_some_and(|rest| rest.starts_with('/'));
+        if !under(url) || !under(&asked) {
             return Err(Refusal::forbidden(
                 "address-not-the-peers",
                 format!(
@@ -217,16 +223,13 @@ impl Peers {
     /// A callback address that a peer gave, where it lies under the origin that the peer's DID names.
     pub fn callback(&self, peer: &Did, given: &str) -> Result<String, Refusal> {
         let origin = self.origin(peer)?;
-        let rest = given.strip_prefix(&origin);
-        let plain = !given.contains(['?', '#', '@', '\\']) && !given.contains("..");
-        if plain && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-            return Ok(given.trim_end_matches('/').to_owned());
-        }
-        Err(Refusal::invalid(
-            "callback-not-the-peers",
-            "The callback address is not under the origin of your DID.",
-        )
-        .remedy("Give an address under the origin that your did:web names."))
+        reach::under(&origin, given).ok_or_else(|| {
+            Refusal::invalid(
+                "callback-not-the-peers",
+                "The callback address is not under the origin of your DID.",
+            )
+            .remedy("Give an address under the origin that your did:web names, with a plain path.")
+        })
     }
 
     /// Sends a body of JSON text.

@@ -38,6 +38,22 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn proxies_are_a_list_or_a_text_with_commas() {
+    let proxies = |text: &str, environment: &[(&str, &str)]| {
+        let config = read(text, environment)?;
+        Ok::<_, String>(config.network.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let listed = format!("{GOOD}[network]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\n");
+    assert_eq!(proxies(&listed, &[]).expect("good"), ["127.0.0.1/32", "10.0.0.0/8"]);
+    let variable = [("WEAL_NETWORK_TRUSTED_PROXIES", "::1, fd00::/8")];
+    assert_eq!(proxies(GOOD, &variable).expect("good"), ["::1/128", "fd00::/8"]);
+    assert_eq!(proxies(&listed, &[("WEAL_NETWORK_TRUSTED_PROXIES", "")]).expect("good"), [""; 0]);
+    let wrong = format!("{GOOD}[network]\ntrusted_proxies = [\"proxy.example\"]\n");
+    refused(&wrong, &[], "`proxy.example` is no address");
+    refused(&format!("{GOOD}[limits]\nstall_s_max = 0\n"), &[], "at least 1");
+}
+
+#[test]
 fn an_origin_that_cannot_be_published_is_refused() {
     refused(&GOOD.replace("https:", "http:"), &[], "must be https");
     refused(&GOOD.replace(".example", ".example/path"), &[], "only scheme, host and port");

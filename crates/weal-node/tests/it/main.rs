@@ -2,6 +2,9 @@
 
 mod access;
 mod config;
+mod documents;
 mod harvest;
 mod keep;
 mod pages;
+mod rates;
+mod reach;

@@ -136,6 +136,109 @@ async fn a_membership_is_believed_only_from_our_governing_body_and_for_its_beare
     wire::get(&url, Some(&token)).await.is_refused(403, "member-suspended");
 }
 
+/// An honest application of a stranger.
+fn application(of: &Stranger) -> String {
+    serde_json::json!({"did": of.did, "name": "mallory", "title": "Mallory", "origin": of.origin}).to_string()
+}
+
+/// From another process of the same node, or from this one after a restart, a token is as used as here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_was_used_is_used_everywhere_and_for_good() {
+    let mut federation = Federation::of(&["revenue", "education"]).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    let url = format!("{}{NOBODY}", dsp(revenue));
+    // A clock that is ahead as far as may be: at the restart the token seems to come from later.
+    let ahead = weal_trust::token::Claims {
+        iat: now_s() + 25,
+        exp: now_s() + 85,
+        ..claims(&education.did(), &revenue.did(), Some(education.credential()))
+    };
+    let token = sign(&ahead, &education.house().key);
+    wire::get(&url, Some(&token)).await.is_refused(404, "negotiation-unknown");
+
+    let replica = weal_node::House::open_beside(revenue.house().config.clone(), revenue.folder.clone());
+    let replica = replica.await.expect("another process");
+    replica.reload_ecosystem().await.expect("it knows the ecosystem");
+    match replica.authenticate_member(&token).await {
+        Err(weal_node::fault::Error::Refused(refusal)) => assert_eq!(refusal.code, "token-replayed"),
+        other => panic!("{other:?}"),
+    }
+    let fresh = education.token_for(&revenue.did());
+    replica.authenticate_member(&fresh).await.expect("a fresh one opens");
+    wire::get(&url, Some(&fresh)).await.is_refused(401, "token-replayed");
+    replica.store.close().await;
+
+    federation.member_mut("revenue").stops().await;
+    federation.member_mut("revenue").starts().await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    wire::get(&url, Some(&token)).await.is_refused(401, "token-replayed");
+    // What was made before the restart and not used yet is as good as before.
+    let early = weal_trust::token::Claims {
+        iat: now_s() - 5,
+        ..claims(&education.did(), &revenue.did(), Some(education.credential()))
+    };
+    wire::get(&url, Some(&sign(&early, &education.house().key))).await.is_refused(404, "negotiation-unknown");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_token_shown_many_times_at_once_one_is_let_in() {
+    let federation = Federation::of(&["revenue", "education"]).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    let url = format!("{}{NOBODY}", dsp(revenue));
+    let same = education.token_for(&revenue.did());
+    let replies = futures::future::join_all((0..20).map(|_| wire::get(&url, Some(&same)))).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 404).count(), 1, "{replies:?}");
+    assert_eq!(replies.iter().filter(|reply| reply.code() == "token-replayed").count(), 19);
+    let own: Vec<String> = (0..60).map(|_| education.token_for(&revenue.did())).collect();
+    let replies = futures::future::join_all(own.iter().map(|token| wire::get(&url, Some(token)))).await;
+    assert!(replies.iter().all(|reply| reply.status == 404), "{replies:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_is_counted_as_itself_by_what_it_signed() {
+    let mut federation = Federation::of(&["revenue", "education", "welfare"]).await;
+    federation.member_mut("revenue").stops().await;
+    let config = federation.member_mut("revenue").config_mut();
+    config.limits.requests_per_minute_max = 30;
+    config.network.trusted_proxies = vec!["127.0.0.1".parse().expect("a prefix")];
+    federation.member_mut("revenue").starts().await;
+    let (revenue, education, welfare) =
+        (federation.member("revenue"), federation.member("education"), federation.member("welfare"));
+    let url = format!("{}{NOBODY}", dsp(revenue));
+    let from = async |address: &str, token: &str| {
+        wire::send(reqwest::Method::GET, &url, Some(token), &[("x-forwarded-for", address)], "").await
+    };
+    // One peer from ever other addresses, over at most two minutes.
+    let mut refused = None;
+    for number in 0..70 {
+        let reply = from(&format!("192.0.2.{number}"), &education.token_for(&revenue.did())).await;
+        if reply.status != 404 {
+            refused = Some(reply);
+            break;
+        }
+    }
+    refused.expect("a limit for the peer").is_refused(429, "too-many-requests");
+    // Another's garbage in its name does not count against anybody but its sender.
+    let garbage = sign(
+        &claims(&welfare.did(), &revenue.did(), Some(welfare.credential())),
+        &weal_trust::keys::NodeKey::from_seed(&[9; 32]),
+    );
+    for number in 0..40 {
+        from(&format!("198.51.100.{number}"), &garbage).await.is_refused(401, "token-invalid");
+    }
+    let welcome = from("203.0.113.1", &welfare.token_for(&revenue.did())).await;
+    welcome.is_refused(404, "negotiation-unknown");
+    // One network of IPv6 is one sender, behind the proxy.
+    let mut last = 0;
+    for number in 1..=70 {
+        last = from(&format!("2001:db8::{number:x}"), "x").await.status;
+        if last == 429 {
+            break;
+        }
+    }
+    assert_eq!(last, 429);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_lies_about_who_it_is_gets_nowhere() {
     let federation = Federation::of(&["revenue", "education"]).await;
@@ -144,18 +247,40 @@ async fn a_peer_that_lies_about_who_it_is_gets_nowhere() {
     let url = format!("{}{NOBODY}", dsp(revenue));
     let token = || liar.token(&revenue.did(), Some(education.credential()));
 
-    // Its origin shows another's document, or another's name with its own key, or no document at all.
-    for shown in [
+    // With a credential that is another's it is not even looked up, at whichever member's door.
+    for door in
+        [url.clone(), format!("{}/transfers/x", dsp(revenue)), format!("{}/data/x/rows", revenue.origin())]
+    {
+        wire::get(&door, Some(&token())).await.is_refused(401, "membership-invalid");
+    }
+    let admission = serde_json::json!({"standing": "applied"}).to_string();
+    for (door, body) in
+        [("applications", application(&liar)), ("admission", admission), ("register", "x".into())]
+    {
+        let door = format!("{}/governance/{door}", revenue.origin());
+        let reply = wire::post(&door, Some(&token()), body).await;
+        assert_eq!(reply.status, 403, "{door}: {reply:?}");
+    }
+    assert_eq!(liar.connections(), 0, "nobody was sent anywhere by who proved nothing");
+
+    // The governing body looks up whoever applies. Its origin shows another's document, or another's name
+    // with its own key, or no document at all.
+    let council = federation.member("council");
+    let apply = format!("{}/governance/applications", council.origin());
+    for (number, shown) in (10..).zip([
         education.house().did_document().to_json().to_string(),
         document(&education.did(), &liar.key),
         "{}".to_owned(),
         "[".repeat(100_000),
         "x".repeat(4 * 1024 * 1024),
-    ] {
+    ]) {
+        let liar = Stranger::start(number).await;
         liar.answers(shown);
-        let reply = wire::get(&url, Some(&token())).await;
-        assert!(reply.status == 401 || reply.status == 503, "{reply:?}");
-        assert!(["peer-unavailable", "token-invalid"].contains(&reply.code().as_str()), "{reply:?}");
+        for _ in 0..3 {
+            let reply = wire::post(&apply, Some(&liar.token(&council.did(), None)), application(&liar)).await;
+            reply.is_refused(503, "peer-unavailable");
+        }
+        assert_eq!(liar.connections(), 1, "what failed a moment ago is not tried again");
     }
     // In education's name with the liar's key: the real document decides.
     let posing = sign(&claims(&education.did(), &revenue.did(), Some(education.credential())), &liar.key);
@@ -179,13 +304,11 @@ async fn a_peer_that_lies_about_who_it_is_gets_nowhere() {
         assert!(began.elapsed() < std::time::Duration::from_secs(5), "{did}: nobody should be waited for");
     }
     // It may apply only for itself.
-    let application = serde_json::json!({
+    let in_anothers_name = serde_json::json!({
         "did": education.did(), "name": "mallory", "title": "Mallory", "origin": liar.origin
     });
-    liar.answers(document(&liar.did, &liar.key));
-    let council = federation.member("council");
-    let apply = format!("{}/governance/applications", council.origin());
-    let reply = wire::post(&apply, Some(&liar.token(&council.did(), None)), application.to_string()).await;
+    let reply =
+        wire::post(&apply, Some(&liar.token(&council.did(), None)), in_anothers_name.to_string()).await;
     assert!((400..500).contains(&reply.status), "{reply:?}");
     let names: Vec<String> =
         council.house().members().await.unwrap().into_iter().map(|member| member.name.to_string()).collect();

@@ -9,6 +9,7 @@ mod harvests;
 mod identity;
 mod leaving;
 mod main_job;
+mod protocol;
 mod publishing;
 mod questions;
 mod registers;

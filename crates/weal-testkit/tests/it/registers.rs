@@ -23,6 +23,7 @@ async fn only_our_governing_bodys_newest_register_counts() {
     wire::post(&url, Some(&by_member), foreign.clone()).await.is_refused(403, "not-our-governing-body");
     let by_stranger = stranger.token(&us, None);
     wire::post(&url, Some(&by_stranger), foreign.clone()).await.is_refused(403, "not-our-governing-body");
+    assert_eq!(stranger.connections(), 0, "and nobody looked the stranger up");
     // Even in our own body's hands it is not our register, nor is a charter one.
     wire::post(&url, Some(&council.token_for(&us)), foreign).await.is_refused(401, "paper-invalid");
     let charter = council.house().signed_papers().await.expect("papers").0;

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use weal_domain::agreements::Agreement;
 use weal_domain::catalogue::Mode;
-use weal_testkit::{FRAUD, Federation, open_terms};
+use weal_node::api::Ask;
+use weal_testkit::{FRAUD, Federation, MemberNode, open_terms};
 
 const ROWS: usize = 300_000;
 
@@ -75,4 +77,140 @@ async fn a_stream_that_is_being_read_breaks_within_a_second_of_the_revocation() 
     assert_eq!(refusal.code, "agreement-revoked");
     let left = std::fs::read_dir(education.folder.received()).map_or(0, Iterator::count);
     assert_eq!(left, 0, "nothing half-received stays");
+}
+
+/// Asks for all rows of an agreement and reads none of them.
+async fn opens(consumer: &MemberNode, agreement: &Agreement) -> reqwest::Response {
+    let address = consumer.house().open_line(agreement).await.expect("a line");
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    client
+        .get(format!("{}/rows?format=csv", address.endpoint))
+        .bearer_auth(consumer.token_for(&agreement.provider))
+        .header("weal-transfer", address.property("authorization").expect("a token"))
+        .header("weal-person", "p")
+        .header("weal-role", "analyst")
+        .send()
+        .await
+        .expect("an answer")
+}
+
+async fn until_taken(node: &MemberNode, places: usize) {
+    let began = Instant::now();
+    while node.house().doors.places.taken() != places {
+        assert!(began.elapsed() < Duration::from_secs(10), "{} streams", node.house().doors.places.taken());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_takes_nothing_loses_its_place_and_no_agreement_takes_all() {
+    let mut federation = Federation::of(&["revenue", "education", "welfare"]).await;
+    federation.member_mut("revenue").stops().await;
+    federation.member_mut("revenue").config_mut().limits.stall_s_max = 2;
+    federation.member_mut("revenue").starts().await;
+    let (revenue, education, welfare) =
+        (federation.member("revenue"), federation.member("education"), federation.member("welfare"));
+    revenue.publishes("numbers", &large(), vec![(Mode::Extract, open_terms())]).await;
+    education.looks_around().await;
+    welfare.looks_around().await;
+    let agreement = education.requests("revenue.numbers", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
+    let own = welfare.requests("revenue.numbers", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let stream = opens(education, &agreement).await;
+        assert_eq!(stream.status().as_u16(), 200);
+        slow.push(stream);
+    }
+    let fifth = opens(education, &agreement).await;
+    assert_eq!(fifth.status().as_u16(), 429);
+    assert!(fifth.text().await.expect("a body").contains("agreement-streams-busy"));
+    let other = opens(welfare, &own).await;
+    assert_eq!(other.status().as_u16(), 200, "another agreement has places of its own");
+    drop(other);
+
+    until_taken(revenue, 0).await;
+    for mut stream in slow {
+        let end = loop {
+            match stream.chunk().await {
+                Ok(Some(_)) => {}
+                Ok(None) => break "whole",
+                Err(_) => break "broken",
+            }
+        };
+        assert_eq!(end, "broken", "a part must not look like the whole");
+    }
+    assert_eq!(opens(education, &agreement).await.status().as_u16(), 200, "its places are free again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_never_ends_a_request_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut federation = Federation::of(&[]).await;
+    federation.member_mut("council").stops().await;
+    federation.member_mut("council").config_mut().limits.stall_s_max = 1;
+    federation.member_mut("council").starts().await;
+    let origin = federation.member("council").origin();
+    let address = origin.strip_prefix("http://").expect("an http origin");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
+    let began = Instant::now();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: ").await.expect("written");
+    let closed = async {
+        let mut byte = [0];
+        loop {
+            if stream.write_all(b"x").await.is_err() {
+                return;
+            }
+            let read = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut byte)).await;
+            if let Ok(Ok(0) | Err(_)) = read {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), closed).await.expect("the node closes the connection");
+    assert!(began.elapsed() >= Duration::from_millis(900), "not before its time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn received_rows_are_private_and_go_with_the_question_that_fetched_them() {
+    use std::os::unix::fs::MetadataExt as _;
+    let federation = Federation::of(&["revenue", "education"]).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    revenue.publishes("numbers", &large(), vec![(Mode::Extract, open_terms())]).await;
+    education.looks_around().await;
+    let _ = education.requests("revenue.numbers", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
+    let received = education.folder.received();
+    let files = || -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(&received).expect("the folder");
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    };
+    let ask = |sql: &str| Ask { sql: sql.into(), preview: false, loss: None, format: None, agreement: None };
+
+    // Given up while the rows are on their way.
+    let (house, person) = (std::sync::Arc::clone(education.house()), education.person.clone());
+    let count = ask("SELECT COUNT(*) AS n FROM revenue.numbers");
+    let asking = tokio::spawn(async move { house.ask(&person, &count).await.map(|_| ()) });
+    let began = Instant::now();
+    let file = loop {
+        assert!(!asking.is_finished() && began.elapsed() < Duration::from_secs(20), "nothing was received");
+        if let Some(file) = files().pop() {
+            break file;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    };
+    assert_eq!(std::fs::metadata(&file).expect("the file").mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(&received).expect("the folder").mode() & 0o777, 0o700);
+    asking.abort();
+    assert!(asking.await.expect_err("it was given up").is_cancelled());
+    assert_eq!(files(), Vec::<std::path::PathBuf>::new(), "nothing stays of a question that was given up");
+
+    // Failed after they arrived, answered, and answered to somebody who does not read it.
+    education.asks("SELECT no_such_column FROM revenue.numbers").await.expect_err("no such column");
+    assert_eq!(files(), Vec::<std::path::PathBuf>::new(), "nor of one that failed");
+    education.asks("SELECT COUNT(*) AS n FROM revenue.numbers").await.expect("an answer");
+    assert_eq!(files(), Vec::<std::path::PathBuf>::new());
+    let asked = education.house().ask(&education.person, &ask("SELECT number FROM revenue.numbers")).await;
+    let asked = asked.expect("rows");
+    assert_eq!(files().len(), 1, "kept while they may be read");
+    drop(asked);
+    assert_eq!(files(), Vec::<std::path::PathBuf>::new());
 }

@@ -128,7 +128,7 @@ impl House {
         })
     }
 
-    fn require_governing(&self) -> Result<(), Refusal> {
+    pub(crate) fn require_governing(&self) -> Result<(), Refusal> {
         if self.config.ecosystem.governs {
             return Ok(());
         }

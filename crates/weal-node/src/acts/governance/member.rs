@@ -11,7 +11,9 @@ use weal_trust::did::DidKey;
 use weal_trust::jws::jws_verify;
 use weal_wire::peer::{AdmissionMessage, ApplicationMessage, CharterMessage, RegisterMessage};
 
-use super::{CHARTER_TYPE, REGISTER_TYPE, SETTING_BODY, SETTING_BODY_DOCUMENT, paper_invalid};
+use super::{
+    CHARTER_TYPE, REGISTER_TYPE, SETTING_BODY, SETTING_BODY_DOCUMENT, not_our_governing_body, paper_invalid,
+};
 use crate::api::Joined;
 use crate::fault::{Fault, Result};
 use crate::house::House;
@@ -99,15 +101,11 @@ impl House {
     pub async fn receive_admission(&self, from: &Did, message: AdmissionMessage) -> Result<()> {
         let ecosystem = self.ecosystem();
         if ecosystem.governing_body.as_ref() != Some(from) {
-            return Err(Refusal::forbidden(
-                "not-our-governing-body",
-                "This node does not follow that governing body.",
-            )
-            .into());
+            return Err(not_our_governing_body().into());
         }
         let Some(signed) = message.credential else { return Ok(()) };
         let now = self.clock.now();
-        let membership = self.verify_credential(&ecosystem, &self.did, &signed)?;
+        let membership = self.verify_credential(&self.did, &signed)?;
         let expires_at = Timestamp::from_second(membership.valid_until_s)
             .map_err(|cause| Fault::new("reading a credential", cause))?;
         let mut tx = self.store.write("governance.admitted").await?;
@@ -165,11 +163,7 @@ impl House {
     pub async fn receive_register(&self, body: &Did, signed: &str, charter: Option<&str>) -> Result<()> {
         let ecosystem = self.ecosystem();
         if ecosystem.governing_body.as_ref() != Some(body) {
-            return Err(Refusal::forbidden(
-                "not-our-governing-body",
-                "This node does not follow that governing body.",
-            )
-            .into());
+            return Err(not_our_governing_body().into());
         }
         let fresh = read_register(signed, &ecosystem.keys)?;
         if fresh.governing_body != *body {

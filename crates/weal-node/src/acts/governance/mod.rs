@@ -73,6 +73,11 @@ fn paper_invalid(what: &str) -> Refusal {
     )
 }
 
+/// Whoever speaks for a governing body that this node does not follow.
+pub(crate) fn not_our_governing_body() -> Refusal {
+    Refusal::forbidden("not-our-governing-body", "This node does not follow that governing body.")
+}
+
 impl House {
     pub(crate) async fn read_ecosystem(&self) -> Result<Ecosystem> {
         let mut tx = self.store.read("governance.read").await?;
@@ -96,12 +101,11 @@ impl House {
         Ok(Ecosystem { governing_body, keys, charter, credential, members })
     }
 
-    /// Whether a node is a member: its credential is good and the register does not say otherwise.
-    pub async fn check_membership(&self, did: &Did, signed: &str) -> Result<Caller> {
-        let membership = self.verify_credential(&self.ecosystem(), did, signed)?;
+    /// The member that a credential names, once its bearer is known: whom the register does not call
+    /// suspended.
+    pub(crate) async fn caller_of(&self, did: &Did, membership: &credential::Membership) -> Result<Caller> {
         self.freshen_papers().await;
-        let ecosystem = self.ecosystem();
-        if matches!(ecosystem.standing(did), Some(Standing::Suspended | Standing::Left)) {
+        if matches!(self.ecosystem().standing(did), Some(Standing::Suspended | Standing::Left)) {
             return Err(Refusal::forbidden(
                 "member-suspended",
                 format!("{did} is not a member in good standing."),
@@ -113,12 +117,9 @@ impl House {
         Ok(Caller { did: did.clone(), name })
     }
 
-    fn verify_credential(
-        &self,
-        ecosystem: &Ecosystem,
-        did: &Did,
-        signed: &str,
-    ) -> Result<credential::Membership> {
+    /// What the governing body has signed about `did`, whoever it is that shows it.
+    pub(crate) fn verify_credential(&self, did: &Did, signed: &str) -> Result<credential::Membership> {
+        let ecosystem = self.ecosystem();
         let body = ecosystem.governing_body.as_ref().ok_or_else(|| {
             Refusal::new(RefusalKind::Unavailable, "no-ecosystem", "This node has not joined an ecosystem.")
                 .remedy("Its owner can do so with `weal join DID`.")

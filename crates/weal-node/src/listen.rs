@@ -1,0 +1,176 @@
+//! Connections: HTTP/1.1 over TCP, with a time for everything that a stranger could be slow at. TLS and
+//! HTTP/2 are the reverse proxy's.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service as _;
+
+/// Connections open at once; the next ones wait until one is closed.
+const CONNECTIONS_MAX: usize = 1_024;
+/// The longest time that a request's head may take, and an idle connection until its next one.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// After an accept that failed for want of something (open files, say).
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+
+/// Answers on `listener` with `app` until `stopping`; open requests are finished after that. A client that
+/// takes nothing of its answer for `stall`, or as long for the head of a request, is cut off.
+pub(crate) async fn answer(
+    listener: TcpListener,
+    app: Router,
+    stall: Duration,
+    stopping: CancellationToken,
+    conversations: TaskTracker,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>((place, listener.accept().await?))
+        };
+        let accepted = tokio::select! {
+            () = stopping.cancelled() => return,
+            accepted = accepted => accepted,
+        };
+        match accepted {
+            Ok((place, (stream, from))) => {
+                let conversation = converse(stream, from, app.clone(), stall, stopping.clone());
+                conversations.spawn(async move {
+                    conversation.await;
+                    drop(place);
+                });
+            }
+            // The client's own doing; the next one waits already.
+            Err(cause) if cause.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(cause) => {
+                tracing::warn!(%cause, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    from: SocketAddr,
+    app: Router,
+    stall: Duration,
+    stopping: CancellationToken,
+) {
+    if let Err(cause) = stream.set_nodelay(true) {
+        tracing::debug!(%cause, "a connection was gone before it began");
+        return;
+    }
+    let answer = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(from));
+        app.clone().call(request)
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(stall.min(HEAD_TIME_MAX))
+            .serve_connection(TokioIo::new(Patient::new(stream, stall)), answer)
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(cause) = ended {
+        tracing::debug!(%from, %cause, "a connection broke");
+    }
+}
+
+/// A stream that breaks when the other side takes nothing for too long.
+#[derive(Debug)]
+struct Patient {
+    stream: TcpStream,
+    stall: Duration,
+    /// Since the last byte could not be written.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patient {
+    fn new(stream: TcpStream, stall: Duration) -> Self {
+        Self { stream, stall, waiting: None }
+    }
+
+    fn patiently<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.waiting = None;
+            return polled;
+        }
+        let stall = self.stall;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
+        ready!(waiting.as_mut().poll(context));
+        self.waiting = None;
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Patient {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Patient {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.patiently(context, polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.patiently(context, polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.patiently(context, polled)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.patiently(context, polled)
+    }
+}
