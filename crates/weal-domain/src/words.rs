@@ -65,3 +65,25 @@ pub fn list<T: AsRef<str>>(items: &[T], last: &str) -> String {
         }
     }
 }
+
+/// Whether a text is one line of 1 to `chars_max` characters, none of them unseen.
+#[must_use]
+pub fn is_line(text: &str, chars_max: usize) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= chars_max && !text.chars().any(is_unseen)
+}
+
+/// Whether a text of several lines has at most `chars_max` characters, none of them unseen.
+#[must_use]
+pub fn is_prose(text: &str, chars_max: usize) -> bool {
+    text.chars().count() <= chars_max && !text.chars().any(|letter| is_unseen(letter) && letter != '\n')
+}
+
+/// A control character, or one that is not seen and changes how its neighbours are read: with it, what is
+/// shown is not what is written.
+#[must_use]
+pub fn is_unseen(letter: char) -> bool {
+    let turns = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    letter.is_control()
+        || turns
+        || matches!(letter, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}' | '\u{feff}')
+}

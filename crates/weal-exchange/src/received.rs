@@ -15,6 +15,10 @@ use crate::encode::{EncodeError, Encoder};
 
 /// Rows that are shown as JSON; more are asked for in a format that streams.
 pub const JSON_ROWS_MAX: usize = 10_000;
+/// All values of a table together, as they lie in memory before they become JSON.
+pub const JSON_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Rows that become JSON at once.
+const ROWS_AT_ONCE: usize = 256;
 
 /// A private answer as one batch: a text column per key, and per estimate the value with the ends of its
 /// interval (`name`, `name_low`, `name_high`).
@@ -94,22 +98,93 @@ where
     E: From<EncodeError>,
 {
     let columns: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-    let mut rows = Vec::new();
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut size = 0_usize;
     let mut batches = std::pin::pin!(batches);
     while let Some(batch) = batches.next().await {
-        for object in objects(&batch?)? {
-            rows.push(columns.iter().map(|name| object.get(name).cloned().unwrap_or(Value::Null)).collect());
+        let batch = batch?;
+        if rows.len() + batch.num_rows() > JSON_ROWS_MAX {
+            return Ok(Err(too_large("too-many-rows", format!("more than {JSON_ROWS_MAX} rows"))));
         }
-        if rows.len() > JSON_ROWS_MAX {
-            return Ok(Err(Refusal::new(
-                RefusalKind::TooLarge,
-                "too-many-rows",
-                format!("The result has more than {JSON_ROWS_MAX} rows."),
-            )
-            .remedy("Add LIMIT, or ask for --format csv or parquet, which stream.")));
+        // A few rows at a time: how large their values are is known before they are copied.
+        for from in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
+            let some = batch.slice(from, ROWS_AT_ONCE.min(batch.num_rows() - from));
+            size = size.saturating_add(slice_bytes(&some)?);
+            if size > JSON_BYTES_MAX {
+                return Ok(Err(too_large("too-many-bytes", format!("more than {JSON_BYTES_MAX} bytes"))));
+            }
+            for mut object in objects(&some)? {
+                rows.push(columns.iter().map(|name| object.remove(name).unwrap_or(Value::Null)).collect());
+            }
         }
     }
     Ok(Ok(JsonTable { columns, rows }))
+}
+
+fn too_large(code: &str, what: String) -> Refusal {
+    Refusal::new(RefusalKind::TooLarge, code, format!("The result has {what}."))
+        .remedy("Add LIMIT, or ask for --format csv or parquet, which stream.")
+}
+
+/// What the rows of a slice hold, and not what the batch behind it does.
+fn slice_bytes(slice: &RecordBatch) -> Result<usize, EncodeError> {
+    let mut size = 0;
+    for column in slice.columns() {
+        size += column.to_data().get_slice_memory_size()?;
+    }
+    Ok(size)
+}
+
+/// A table for people's spreadsheets, as CSV: a text that a spreadsheet would take for a formula gets an
+/// apostrophe before it, for the text is a stranger's.
+pub fn sheet_of_table(table: &JsonTable) -> Result<Vec<u8>, EncodeError> {
+    let column = |at: usize| -> ArrayRef {
+        Arc::new(table.rows.iter().map(|row| row.get(at).and_then(sheet_cell)).collect::<StringArray>())
+    };
+    let fields: Vec<Field> =
+        table.columns.iter().map(|name| Field::new(harmless(name), DataType::Utf8, true)).collect();
+    let columns: Vec<ArrayRef> = (0..fields.len()).map(column).collect();
+    if columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    sheet(&RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}
+
+/// A private answer for people's spreadsheets, likewise.
+pub fn sheet_of_answer(answer: &Answer) -> Result<Vec<u8>, EncodeError> {
+    let batch = batch_of_answer(answer)?;
+    let columns = batch.columns().iter().map(|column| match column.as_any().downcast_ref::<StringArray>() {
+        Some(keys) => Arc::new(keys.iter().map(|key| key.map(harmless)).collect::<StringArray>()),
+        None => Arc::clone(column),
+    });
+    let fields: Vec<Field> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_name(harmless(field.name())))
+        .collect();
+    sheet(&RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.collect())?)
+}
+
+fn sheet(batch: &RecordBatch) -> Result<Vec<u8>, EncodeError> {
+    let mut encoder = Encoder::new(RowsFormat::Csv, &batch.schema())?;
+    let mut bytes = encoder.write(batch)?;
+    bytes.extend(encoder.finish()?);
+    Ok(bytes)
+}
+
+/// Numbers as they are; NULL as nothing.
+fn sheet_cell(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(harmless(text)),
+        other => Some(other.to_string()),
+    }
+}
+
+/// What spreadsheets run begins with one of these.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 fn objects(batch: &RecordBatch) -> Result<Vec<Map<String, Value>>, EncodeError> {

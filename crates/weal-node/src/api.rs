@@ -27,6 +27,7 @@
 //! | `POST /ecosystem/join` | [`Join`] | [`Joined`] |
 //! | `GET /members` | | `[Member]` |
 //! | `POST /members/{did}/standing` | [`SetStanding`] | `Member` |
+//! | `DELETE /members/{did}` (an application) | | 204 |
 //! | `GET /charter`, `PUT /charter` | [`AdoptCharter`] | `Charter` |
 //! | `GET /persons`, `POST /persons` | [`AddPerson`] | `[Person]`, `Person` |
 //! | `DELETE /persons/{account}` | | 204 |

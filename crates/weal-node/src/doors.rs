@@ -11,7 +11,7 @@ use weal_domain::{Refusal, RefusalKind, Timestamp};
 use crate::acts::catalogue::Uploads;
 use crate::acts::exchange::Refusals;
 use crate::http::Rates;
-use crate::http::pages::Answers;
+use crate::http::pages::{Answers, Forms};
 use crate::peers::TokenMemory;
 
 /// Streams of rows open at once under one agreement: one consumer does not take the places of all.
@@ -33,6 +33,8 @@ pub struct Doors {
     pub publishing: tokio::sync::Mutex<()>,
     /// The last answers given on the ask page, for their askers to take home.
     pub answers: Answers,
+    /// Requests for agreements that a form sent, by the page that shows what they came to.
+    pub requested: Forms<String>,
     /// A place for each stream of rows that may be open at once.
     pub places: Arc<Places>,
     started_in_ms: AtomicU64,
@@ -52,6 +54,7 @@ impl Doors {
             refusals: Refusals::default(),
             publishing: tokio::sync::Mutex::default(),
             answers: Answers::default(),
+            requested: Forms::default(),
             places: Arc::new(Places { max: streams_max, taken: Mutex::default() }),
             started_in_ms: AtomicU64::new(0),
             all_streams: CancellationToken::new(),

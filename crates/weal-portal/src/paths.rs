@@ -133,6 +133,12 @@ pub fn admit(member: &Did) -> String {
     format!("{MEMBERS}/{}/admit", segment(member.as_str()))
 }
 
+/// POST, no fields.
+#[must_use]
+pub fn decline(applicant: &Did) -> String {
+    format!("{MEMBERS}/{}/decline", segment(applicant.as_str()))
+}
+
 #[must_use]
 pub fn catalogue_page(query: &CatalogueQuery, page: u64) -> String {
     let member = query.member.as_ref().map(MemberName::as_str);

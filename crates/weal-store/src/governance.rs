@@ -54,6 +54,11 @@ impl Tx {
         self.run(query).await.map(|_| ())
     }
 
+    /// Takes a line out of the list; its name is free again.
+    pub async fn remove_member(&mut self, did: &Did) -> Result<(), StoreError> {
+        self.run(sql("DELETE FROM member WHERE did = $1").bind(did.to_string())).await.map(|_| ())
+    }
+
     /// Replaces the whole list, as after fetching a newer register.
     pub async fn replace_members(&mut self, members: &[Member]) -> Result<(), StoreError> {
         self.run(sql("DELETE FROM member")).await?;

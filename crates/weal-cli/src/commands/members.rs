@@ -20,6 +20,9 @@ pub struct Args {
     /// Suspend this member: nobody agrees with it or answers it from then on.
     #[arg(long, value_name = "DID", conflicts_with = "admit")]
     suspend: Option<Did>,
+    /// Decline this application: nothing of it stays in the register.
+    #[arg(long, value_name = "DID", conflicts_with_all = ["admit", "suspend"])]
+    decline: Option<Did>,
     /// Why, for the ledger and for the member.
     #[arg(long)]
     reason: Option<String>,
@@ -27,6 +30,11 @@ pub struct Args {
 
 pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let client = setting.client()?;
+    if let Some(did) = args.decline {
+        client.delete(&format!("/members/{}", segment(did.as_str())), "declining an application").await?;
+        setting.terminal.answer(&did, || format!("Declined the application of {did}."));
+        return Ok(Exit::Ok);
+    }
     let change = match (args.admit, args.suspend) {
         (Some(did), _) => Some((did, Standing::Good)),
         (None, Some(did)) => Some((did, Standing::Suspended)),

@@ -7,11 +7,11 @@ use crate::catalogue::{Mode, ProductName, Terms, parse_dataset};
 use crate::identity::Did;
 use crate::ledger::Fact;
 use crate::names::{check_id, text_type};
-use crate::words::moment;
+use crate::words::{is_line, moment};
 use crate::{Refusal, Timestamp};
 
 /// The longest reason for a revocation, in bytes; it is shown to both sides and kept.
-const REASON_BYTES_MAX: usize = 1000;
+pub const REASON_BYTES_MAX: usize = 1000;
 
 text_type!(
     /// An agreement's identifier, an IRI, the same on both sides.
@@ -195,7 +195,7 @@ impl Agreement {
             ));
         }
         let reason = reason.trim();
-        if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
+        if reason.len() > REASON_BYTES_MAX || !is_line(reason, REASON_BYTES_MAX) {
             return Err(Refusal::invalid(
                 "reason-needed",
                 format!("A revocation needs a reason of 1 to {REASON_BYTES_MAX} bytes, on one line."),

@@ -10,7 +10,9 @@ pub mod policy;
 pub mod sentence;
 mod terms;
 
-pub use agreement::{Agreement, AgreementId, AgreementStatus, Conclusion, LegalBasis, Purpose, Side};
+pub use agreement::{
+    Agreement, AgreementId, AgreementStatus, Conclusion, LegalBasis, Purpose, REASON_BYTES_MAX, Side,
+};
 pub use negotiation::{Negotiation, NegotiationState, Proposal};
 pub use policy::{Constraint, Logic, Operator, Policy, RightOperand, Rule, World, evaluate};
 pub use sentence::{Titles, sentence, terms_in_words};

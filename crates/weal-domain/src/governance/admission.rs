@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Charter, Member, Standing};
 use crate::identity::{Did, MemberName};
 use crate::ledger::Fact;
-use crate::words::moment;
+use crate::words::{is_line, moment};
 use crate::{Refusal, Timestamp};
 
 /// What an organisation says of itself when it asks to join.
@@ -22,6 +22,8 @@ pub struct Application {
 
 /// The longest title or origin, in bytes.
 const TITLE_BYTES_MAX: usize = 200;
+/// The longest reason of a suspension, in characters.
+const REASON_CHARS_MAX: usize = 1_000;
 
 impl Member {
     /// Enters an application in the register. `others` are all its lines: names and identifiers are
@@ -40,7 +42,7 @@ impl Member {
             .remedy("Read the charter in force and apply again."));
         }
         for text in [&application.title, &application.origin] {
-            if text.trim().is_empty() || text.len() > TITLE_BYTES_MAX || text.chars().any(char::is_control) {
+            if !is_line(text, TITLE_BYTES_MAX) || text.len() > TITLE_BYTES_MAX {
                 return Err(Refusal::invalid(
                     "application-malformed",
                     format!("A member's title and origin have 1 to {TITLE_BYTES_MAX} bytes, on one line."),
@@ -66,6 +68,14 @@ impl Member {
             )
             .remedy("Choose another short name."));
         }
+        let folded = |title: &str| title.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        if others.iter().any(|line| folded(&line.title) == folded(&application.title)) {
+            return Err(Refusal::conflict(
+                "title-taken",
+                format!("Another member is called {} already.", application.title.trim()),
+            )
+            .remedy("Say in [node] title what tells you apart, and join again."));
+        }
         Ok(Member {
             did: application.did,
             name: application.name,
@@ -90,15 +100,36 @@ impl Member {
 
     /// The governing body suspends a member: from now on no agreement with it opens anything.
     pub fn suspend(&self, reason: &str, now: Timestamp) -> Result<(Member, Vec<Fact>), Refusal> {
+        if !reason.is_empty() && !is_line(reason, REASON_CHARS_MAX) {
+            return Err(Refusal::invalid(
+                "reason-malformed",
+                format!("A reason has at most {REASON_CHARS_MAX} characters, on one line."),
+            ));
+        }
         match self.standing {
-            Standing::Good | Standing::Applied => {
+            Standing::Good => {
                 let fact =
                     Fact::MemberSuspended { member: self.did.clone(), reason: reason.trim().to_owned() };
                 Ok((self.now_standing(Standing::Suspended, now), vec![fact]))
             }
+            Standing::Applied => Err(Refusal::conflict(
+                "member-only-applied",
+                format!("{} has only applied, and is no member to be suspended.", self.title),
+            )
+            .remedy("Decline the application.")),
             Standing::Suspended => Ok((self.clone(), Vec::new())),
             Standing::Left => Err(self.has_left()),
         }
+    }
+
+    /// The governing body says no to an application. Nothing of it stays in the register, so its name is free
+    /// again.
+    pub fn decline(&self) -> Result<Vec<Fact>, Refusal> {
+        if self.standing == Standing::Applied {
+            return Ok(vec![Fact::ApplicationDeclined { applicant: self.did.clone() }]);
+        }
+        Err(Refusal::conflict("member-admitted", format!("{} has been admitted.", self.title))
+            .remedy("Suspend it instead."))
     }
 
     fn now_standing(&self, standing: Standing, now: Timestamp) -> Member {

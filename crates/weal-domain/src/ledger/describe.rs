@@ -69,6 +69,9 @@ pub fn describe_naming(fact: &Fact, name: &dyn Fn(&Did) -> String) -> String {
         }
         Fact::CharterAdopted { version, .. } => format!("Adopted version {version} of the charter."),
         Fact::MemberAdmitted { member, .. } => format!("Admitted {} as a member.", name(member)),
+        Fact::ApplicationDeclined { applicant } => {
+            format!("Declined the application of {}.", name(applicant))
+        }
         Fact::MemberSuspended { member, reason } => format!("Suspended {}: {reason}", name(member)),
         of_person => describe_person(of_person),
     }

@@ -157,6 +157,9 @@ pub enum Fact {
         member: Did,
         name: MemberName,
     },
+    ApplicationDeclined {
+        applicant: Did,
+    },
     MemberSuspended {
         member: Did,
         reason: String,

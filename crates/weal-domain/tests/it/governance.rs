@@ -30,6 +30,11 @@ fn an_organisation_applies_is_admitted_and_can_be_suspended_and_readmitted() {
     assert!(matches!(&facts[..], [Fact::MemberSuspended { .. }]));
     assert!(good_standing(Some(&suspended), &education()).unwrap_err().reason.contains("suspended since"));
     assert_eq!(suspended.admit(now()).unwrap().0.standing, Standing::Good);
+    let early = applied.suspend("It lost its keys.", now()).unwrap_err();
+    assert_helps(&early, "member-only-applied");
+    assert!(matches!(&applied.decline().unwrap()[..], [Fact::ApplicationDeclined { .. }]));
+    assert_helps(&good.decline().unwrap_err(), "member-admitted");
+    assert_eq!(good.suspend(&"x".repeat(1_001), now()).unwrap_err().code, "reason-malformed");
     let left = member("education", Standing::Left);
     assert_eq!(left.admit(now()).unwrap_err().kind, RefusalKind::Conflict);
     assert_eq!(left.suspend("x", now()).unwrap_err().kind, RefusalKind::Conflict);
@@ -46,7 +51,10 @@ fn applications_that_cannot_stand_are_refused() {
     assert_helps(&Member::apply(moved, &register, &charter(), now()).unwrap_err(), "member-exists");
     let old = Application { charter_version: 0, ..application("employment") };
     assert_helps(&Member::apply(old, &register, &charter(), now()).unwrap_err(), "charter-version");
-    for title in ["", "a\u{7}b", &"x".repeat(201)] {
+    let twin = format!("  {}", register[0].title.to_uppercase());
+    let twin = Application { title: twin, ..application("employment") };
+    assert_helps(&Member::apply(twin, &register, &charter(), now()).unwrap_err(), "title-taken");
+    for title in ["", "a\u{7}b", "revenue\u{202e}x", &"x".repeat(201)] {
         let bad = Application { title: title.to_owned(), ..application("employment") };
         let refusal = Member::apply(bad, &register, &charter(), now()).unwrap_err();
         assert_eq!(refusal.code, "application-malformed");

@@ -202,6 +202,11 @@ fn facts_of_the_house() -> Vec<Told> {
             "Admitted Education as a member.",
         ),
         (
+            "application_declined",
+            Fact::ApplicationDeclined { applicant: education() },
+            "Declined the application of Education.",
+        ),
+        (
             "member_suspended",
             Fact::MemberSuspended { member: education(), reason: "It lost its keys.".to_owned() },
             "Suspended Education: It lost its keys.",

@@ -14,7 +14,10 @@ use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss};
 use weal_domain::exchange::{Asking, Budgets, Extract, GateQuestion, Permit, decide};
 use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Role;
-use weal_exchange::{RowsFormat, StreamEnd, batch_of_answer, release};
+use weal_exchange::{
+    EncodeError, JSON_BYTES_MAX, RowsFormat, StreamEnd, batch_of_answer, release, sheet_of_answer,
+    table_of_rows,
+};
 
 fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().expect("a moment")
@@ -222,4 +225,42 @@ fn a_private_answer_becomes_a_table_with_its_intervals() {
     let names: Vec<&str> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names, ["region", "heads", "heads_low", "heads_high"]);
     assert_eq!(batch.column(1).null_count(), 1);
+}
+
+#[tokio::test]
+async fn a_table_of_few_rows_with_huge_values_is_refused_before_it_is_copied() {
+    let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, true)]));
+    let batch = |rows: usize, bytes: usize| {
+        let text = "x".repeat(bytes);
+        let column: StringArray = (0..rows).map(|_| Some(text.as_str())).collect();
+        RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(column)]).expect("a batch")
+    };
+    let table = async |batch: RecordBatch| {
+        let one = futures::stream::iter([Ok::<_, EncodeError>(batch)]);
+        table_of_rows(&schema, one).await.expect("no fault")
+    };
+    assert_eq!(table(batch(3, 1024 * 1024)).await.expect("it fits").rows.len(), 3);
+    let refusal = table(batch(2, JSON_BYTES_MAX)).await.expect_err("too large");
+    assert_eq!(refusal.code, "too-many-bytes");
+    // A small part of a large batch counts as what it is.
+    assert_eq!(table(batch(200, 1024 * 1024).slice(0, 2)).await.expect("it fits").rows.len(), 2);
+    assert_eq!(table(batch(10_001, 1)).await.expect_err("too many").code, "too-many-rows");
+}
+
+#[test]
+fn a_sheet_of_an_answer_runs_no_formula() {
+    let column = |name: &str, role| AnswerColumn { name: name.into(), role };
+    let answer = Answer {
+        columns: vec![column("=region", ColumnRole::Key), column("heads", ColumnRole::Estimate)],
+        rows: vec![vec![
+            Cell::Key(Some("+cmd|' /C calc'!A0".into())),
+            Cell::Estimate { value: -10.0, low: -12.0, high: -8.0 },
+        ]],
+        loss: Loss::default(),
+        confidence: 0.95,
+        protection: Vec::new(),
+    };
+    let sheet = String::from_utf8(sheet_of_answer(&answer).expect("a sheet")).expect("text");
+    assert!(sheet.starts_with("'=region,heads,"), "{sheet}");
+    assert!(sheet.contains("\n'+cmd") && sheet.contains(",-10.0,"), "numbers stay numbers: {sheet}");
 }

@@ -5,6 +5,7 @@ mod sign_in;
 
 use weal_domain::identity::{Act, Person, Role, fitting};
 use weal_domain::ledger::Fact;
+use weal_domain::words::is_line;
 use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_store::{ApiToken, SignInKey, SignInKind};
 
@@ -22,6 +23,8 @@ const LAST_USED_S: i64 = 3600;
 /// The shortest and longest password, in characters.
 pub const PASSWORD_CHARS_MIN: usize = 10;
 const PASSWORD_CHARS_MAX: usize = 256;
+/// The longest name of a person as others see it, in characters.
+const DISPLAY_NAME_CHARS_MAX: usize = 100;
 
 pub(super) fn check_password(password: &str) -> Result<(), Refusal> {
     let count = password.chars().count();
@@ -59,6 +62,13 @@ impl House {
             return Err(access::roles_own().into());
         }
         check_password(password)?;
+        if !is_line(&person.display_name, DISPLAY_NAME_CHARS_MAX) {
+            return Err(Refusal::invalid(
+                "display-name",
+                format!("A person's name has 1 to {DISPLAY_NAME_CHARS_MAX} characters on one line."),
+            )
+            .into());
+        }
         let secret = self.hash_password(password.to_owned()).await?;
         let mut tx = self.store.write("identity.add").await?;
         if tx.person(&person.account).await?.is_some() {

@@ -13,8 +13,21 @@ use super::answer::Problem;
 use crate::house::House;
 use crate::peers::Caller;
 
-/// The name of the session cookie.
-pub(super) const SESSION_COOKIE: &str = "weal_session";
+/// The name of a cookie of this node. Cookies know no ports, so nodes on one host tell theirs apart by their
+/// names; with https the browser takes it from this very host alone (`__Host-`), and from no neighbour.
+pub(super) fn cookie_name(house: &House, what: &str) -> String {
+    let node = &house.config.node;
+    let prefix = if node.origin.starts_with("https:") { "__Host-" } else { "" };
+    format!("{prefix}weal_{what}_{}", node.name)
+}
+
+/// The token of the session that a browser holds; empty where it holds none.
+pub(super) fn session_token<'h>(house: &House, headers: &'h HeaderMap) -> &'h str {
+    cookie(headers, &cookie_name(house, SESSION)).unwrap_or_default()
+}
+
+/// What the session's cookie is called among a node's.
+pub(super) const SESSION: &str = "session";
 
 /// A member's node, by its signed token and membership credential.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use weal_domain::Refusal;
 use weal_domain::governance::{Charter, Member};
@@ -30,6 +30,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route("/governance/admission", post(admitted))
         .route(&format!("{PREFIX}/ecosystem/join"), post(join))
         .route(&format!("{PREFIX}/members"), get(members))
+        .route(&format!("{PREFIX}/members/{{did}}"), delete(decline))
         .route(&format!("{PREFIX}/members/{{did}}/standing"), post(set_standing))
         .route(&format!("{PREFIX}/charter"), get(charter).put(adopt))
 }
@@ -99,6 +100,12 @@ async fn set_standing(
 ) -> ApiResult<Json<Member>> {
     let did = Did::new(did).map_err(|cause| Refusal::invalid("did", cause.to_string()))?;
     Ok(Json(house.set_standing(&by, &did, set.standing, set.reason).await?))
+}
+
+async fn decline(State(house): Node, Local(by): Local, Path(did): Path<String>) -> ApiResult<StatusCode> {
+    let did = Did::new(did).map_err(|cause| Refusal::invalid("did", cause.to_string()))?;
+    house.decline_application(&by, &did).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn charter(State(house): Node, _by: Local) -> ApiResult<Json<Charter>> {

@@ -26,6 +26,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -44,6 +45,7 @@ const REQUEST_SECONDS_MAX: u64 = 120;
 /// Every route of the node.
 pub fn router(house: Arc<House>) -> Router {
     let body_bytes_max = house.config.limits.body_bytes_max;
+    let is_https = house.config.node.origin.starts_with("https:");
     let brief = Router::new()
         .merge(agreements::routes())
         .merge(catalogue::routes())
@@ -77,8 +79,10 @@ pub fn router(house: Arc<House>) -> Router {
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
         .layer(fixed(
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
+            "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
+             form-action 'self'",
         ))
+        .layer(option_layer(is_https.then(|| fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"))))
         .with_state(house)
 }
 

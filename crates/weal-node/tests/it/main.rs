@@ -8,3 +8,4 @@ mod keep;
 mod pages;
 mod rates;
 mod reach;
+mod uploads;

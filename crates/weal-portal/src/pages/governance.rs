@@ -98,6 +98,10 @@ fn admit(chrome: &Chrome, m: &Messages, line: &MemberLine) -> Markup {
                 (csrf(chrome))
                 button type="submit" { (words.admit) span.unseen { " " (line.member.title) } }
             }
+            form method="post" action=(paths::decline(&line.member.did)) {
+                (csrf(chrome))
+                button.second type="submit" { (words.decline) span.unseen { " " (line.member.title) } }
+            }
         } @else { (m.common.dash) }
     }
 }

@@ -104,9 +104,13 @@ pub fn negotiation(chrome: &Chrome, view: &NegotiationView) -> String {
             @let href = paths::rung(&view.product, refusal.instead);
             (refusal_box(m, &what, refusal, Some(&href), Level::Section))
         }
+        // Who asks, in full, before the decision: titles alone can be taken for one another.
+        @if view.may_decide { p.sub { code { (view.peer.name) } " " code { (view.peer.did) } } }
         @if view.may_decide { (decide(chrome, m, view)) }
         (facts_list(&[
-            (words.peer, plain(&view.peer.title)),
+            (words.peer, html! {
+                (view.peer.title) " " span.sub { code { (view.peer.name) } " " code { (view.peer.did) } }
+            }),
             (words.product, link(&paths::rung(&view.product, None), &view.product_title)),
             (words.mode, html! { (m.mode(view.mode).name) ": " (m.mode(view.mode).leaves) }),
             (words.purpose, plain(&m.purpose(&view.purpose))),

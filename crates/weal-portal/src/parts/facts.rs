@@ -93,6 +93,9 @@ fn house(m: &Messages, entry: &Entry, fact: &Fact, names: &Names) -> String {
         Fact::MemberAdmitted { member, .. } => {
             fill(words.member_admitted, &[("member", names.title(member))])
         }
+        Fact::ApplicationDeclined { applicant } => {
+            fill(words.application_declined, &[("applicant", names.title(applicant))])
+        }
         Fact::MemberSuspended { member, reason } => fill(
             words.member_suspended,
             &[("member", names.title(member)), ("reason", &clip(reason, REASON_CHARS_MAX))],

@@ -152,6 +152,7 @@ fn request(
             summary { (fill(words.ask_for, &[("mode", m.mode(mode).name)])) }
             form method="post" action=(paths::REQUEST) {
                 (csrf(chrome))
+                (hidden("once", &view.once))
                 (hidden("offer", offer.as_str()))
                 (hidden("member", view.owner.name.as_str()))
                 (hidden("product", view.product.as_str()))

@@ -58,6 +58,8 @@ pub struct ProductCard {
 /// `GET /catalogue/{member}/{product}`
 #[derive(Debug, Clone)]
 pub struct ProductView {
+    /// The number of this very page, which its forms send back as `once`: sent twice, they request once.
+    pub once: String,
     pub owner: Party,
     pub product: ProductName,
     pub title: String,

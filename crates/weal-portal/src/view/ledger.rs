@@ -74,9 +74,10 @@ impl FactGroup {
             | Fact::OfferMade { .. }
             | Fact::OfferWithdrawn { .. }
             | Fact::BudgetGranted { .. } => FactGroup::Catalogue,
-            Fact::CharterAdopted { .. } | Fact::MemberAdmitted { .. } | Fact::MemberSuspended { .. } => {
-                FactGroup::Governance
-            }
+            Fact::CharterAdopted { .. }
+            | Fact::MemberAdmitted { .. }
+            | Fact::ApplicationDeclined { .. }
+            | Fact::MemberSuspended { .. } => FactGroup::Governance,
             Fact::PersonAdded { .. }
             | Fact::RolesGiven { .. }
             | Fact::PasswordSet { .. }

@@ -305,7 +305,8 @@ async fn a_peer_that_lies_about_who_it_is_gets_nowhere() {
     }
     // It may apply only for itself.
     let in_anothers_name = serde_json::json!({
-        "did": education.did(), "name": "mallory", "title": "Mallory", "origin": liar.origin
+        "did": education.did(), "name": "mallory", "title": "Mallory", "origin": liar.origin,
+        "charter_version": 1
     });
     let reply =
         wire::post(&apply, Some(&liar.token(&council.did(), None)), in_anothers_name.to_string()).await;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use weal_domain::catalogue::Mode;
-use weal_testkit::{FRAUD, Federation, MemberNode, open_terms, wire};
+use weal_testkit::{FRAUD, Federation, MemberNode, Stranger, open_terms, wire};
 
 use crate::asking::{callback, dsp, segment};
 
@@ -120,4 +120,75 @@ async fn a_transfers_token_opens_one_line_for_one_member_until_it_ends() {
     let reply = wire::post(&url, Some(&token()), terminate.to_string()).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     ask(&own_endpoint, Some(&own_secret), token()).await.is_refused(404, "transfer-unknown");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peers_revocation_counts_however_it_is_worded() {
+    let federation = Federation::of(&["revenue", "education"]).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
+    education.looks_around().await;
+    let long = format!("Role: {}\n{}", "x".repeat(5_000), "y\u{202e}".repeat(5_000));
+    for reason in [serde_json::json!([]), serde_json::json!([""]), serde_json::json!([long])] {
+        let agreement =
+            education.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
+        let (endpoint, _) = line(education, &agreement).await;
+        let id = segment(&endpoint.rsplit('/').next().expect("a pid").replace("%3A", ":"));
+        let token = || education.token_for(&revenue.did());
+        let stands = wire::get(&format!("{}/transfers/{id}", dsp(revenue)), Some(&token())).await;
+        let mut terminate = serde_json::json!({
+            "@context": ["https://w3id.org/dspace/2025/1/context.jsonld"],
+            "@type": "TransferTerminationMessage",
+            "providerPid": stands.json()["providerPid"], "consumerPid": stands.json()["consumerPid"],
+            "code": "agreement-revoked",
+        });
+        if reason != serde_json::json!([]) {
+            terminate["reason"] = reason;
+        }
+        let url = format!("{}/transfers/{id}/termination", dsp(revenue));
+        let reply = wire::post(&url, Some(&token()), terminate.to_string()).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let ours = revenue.house().agreement(&agreement.id).await.expect("known");
+        let weal_domain::agreements::AgreementStatus::Revoked { role, reason, .. } = ours.status else {
+            panic!("not revoked: {:?}", ours.status)
+        };
+        assert!(!reason.is_empty() && reason.len() <= 1_000 && role.len() <= 60, "{role}: {reason}");
+        assert!(!reason.contains('\u{202e}'));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_host_cannot_fill_the_queue_of_applicants_and_a_no_leaves_nothing() {
+    let federation = Federation::of(&[]).await;
+    let council = federation.member("council");
+    let mut strangers = Vec::new();
+    for seed in 1..=10 {
+        strangers.push(Stranger::start(seed).await);
+    }
+    let apply = async |at: usize, name: String, title: String, version: u32| {
+        let stranger = &strangers[at];
+        let application = serde_json::json!({
+            "did": stranger.did, "name": name, "title": title, "origin": stranger.origin,
+            "charter_version": version,
+        });
+        let url = format!("{}/governance/applications", council.origin());
+        wire::post(&url, Some(&stranger.token(&council.did(), None)), application.to_string()).await
+    };
+    apply(0, "early".into(), "Early".into(), 9).await.is_refused(409, "charter-version");
+    for at in 0..8 {
+        let reply = apply(at, format!("agency{at}"), format!("Agency {at}"), 1).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    apply(8, "agency8".into(), "Agency 8".into(), 1).await.is_refused(429, "too-many-applicants");
+
+    let house = council.house();
+    house.decline_application(&council.person, &strangers[0].did).await.expect("declined");
+    let known = house.members().await.expect("members");
+    assert!(known.iter().all(|member| member.did != strangers[0].did), "nothing stays");
+    let register = house.signed_papers().await.expect("papers").1;
+    let payload = register.split('.').nth(1).expect("a payload");
+    let register = String::from_utf8(weal_trust::encoding::from_base64url(payload).expect("base64url"));
+    assert!(!register.expect("text").contains(strangers[0].did.as_str()), "nor in the register");
+    apply(8, "agency0".into(), "AGENCY  1".into(), 1).await.is_refused(409, "title-taken");
+    assert_eq!(apply(8, "agency0".into(), "Agency 0".into(), 1).await.status, 200, "the name is free again");
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use weal_domain::Timestamp;
 use weal_domain::governance::{Charter, Member, Standing};
 use weal_domain::identity::{Did, MemberName};
+use weal_domain::words::is_line;
 
 use crate::{Message, Node, WireError};
 
@@ -24,6 +25,8 @@ pub struct ApplicationMessage {
     pub title: String,
     /// The node's public address, which must be the one its DID names.
     pub origin: String,
+    /// The version of the charter that it has read and accepts.
+    pub charter_version: u32,
 }
 
 /// What the governing body answers to an application.
@@ -55,7 +58,7 @@ impl Message for ApplicationMessage {
     fn read(node: &Node<'_>) -> Result<Self, WireError> {
         let application: Self = node.whole()?;
         let title = &application.title;
-        if title.trim().is_empty() || title.len() > TITLE_BYTES_MAX || title.chars().any(char::is_control) {
+        if !is_line(title, TITLE_BYTES_MAX) || title.len() > TITLE_BYTES_MAX {
             return Err(node.wrong("title", format!("a name of 1 to {TITLE_BYTES_MAX} bytes in one line")));
         }
         if crate::did::did_of(&application.origin)? != application.did {

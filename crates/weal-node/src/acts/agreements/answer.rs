@@ -4,12 +4,16 @@ use weal_domain::agreements::negotiation::{Event, Move};
 use weal_domain::agreements::{Negotiation, Request, Side, accepts};
 use weal_domain::catalogue::{Approval, Mode, OfferId, Terms, parse_dataset};
 use weal_domain::identity::{Act, Person};
+use weal_domain::words::is_prose;
 use weal_domain::{Refusal, RefusalKind};
 use weal_store::Tx;
 
 use super::negotiation_unknown;
 use crate::fault::Result;
 use crate::house::House;
+
+/// The longest reason of a steward's no, in characters.
+const REASON_CHARS_MAX: usize = 1_000;
 
 impl House {
     /// The owner's node weighs a request. `None`: a steward decides.
@@ -89,6 +93,14 @@ impl House {
                 Refusal::invalid("reason-needed", "A refusal needs a reason that the other side can read.")
                     .remedy("Say in one sentence why.")
             })?;
+            if !is_prose(&reason, REASON_CHARS_MAX) {
+                return Err(Refusal::invalid(
+                    "reason-needed",
+                    format!("A reason has at most {REASON_CHARS_MAX} characters."),
+                )
+                .remedy("Say in one sentence why.")
+                .into());
+            }
             Move::Terminate { code: "refused-by-steward".into(), reason }
         };
         let step = negotiation.on(Event::Intend(own), self.clock.now())?;

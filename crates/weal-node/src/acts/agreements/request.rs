@@ -5,12 +5,13 @@ use std::time::Duration;
 use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::Opening;
 use weal_domain::agreements::{
-    LegalBasis, Negotiation, NegotiationState, Proposal, Purpose, mode_not_offered, narrow, policy_of_terms,
+    LegalBasis, Negotiation, NegotiationState, Proposal, Purpose, Side, mode_not_offered, narrow,
+    policy_of_terms,
 };
 use weal_domain::catalogue::{CatalogueEntry, Mode, Offer, ProductRef};
 use weal_domain::identity::{Act, Did, Person, Role};
 
-use super::refusal_of_words;
+use super::{LIST_MAX, refusal_of_words};
 use crate::api::{RequestAgreement, Requested};
 use crate::fault::Result;
 use crate::house::House;
@@ -96,6 +97,23 @@ impl House {
         let step = Negotiation::request(opening, self.clock.now());
         let pid = step.next.own_pid.clone();
         let mut tx = self.store.write("agreements.begin").await?;
+        let standing = tx.negotiations(LIST_MAX).await?;
+        let open = standing.iter().map(|(one, _)| one).find(|one| {
+            let asked = &one.proposal;
+            let is_same = asked.dataset == dataset && asked.mode == Some(offer.mode);
+            one.side == Side::Consumer
+                && !one.state.is_final()
+                && is_same
+                && asked.purpose.as_ref() == Some(purpose)
+        });
+        if let Some(open) = open {
+            return Err(Refusal::conflict(
+                "request-open",
+                "You have requested this already, for the same purpose, and it is not decided yet.",
+            )
+            .remedy(format!("See `weal negotiations {}`.", open.own_pid))
+            .into());
+        }
         self.keep_negotiation(&mut tx, step, 0, Some(by)).await?;
         tx.commit().await?;
         self.wakers.outbox.notify_one();

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use weal_domain::agreements::{Agreement, AgreementId, AgreementStatus, Side};
+use weal_domain::agreements::{Agreement, AgreementId, AgreementStatus, REASON_BYTES_MAX, Side};
 use weal_domain::identity::{Act, Did, Person, Role};
-use weal_domain::{Refusal, Timestamp};
+use weal_domain::words::is_unseen;
+use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_store::{NewJob, Tx};
 use weal_wire::peer::{REVOCATION_PATH, RevocationMessage};
 
@@ -88,13 +89,19 @@ impl House {
     async fn end_for_peer(&self, tx: &mut Tx, agreement: Agreement, said: &RevocationMessage) -> Result<()> {
         // When it was revoked is the peer's word, as far as that can be.
         let at = said.at.max(agreement.agreed_at).min(self.clock.now());
+        // It is ended however the peer words it: too long a reason is cut, and none is said for what it is.
+        let role = clipped(&said.role, ROLE_BYTES_MAX, "by message");
+        let reason = clipped(&said.reason, REASON_BYTES_MAX, "No reason was given.");
+        let revoked = agreement.revoke(agreement.peer(), &role, &reason, at);
         // It may be ended here already; then there is nothing to add.
-        if let Ok((ended, facts)) = agreement.revoke(agreement.peer(), &said.role, &said.reason, at) {
-            tx.put_agreement(&ended, &json_sha256(&ended.policy)?).await?;
-            self.remember(tx, &self.actor(None), facts).await?;
-            if ended.side == Side::Provider {
-                self.doors.cut(&ended.id);
-            }
+        if matches!(&revoked, Err(refusal) if refusal.kind == RefusalKind::Conflict) {
+            return Ok(());
+        }
+        let (ended, facts) = revoked?;
+        tx.put_agreement(&ended, &json_sha256(&ended.policy)?).await?;
+        self.remember(tx, &self.actor(None), facts).await?;
+        if ended.side == Side::Provider {
+            self.doors.cut(&ended.id);
         }
         Ok(())
     }
@@ -103,6 +110,8 @@ impl House {
 /// The lines of a termination's reason that say who revoked, in which role, and when.
 const ROLE_LINE: &str = "Role: ";
 const AT_LINE: &str = "Revoked at: ";
+/// As much of a peer's word for the role as is kept.
+const ROLE_BYTES_MAX: usize = 60;
 
 fn words_of(role: &str, at: Timestamp, reason: &str) -> String {
     format!("{reason}\n{ROLE_LINE}{role}\n{AT_LINE}{at}")
@@ -120,7 +129,19 @@ fn read_words(words: &str) -> (String, Option<Timestamp>, String) {
             reason.push(line);
         }
     }
-    (role, at, reason.join(" ").replace(char::is_control, " "))
+    (role, at, reason.join(" "))
+}
+
+/// A stranger's words on one line, up to a size; `instead` where nothing is left of them.
+fn clipped(words: &str, bytes_max: usize, instead: &str) -> String {
+    let one_line = words.replace(is_unseen, " ");
+    let one_line = one_line.trim();
+    let mut end = one_line.len().min(bytes_max);
+    while !one_line.is_char_boundary(end) {
+        end -= 1;
+    }
+    let kept = one_line.get(..end).unwrap_or_default().trim();
+    if kept.is_empty() { instead.to_owned() } else { kept.to_owned() }
 }
 
 pub(crate) fn agreement_unknown() -> Refusal {

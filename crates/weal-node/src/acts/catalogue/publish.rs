@@ -6,6 +6,7 @@ use weal_domain::Refusal;
 use weal_domain::catalogue::{Column, Identifying, PrivacyPolicy, Product};
 use weal_domain::identity::{Act, Person, Role};
 use weal_domain::ledger::Fact;
+use weal_domain::words::{is_line, is_prose};
 use weal_engine::Ingested;
 use weal_store::StoredProduct;
 
@@ -17,13 +18,15 @@ use crate::house::House;
 /// The longest title and description, in characters.
 const TITLE_CHARS_MAX: usize = 200;
 const DESCRIPTION_CHARS_MAX: usize = 4_000;
+const KEYWORDS_MAX: usize = 32;
+const KEYWORD_CHARS_MAX: usize = 60;
 
 impl House {
     /// Publishes an inspected upload with what its owner decided about it.
     pub async fn publish(&self, by: &Person, publish: Publish) -> Result<Published> {
         let role = self.require_act(by, Act::Publish)?;
         check_words(&publish)?;
-        let upload = self.doors.uploads.take(&publish.upload).ok_or_else(upload_unknown)?;
+        let upload = self.doors.uploads.take(by, &publish.upload).ok_or_else(upload_unknown)?;
         let outcome = match &upload.ingested {
             Some(ingested) => self.publish_ingested((by, role), &publish, ingested).await,
             None => {
@@ -130,16 +133,23 @@ fn place(from: &Path, to: &Path) -> std::io::Result<()> {
 
 fn check_words(publish: &Publish) -> Result<(), Refusal> {
     let title = publish.title.trim();
-    if title.is_empty() || title.chars().count() > TITLE_CHARS_MAX || title.chars().any(char::is_control) {
+    if !is_line(title, TITLE_CHARS_MAX) {
         return Err(Refusal::invalid(
             "title",
             format!("A title has 1 to {TITLE_CHARS_MAX} characters on one line."),
         ));
     }
-    if publish.description.chars().count() > DESCRIPTION_CHARS_MAX {
+    if !is_prose(&publish.description.replace("\r\n", "\n"), DESCRIPTION_CHARS_MAX) {
         return Err(Refusal::invalid(
             "description",
-            format!("A description has at most {DESCRIPTION_CHARS_MAX} characters."),
+            format!("A description has at most {DESCRIPTION_CHARS_MAX} characters, all of them seen."),
+        ));
+    }
+    let too_long = publish.keywords.iter().any(|keyword| !is_line(keyword, KEYWORD_CHARS_MAX));
+    if publish.keywords.len() > KEYWORDS_MAX || too_long {
+        return Err(Refusal::invalid(
+            "keywords",
+            format!("A product has at most {KEYWORDS_MAX} keywords of 1 to {KEYWORD_CHARS_MAX} characters."),
         ));
     }
     if publish.classification.is_personal() && publish.privacy.is_none() {

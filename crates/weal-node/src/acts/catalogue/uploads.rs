@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use tokio::io::AsyncWriteExt as _;
-use weal_domain::identity::{Act, Person};
+use weal_domain::identity::{AccountName, Act, Person};
 use weal_domain::{Refusal, RefusalKind};
 use weal_engine::{Format, Ingested};
 
@@ -24,28 +25,101 @@ const FILE_NAME_BYTES_MAX: usize = 200;
 /// What was received and what was found in it.
 #[derive(Debug, Clone)]
 pub(super) struct Upload {
+    /// Whose it is; for everybody else there is no such upload.
+    by: AccountName,
+    began: u64,
     folder: PathBuf,
-    files: usize,
-    size_bytes: u64,
+    received: Arc<Received>,
     pub(super) ingested: Option<Ingested>,
+}
+
+/// How much of an upload lies on the disk, counted while it arrives, however many files arrive at once.
+#[derive(Debug, Default)]
+struct Received {
+    files: AtomicUsize,
+    size_bytes: AtomicU64,
 }
 
 /// The uploads of this run. Nothing of them survives a restart.
 #[derive(Debug, Default)]
-pub struct Uploads(Mutex<HashMap<String, Upload>>);
+pub struct Uploads {
+    all: Mutex<HashMap<String, Upload>>,
+    begun: AtomicU64,
+}
 
 impl Uploads {
     fn with<T>(&self, change: impl FnOnce(&mut HashMap<String, Upload>) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
-    pub(super) fn take(&self, id: &str) -> Option<Upload> {
-        self.with(|all| all.remove(id))
+    /// Adds an upload; the oldest one makes room, and is returned.
+    fn add(&self, id: String, by: &Person, folder: PathBuf) -> Option<Upload> {
+        let began = self.begun.fetch_add(1, Ordering::Relaxed);
+        let new = Upload { by: by.account.clone(), began, folder, received: Arc::default(), ingested: None };
+        self.with(|all| {
+            let oldest = all.iter().min_by_key(|(_, upload)| upload.began).map(|(id, _)| id.clone());
+            let forgotten =
+                oldest.filter(|_| all.len() >= UPLOADS_MAX).and_then(|oldest| all.remove(&oldest));
+            all.insert(id, new);
+            forgotten
+        })
+    }
+    pub(super) fn take(&self, by: &Person, id: &str) -> Option<Upload> {
+        self.with(|all| match all.get(id) {
+            Some(upload) if upload.by == by.account => all.remove(id),
+            _ => None,
+        })
     }
     pub(super) fn put_back(&self, id: &str, upload: Upload) {
         self.with(|all| all.insert(id.to_owned(), upload));
     }
-    fn get(&self, id: &str) -> Result<Upload, Refusal> {
-        self.with(|all| all.get(id).cloned()).ok_or_else(upload_unknown)
+    fn get(&self, by: &Person, id: &str) -> Result<Upload, Refusal> {
+        let found = self.with(|all| all.get(id).filter(|upload| upload.by == by.account).cloned());
+        found.ok_or_else(upload_unknown)
+    }
+    /// Keeps what was found in an upload; one that was published meanwhile does not come back by it.
+    fn inspected(&self, id: &str, ingested: Ingested) {
+        self.with(|all| {
+            if let Some(upload) = all.get_mut(id) {
+                upload.ingested = Some(ingested);
+            }
+        });
+    }
+}
+
+/// A file that is arriving. Unless it is kept it is removed and counted out again, whoever broke it off.
+struct Arriving {
+    path: PathBuf,
+    received: Arc<Received>,
+    size_bytes: u64,
+    is_kept: bool,
+}
+
+impl Arriving {
+    /// Counts more of it in, where the upload may still grow by that much.
+    fn grow(&mut self, bytes: u64, size_max: u64) -> Result<(), Refusal> {
+        self.size_bytes += bytes;
+        if self.received.size_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= size_max {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            RefusalKind::TooLarge,
+            "file-too-large",
+            format!("A published file has at most {size_max} bytes here."),
+        )
+        .remedy("Its operator can raise [limits] publish_bytes_max."))
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
+        self.received.files.fetch_sub(1, Ordering::Relaxed);
+        self.received.size_bytes.fetch_sub(self.size_bytes, Ordering::Relaxed);
+        if let Err(cause) = std::fs::remove_file(&self.path) {
+            tracing::warn!(%cause, "a file that broke off could not be removed");
+        }
     }
 }
 
@@ -77,12 +151,7 @@ impl House {
         let id: String = self.entropy.bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         let folder = self.folder.scratch().join(&id);
         tokio::fs::create_dir_all(folder.join("files")).await.map_err(disk)?;
-        let forgotten = self.doors.uploads.with(|all| {
-            let oldest = (all.len() >= UPLOADS_MAX).then(|| all.keys().next().cloned()).flatten();
-            let forgotten = oldest.and_then(|id| all.remove(&id));
-            all.insert(id.clone(), Upload { folder, files: 0, size_bytes: 0, ingested: None });
-            forgotten
-        });
+        let forgotten = self.doors.uploads.add(id.clone(), by, folder);
         if let Some(upload) = forgotten {
             remove(&upload.folder).await;
         }
@@ -101,9 +170,16 @@ impl House {
         E: std::fmt::Display,
     {
         self.require_act(by, Act::Publish)?;
-        let upload = self.doors.uploads.get(id)?;
+        let upload = self.doors.uploads.get(by, id)?;
         check_name(name)?;
-        if upload.files >= FILES_MAX {
+        let path = upload.folder.join("files").join(name);
+        let mut file = tokio::fs::File::create_new(&path).await.map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::AlreadyExists => file_twice(),
+            _ => disk(cause),
+        })?;
+        let before = upload.received.files.fetch_add(1, Ordering::Relaxed);
+        let mut arriving = Arriving { path, received: upload.received, size_bytes: 0, is_kept: false };
+        if before >= FILES_MAX {
             return Err(Refusal::new(
                 RefusalKind::TooLarge,
                 "too-many-files",
@@ -112,41 +188,24 @@ impl House {
             .into());
         }
         let size_max = self.config.limits.publish_bytes_max;
-        let path = upload.folder.join("files").join(name);
-        let mut file = tokio::fs::File::create(&path).await.map_err(disk)?;
-        let mut size = upload.size_bytes;
         let mut body = std::pin::pin!(body);
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|_| {
                 Refusal::invalid("upload-broken", "The file broke off before its end.")
                     .remedy("Publish it again.")
             })?;
-            size += chunk.len() as u64;
-            if size > size_max {
-                return Err(Refusal::new(
-                    RefusalKind::TooLarge,
-                    "file-too-large",
-                    format!("A published file has at most {size_max} bytes here."),
-                )
-                .remedy("Its operator can raise [limits] publish_bytes_max.")
-                .into());
-            }
+            arriving.grow(chunk.len() as u64, size_max)?;
             file.write_all(&chunk).await.map_err(disk)?;
         }
         file.flush().await.map_err(disk)?;
-        self.doors.uploads.with(|all| {
-            if let Some(upload) = all.get_mut(id) {
-                upload.files += 1;
-                upload.size_bytes = size;
-            }
-        });
+        arriving.is_kept = true;
         Ok(())
     }
 
     /// Reads an upload whole: types, profile, proposals. Nothing is published by it.
     pub async fn inspect(&self, by: &Person, id: &str, inspect: &Inspect) -> Result<Inspected> {
         self.require_act(by, Act::Publish)?;
-        let upload = self.doors.uploads.get(id)?;
+        let upload = self.doors.uploads.get(by, id)?;
         let input = input_of(&upload.folder.join("files")).await?;
         let format = inspect.format.as_deref().map(format_named).transpose()?;
         let out = upload.folder.join("product.parquet");
@@ -164,7 +223,7 @@ impl House {
             public_keys: ingested.proposal.public_keys.clone(),
             reasons: ingested.proposal.reasons.clone(),
         };
-        self.doors.uploads.put_back(id, Upload { ingested: Some(ingested), ..upload });
+        self.doors.uploads.inspected(id, ingested);
         Ok(inspected)
     }
 }
@@ -181,6 +240,12 @@ async fn input_of(files: &Path) -> Result<PathBuf> {
             .remedy("Name a file or a folder that has one.")
             .into()),
     }
+}
+
+fn file_twice() -> Error {
+    Refusal::conflict("file-twice", "This upload has a file of this name already.")
+        .remedy("Give the files of one product names of their own.")
+        .into()
 }
 
 fn check_name(name: &str) -> Result<(), Refusal> {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use weal_domain::agreements::Purpose;
-use weal_domain::governance::{Charter, Member, Standing};
+use weal_domain::governance::{Application, Charter, Member, Standing};
 use weal_domain::identity::{Act, Did, Person};
 use weal_domain::ledger::Fact;
+use weal_domain::words::{is_line, is_prose};
 use weal_domain::{Refusal, RefusalKind};
 use weal_store::{Membership, NewJob, SignedRegister, Tx};
 use weal_trust::credential;
@@ -23,6 +24,10 @@ use crate::house::House;
 const CREDENTIAL_DAYS: u64 = 90;
 /// Applications that wait for a decision at once.
 const APPLICANTS_MAX: usize = 500;
+/// Those of them that one host may have.
+const APPLICANTS_PER_HOST_MAX: usize = 8;
+const CHARTER_NAME_CHARS_MAX: usize = 200;
+const CHARTER_CHARS_MAX: usize = 100_000;
 const DAY_S: u64 = 24 * 3600;
 
 /// A first charter provides for every purpose that has a plain name; the governing body narrows it.
@@ -156,35 +161,18 @@ impl House {
             };
             return Ok(AdmissionMessage { standing: known.standing, credential });
         }
-        let waiting =
-            tx.members().await?.iter().filter(|member| member.standing == Standing::Applied).count();
-        if waiting >= APPLICANTS_MAX {
-            return Err(Refusal::new(
-                RefusalKind::Exhausted,
-                "too-many-applicants",
-                "Too many applications wait.",
-            )
-            .remedy("Ask the governing body to decide about them, then apply again.")
-            .changed_by("the governing body")
-            .into());
-        }
-        if tx.member_by_name(&message.name).await?.is_some() {
-            return Err(Refusal::conflict(
-                "name-taken",
-                format!("The name `{}` belongs to another member.", message.name),
-            )
-            .remedy("Choose another name in [node] name and join again.")
-            .into());
-        }
-        let now = self.clock.now();
-        let member = Member {
+        let all = tx.members().await?;
+        check_room(&all, from)?;
+        let charter =
+            tx.charter().await?.ok_or_else(|| Fault::new("reading the charter", "it is missing"))?.0;
+        let application = Application {
             did: message.did,
             name: message.name,
             title: message.title,
             origin: message.origin,
-            standing: Standing::Applied,
-            since: now,
+            charter_version: message.charter_version,
         };
+        let member = Member::apply(application, &all, &charter, self.clock.now())?;
         tx.put_member(&member).await?;
         tx.commit().await?;
         self.reload_ecosystem().await?;
@@ -210,10 +198,7 @@ impl House {
             .into());
         }
         let mut tx = self.store.write("governance.standing").await?;
-        let member = tx.member(did).await?.ok_or_else(|| {
-            Refusal::not_found("member-unknown", format!("{did} has not applied."))
-                .remedy("List applicants with `weal members`.")
-        })?;
+        let member = tx.member(did).await?.ok_or_else(|| applicant_unknown(did))?;
         let now = self.clock.now();
         let (member, facts) = match standing {
             Standing::Good => member.admit(now)?,
@@ -245,9 +230,33 @@ impl House {
         Ok(member)
     }
 
+    /// Says no to an application: it is forgotten but for the ledger, and its name is free again.
+    pub async fn decline_application(&self, by: &Person, did: &Did) -> Result<()> {
+        self.require_governing()?;
+        let role = self.require_act(by, Act::Govern)?;
+        let mut tx = self.store.write("governance.decline").await?;
+        let applicant = tx.member(did).await?.ok_or_else(|| applicant_unknown(did))?;
+        let facts = applicant.decline()?;
+        tx.remove_member(did).await?;
+        self.remember(&mut tx, &self.actor(Some((by, role))), facts).await?;
+        tx.commit().await?;
+        self.reload_ecosystem().await?;
+        Ok(())
+    }
+
     pub async fn adopt_charter(&self, by: &Person, adopt: AdoptCharter) -> Result<Charter> {
         self.require_governing()?;
         self.require_act(by, Act::Govern)?;
+        if !is_line(&adopt.name, CHARTER_NAME_CHARS_MAX) || !is_prose(&adopt.text, CHARTER_CHARS_MAX) {
+            return Err(Refusal::invalid(
+                "charter-malformed",
+                format!(
+                    "A charter has a name of 1 to {CHARTER_NAME_CHARS_MAX} characters on one line and a text of at \
+                     most {CHARTER_CHARS_MAX}."
+                ),
+            )
+            .into());
+        }
         let mut tx = self.store.write("governance.charter").await?;
         let version = tx.charter().await?.map_or(1, |(charter, _)| charter.version + 1);
         let charter = Charter {
@@ -301,4 +310,29 @@ impl House {
         };
         Ok(AdmissionMessage { standing, credential })
     }
+}
+
+/// Whether another application may wait: some of all, few of one host, so that nobody fills the queue with
+/// the ports of one machine.
+fn check_room(all: &[Member], from: &Did) -> Result<(), Refusal> {
+    let waiting = || all.iter().filter(|member| member.standing == Standing::Applied);
+    let of_host = waiting().filter(|member| host_of(&member.did) == host_of(from)).count();
+    if waiting().count() < APPLICANTS_MAX && of_host < APPLICANTS_PER_HOST_MAX {
+        return Ok(());
+    }
+    Err(Refusal::new(RefusalKind::Exhausted, "too-many-applicants", "Too many applications wait.")
+        .remedy("Ask the governing body to decide about them, then apply again.")
+        .changed_by("the governing body"))
+}
+
+/// The host of a `did:web`, without its port.
+fn host_of(did: &Did) -> &str {
+    let rest = did.as_str().trim_start_matches("did:web:");
+    let end = rest.find([':', '%']).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or(rest)
+}
+
+fn applicant_unknown(did: &Did) -> Refusal {
+    Refusal::not_found("member-unknown", format!("{did} has not applied."))
+        .remedy("List applicants with `weal members`.")
 }

@@ -3,6 +3,7 @@
 use weal_domain::Refusal;
 use weal_domain::identity::{AccountName, Act, Person, Role, one_may};
 use weal_domain::ledger::Fact;
+use weal_domain::words::is_line;
 use weal_store::{ApiToken, SignInKey, SignInKind, Tx};
 
 use super::super::sha256_hex;
@@ -91,8 +92,7 @@ impl House {
     pub async fn make_token(&self, by: &Person, make: MakeToken) -> Result<TokenMade> {
         let role = self.require_act(by, Act::Look)?;
         let label = make.label.trim();
-        if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control)
-        {
+        if !is_line(label, LABEL_CHARS_MAX) {
             return Err(Refusal::invalid(
                 "token-label",
                 format!("A token's label has 1 to {LABEL_CHARS_MAX} characters on one line."),

@@ -13,8 +13,12 @@ use weal_portal::view::{FieldError, Language, RequestDraft, Section};
 use weal_portal::{pages, paths};
 
 use self::finding::Searched;
-use super::frame::{PageResult, Path, Posted, Query, Visit, html, page, see, status_of};
+use super::frame::{
+    PageResult, Path, Posted, Query, Unpainted, Visit, form_broken, html, page, see, status_of,
+};
+use super::once::is_number;
 use crate::acts::catalogue::product_unknown;
+use crate::acts::sha256_hex;
 use crate::api::{RequestAgreement, Requested};
 use crate::fault::{Error, Result};
 use crate::house::House;
@@ -79,6 +83,8 @@ struct RequestForm {
     purpose: String,
     #[serde(default)]
     legal_basis: String,
+    #[serde(default)]
+    once: String,
 }
 
 async fn request(Posted { visit, fields }: Posted<RequestForm>) -> PageResult {
@@ -96,10 +102,24 @@ async fn request(Posted { visit, fields }: Posted<RequestForm>) -> PageResult {
         legal_basis,
         wait_ms: None,
     };
-    match visit.house.request_agreement(&visit.session.person, ask).await {
-        Ok(requested) => see(&outcome_of(&requested)),
-        Err(Error::Refused(refusal)) => not_yet(&visit, entry, &fields, Vec::new(), Some(refusal)).await,
-        Err(fault) => Err(fault.into()),
+    if !is_number(&fields.once) {
+        return Err(form_broken().into());
+    }
+    let key = sha256_hex(format!("{}\n{ask:?}", fields.once));
+    let (house, person) = (Arc::clone(&visit.house), visit.session.person.clone());
+    // Sent twice, it makes one agreement.
+    let came = visit.house.doors.requested.once(&visit.session.person.account, key, async move {
+        let requested = house.request_agreement(&person, ask).await.map_err(Arc::new)?;
+        Ok(outcome_of(&requested))
+    });
+    match came.await {
+        Ok(path) => see(&path),
+        Err(cause) => match &*cause {
+            Error::Refused(refusal) => {
+                not_yet(&visit, entry, &fields, Vec::new(), Some(refusal.clone())).await
+            }
+            Error::Fault(_) => Err(Unpainted::shared(cause)),
+        },
     }
 }
 

@@ -6,12 +6,14 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::Deserialize;
+use weal_domain::exchange::UseId;
 use weal_portal::view::{AskOutcome, AskView, FieldError, HeldProduct, Language, Section};
 use weal_portal::{pages, paths};
 
 use super::frame::{
     PageResult, Path, Posted, Query, Unpainted, Visit, form_broken, html, page, see, status_of,
 };
+use super::once::{Came, is_number};
 use super::one;
 use crate::acts::sha256_hex;
 use crate::api::Ask;
@@ -23,10 +25,7 @@ mod keep;
 mod outcome;
 
 pub use keep::Answers;
-use keep::{Came, Kept};
-
-/// The longest form number that is one of ours.
-const ONCE_BYTES_MAX: usize = 64;
+use keep::Kept;
 
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new()
@@ -115,8 +114,8 @@ async fn preview(visit: &Visit, question: &Question, held: &[HeldProduct]) -> Re
 }
 
 /// Asks what the form asks, once however often it is sent, and keeps the answer for its asker.
-async fn ask_once(visit: &Visit, question: &Question, held: &[HeldProduct]) -> Result<Came> {
-    if question.once.is_empty() || question.once.len() > ONCE_BYTES_MAX {
+async fn ask_once(visit: &Visit, question: &Question, held: &[HeldProduct]) -> Result<Came<UseId>> {
+    if !is_number(&question.once) {
         return Ok(Err(Arc::new(form_broken().into())));
     }
     let ask = match ask_of(visit, question, held, false) {
@@ -126,7 +125,7 @@ async fn ask_once(visit: &Visit, question: &Question, held: &[HeldProduct]) -> R
     let key = sha256_hex(format!("{}\n{}\n{}", question.once, question.agreement, question.sql));
     let (house, person) = (Arc::clone(&visit.house), visit.session.person.clone());
     let (agreement, sql) = (question.agreement.clone(), question.sql.clone());
-    let coming = visit.house.doors.answers.once(&visit.session.person.account, key, async move {
+    let coming = visit.house.doors.answers.asked.once(&visit.session.person.account, key, async move {
         let answered =
             async { house.answered(house.ask(&person, &ask).await?).await }.await.map_err(Arc::new)?;
         let use_id = outcome::use_of(&answered).map_err(|refusal| Arc::new(refusal.into()))?;

@@ -16,13 +16,26 @@ use weal_portal::view::{FaultView, Footer, Language, RefusalView, Section, Signe
 use weal_portal::{Chrome, pages, paths};
 
 use super::super::answer::{Problem, log_fault};
-use super::super::extract::{self, SESSION_COOKIE, Session, cookie};
+use super::super::extract::{self, Session, session_token};
 use crate::fault::{Error, Result};
 use crate::house::House;
 
 /// Addresses that programs and other nodes use; their errors are problem+json.
-const NOT_PAGES: [&str; 7] =
-    ["/api/", "/data/", "/dsp/", "/peer/", "/.well-known/", "/governance/", "/ledger/tile/"];
+const NOT_PAGES: [&str; 13] = [
+    "/api/",
+    "/dsp/",
+    "/peer/",
+    "/data/",
+    "/.well-known/",
+    "/governance/",
+    "/ledger/tile/",
+    "/ledger/checkpoint",
+    "/catalogue.ttl",
+    "/catalogue.jsonld",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+];
 /// Characters of the checkpoint's root that the footer shows.
 const CHECKPOINT_CHARS_SHOWN: usize = 12;
 
@@ -60,7 +73,7 @@ fn sign_in_for(method: &Method, uri: &Uri) -> String {
 }
 
 async fn session_of(house: &House, headers: &HeaderMap) -> Result<Option<Session>> {
-    house.session(cookie(headers, SESSION_COOKIE).unwrap_or_default()).await
+    house.session(session_token(house, headers)).await
 }
 
 impl Visit {

@@ -17,7 +17,10 @@ use crate::fault::Result;
 use crate::house::House;
 
 pub(super) fn routes() -> Router<Arc<House>> {
-    Router::new().route(paths::MEMBERS, get(members)).route(&one(paths::MEMBERS, "/admit"), post(admit))
+    Router::new()
+        .route(paths::MEMBERS, get(members))
+        .route(&one(paths::MEMBERS, "/admit"), post(admit))
+        .route(&one(paths::MEMBERS, "/decline"), post(decline))
 }
 
 async fn members(visit: Visit) -> PageResult {
@@ -28,6 +31,12 @@ async fn members(visit: Visit) -> PageResult {
 async fn admit(Path(did): Path<String>, Posted { visit, .. }: Posted<NoFields>) -> PageResult {
     let did = Did::new(did).map_err(|cause| Refusal::invalid("did", cause.to_string()))?;
     visit.house.set_standing(&visit.session.person, &did, Standing::Good, None).await?;
+    see(paths::MEMBERS)
+}
+
+async fn decline(Path(did): Path<String>, Posted { visit, .. }: Posted<NoFields>) -> PageResult {
+    let did = Did::new(did).map_err(|cause| Refusal::invalid("did", cause.to_string()))?;
+    visit.house.decline_application(&visit.session.person, &did).await?;
     see(paths::MEMBERS)
 }
 

@@ -13,7 +13,7 @@ use weal_domain::Refusal;
 use weal_portal::view::{FieldError, SignInView};
 use weal_portal::{pages, paths};
 
-use super::super::extract::{SESSION_COOKIE, cookie};
+use super::super::extract::{SESSION, cookie, cookie_name, session_token};
 use super::super::rates::ClientAddress;
 use super::frame::{NoFields, PageResult, Posted, Query, chrome, html, page, read_form, see, status_of};
 use crate::acts::identity::{BROWSER_DAYS, Knock, SESSION_HOURS, SignedIn};
@@ -23,11 +23,11 @@ use crate::house::House;
 type Node = State<Arc<House>>;
 
 /// What ties a sign-in form to the browser that was shown it, while there is no session yet.
-const FORM_COOKIE: &str = "weal_sign_in";
+const FORM: &str = "sign_in";
 const FORM_COOKIE_SECONDS: i64 = 3600;
 /// What tells a browser that was let in before from a stranger's, so that it need not wait for the wrong
 /// passwords of others. It opens nothing.
-const BROWSER_COOKIE: &str = "weal_browser";
+const BROWSER: &str = "browser";
 const NEXT_BYTES_MAX: usize = 2_000;
 
 pub(super) fn routes() -> Router<Arc<House>> {
@@ -53,7 +53,7 @@ struct SignIn {
 }
 
 async fn show(State(house): Node, headers: HeaderMap, Query(wanted): Query<Wanted>) -> PageResult {
-    let session = house.session(cookie(&headers, SESSION_COOKIE).unwrap_or_default()).await?;
+    let session = house.session(session_token(&house, &headers)).await?;
     if session.is_some() {
         return see(local(&wanted.next));
     }
@@ -67,11 +67,11 @@ async fn sign_in(
     request: Request,
 ) -> PageResult {
     let given: SignIn = read_form(request, &house).await?;
-    let shown = cookie(&headers, FORM_COOKIE).unwrap_or_default();
+    let shown = cookie(&headers, &cookie_name(&house, FORM)).unwrap_or_default();
     let is_ours = !shown.is_empty() && bool::from(shown.as_bytes().ct_eq(given.csrf.as_bytes()));
     let signed = match is_ours {
         true => {
-            let browser = cookie(&headers, BROWSER_COOKIE);
+            let browser = cookie(&headers, &cookie_name(&house, BROWSER));
             house.sign_in(Knock { account: &given.account, password: &given.password, from, browser }).await
         }
         false => Err(form_not_ours().into()),
@@ -95,35 +95,37 @@ fn form_not_ours() -> Refusal {
 
 /// The form, with the cookie that it must come back with.
 async fn form(house: &House, headers: &HeaderMap, status: StatusCode, view: SignInView) -> PageResult {
-    let standing = cookie(headers, FORM_COOKIE).filter(|token| !token.is_empty());
+    let standing = cookie(headers, &cookie_name(house, FORM)).filter(|token| !token.is_empty());
     let token = standing.map_or_else(|| house.entropy.token(), |token| Ok(token.to_owned()))?;
     let mut chrome = chrome(house, None, None).await?;
     chrome.csrf.clone_from(&token);
     let mut response = html(status, pages::identity::sign_in(&chrome, &view));
-    set_cookie(&mut response, house, FORM_COOKIE, &token, FORM_COOKIE_SECONDS);
+    set_cookie(&mut response, house, FORM, &token, FORM_COOKIE_SECONDS);
     Ok(response)
 }
 
 /// A new session, never one that stood before signing in.
 async fn enter(house: &House, headers: &HeaderMap, signed_in: &SignedIn, next: &str) -> PageResult {
-    if let Some(old) = cookie(headers, SESSION_COOKIE) {
+    let old = session_token(house, headers);
+    if !old.is_empty() {
         house.sign_out(old).await?;
     }
     let mut response = see(local(next))?;
-    set_cookie(&mut response, house, SESSION_COOKIE, &signed_in.session, SESSION_HOURS * 3600);
-    set_cookie(&mut response, house, BROWSER_COOKIE, &signed_in.browser, BROWSER_DAYS * 24 * 3600);
-    set_cookie(&mut response, house, FORM_COOKIE, "", 0);
+    set_cookie(&mut response, house, SESSION, &signed_in.session, SESSION_HOURS * 3600);
+    set_cookie(&mut response, house, BROWSER, &signed_in.browser, BROWSER_DAYS * 24 * 3600);
+    set_cookie(&mut response, house, FORM, "", 0);
     Ok(response)
 }
 
 async fn sign_out(headers: HeaderMap, Posted { visit, .. }: Posted<NoFields>) -> PageResult {
-    visit.house.sign_out(cookie(&headers, SESSION_COOKIE).unwrap_or_default()).await?;
+    visit.house.sign_out(session_token(&visit.house, &headers)).await?;
     let mut response = see(paths::SIGN_IN)?;
-    set_cookie(&mut response, &visit.house, SESSION_COOKIE, "", 0);
+    set_cookie(&mut response, &visit.house, SESSION, "", 0);
     Ok(response)
 }
 
-fn set_cookie(response: &mut Response, house: &House, name: &str, value: &str, age_s: i64) {
+fn set_cookie(response: &mut Response, house: &House, what: &str, value: &str, age_s: i64) {
+    let name = cookie_name(house, what);
     let secure = if house.config.node.origin.starts_with("https:") { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}");
     // Tokens are base64url, so the text is always a header; one that came in and is not is dropped.
@@ -140,7 +142,7 @@ fn local(next: &str) -> &str {
 }
 
 async fn accessibility(State(house): Node, headers: HeaderMap) -> PageResult {
-    let session = house.session(cookie(&headers, SESSION_COOKIE).unwrap_or_default()).await?;
+    let session = house.session(session_token(&house, &headers)).await?;
     let chrome = chrome(&house, session.as_ref(), None).await?;
     page(pages::notices::accessibility(&chrome))
 }

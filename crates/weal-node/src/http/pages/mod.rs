@@ -16,6 +16,7 @@ mod home;
 mod identity;
 mod ledger;
 mod negotiations;
+mod once;
 mod parties;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::house::House;
 pub(super) use assets::routes as asset_routes;
 pub use compute::Answers;
 pub(super) use frame::{no_such_page, paint};
+pub use once::Forms;
 
 /// Every page and form.
 pub(super) fn routes() -> Router<Arc<House>> {

@@ -17,6 +17,30 @@ fn payroll() -> String {
     csv
 }
 
+/// What a spreadsheet would run, in cells and in a head.
+const FORMULAS: &str = "region,=cmd\nnorth,\"=HYPERLINK(\"\"http://x\"\")\"\n@SUM(A1),-1+1\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spreadsheet_runs_nothing_of_an_export() {
+    let federation = Federation::of(&["revenue", "education"]).await;
+    let (owner, asker) = (federation.member("revenue"), federation.member("education"));
+    owner.publishes("regions", FORMULAS, vec![(Mode::Extract, open_terms())]).await;
+    asker.looks_around().await;
+    let _ = asker.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
+    let browser = Browser::of(asker, "ada").await;
+    let answer = press(&browser, "ask", "revenue.regions", "SELECT * FROM revenue.regions").await;
+    let csv = browser.get(&export_of(&answer, "csv")).await.text;
+    for line in csv.lines() {
+        for field in line.split(',') {
+            let text = field.trim_start_matches('"');
+            assert!(!text.starts_with(['=', '+', '-', '@']), "{csv}");
+        }
+    }
+    assert!(csv.contains("'@SUM(A1)") && csv.contains("'-1+1") && csv.contains("'=cmd"), "{csv}");
+    let json = browser.get(&export_of(&answer, "json")).await.text;
+    assert!(json.contains("\"@SUM(A1)\""), "a program gets what there is: {json}");
+}
+
 /// Education holds statistics of the payroll and rows of the regions.
 async fn two_agencies() -> Federation {
     let federation = Federation::of(&["revenue", "education"]).await;
@@ -38,8 +62,7 @@ async fn press(browser: &Browser, act: &str, product: &str, sql: &str) -> Shown 
         form.split("<option ").find(|option| option.contains(&format!(">{product}:"))).expect("an agreement");
     let agreement =
         option.split("value=\"").nth(1).and_then(|after| after.split('"').next()).expect("its id");
-    let once = shown.hidden("once");
-    let fields = [("once", once.as_str()), ("agreement", agreement), ("sql", sql), ("act", act)];
+    let fields = [("agreement", agreement), ("sql", sql), ("act", act)];
     let answer = browser.fill_in("/ask", "/ask", &fields).await;
     if answer.status == 303 { browser.get(answer.leads_to()).await } else { answer }
 }
@@ -181,7 +204,7 @@ async fn a_refusal_stands_beside_the_question_and_names_the_rung_that_answers() 
     let fields = [("reason", "The inquiry is closed."), ("confirm", "yes")];
     assert_eq!(owner.fill_in(&path, &format!("{path}/revoke"), &fields).await.leads_to(), path);
     let sql = "SELECT COUNT(*) AS jobs FROM revenue.payroll";
-    let fields = [("once", "1"), ("agreement", payroll.id.as_str()), ("sql", sql), ("act", "ask")];
+    let fields = [("agreement", payroll.id.as_str()), ("sql", sql), ("act", "ask")];
     let late = browser.fill_in("/ask", "/ask", &fields).await;
     assert_eq!(late.status, 403, "{}", late.text);
     let said = late.text.split_once("id=\"outcome\"").expect("an outcome").1;

@@ -89,10 +89,17 @@ impl Browser {
         self.exchange(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")).await
     }
 
-    /// Posts the form of a page, with the secret that stands on it.
+    /// Posts the form of a page, with the secret that stands on it, and its number where it has one.
     pub(super) async fn fill_in(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Shown {
-        let csrf = self.get(page).await.csrf();
-        self.send(path, &[&[("csrf", csrf.as_str())], fields].concat()).await
+        let shown = self.get(page).await;
+        let (csrf, mut all) = (shown.csrf(), fields.to_vec());
+        let is_numbered = shown.text.contains("name=\"once\"");
+        let once = if is_numbered { shown.hidden("once") } else { "1".to_owned() };
+        if !fields.iter().any(|(name, _)| *name == "once") {
+            all.push(("once", &once));
+        }
+        all.push(("csrf", &csrf));
+        self.send(path, &all).await
     }
 
     async fn exchange(&self, request: reqwest::RequestBuilder) -> Shown {

@@ -258,6 +258,19 @@ async fn what_the_form_leaves_out_is_said_at_its_field_and_what_is_refused_on_it
     ];
     assert_eq!(browser.fill_in(page, "/agreements/request", &gone).await.status, 409);
 
+    // A double click makes one agreement.
+    let form = browser.get(page).await;
+    let (csrf, once) = (form.csrf(), form.hidden("once"));
+    let good = [
+        &product[..],
+        &[("purpose", FRAUD), ("legal_basis", PUBLIC_TASK), ("csrf", &csrf), ("once", &once)][..],
+    ]
+    .concat();
+    let (first, second) =
+        tokio::join!(browser.send("/agreements/request", &good), browser.send("/agreements/request", &good));
+    assert_eq!(first.leads_to(), second.leads_to());
+    assert_eq!(asker.house().agreements().await.expect("agreements").len(), 1);
+
     let asked = browser.fill_in(page, "/ask", &[("agreement", ""), ("sql", ""), ("act", "ask")]).await;
     assert_eq!(asked.status, 400, "a question has words");
 }

@@ -16,7 +16,7 @@ async fn a_person_signs_in_and_out() {
     assert_eq!(signed.leads_to(), "/ledger?page=2");
     let cookies: Vec<&str> =
         signed.headers.get_all("set-cookie").iter().map(|value| value.to_str().expect("plain")).collect();
-    let session = cookies.iter().find(|cookie| cookie.starts_with("weal_session=")).expect("a session");
+    let session = cookies.iter().find(|cookie| cookie.starts_with("weal_session_")).expect("a session");
     for part in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=43200"] {
         assert!(session.contains(part), "{session}");
     }
@@ -25,7 +25,7 @@ async fn a_person_signs_in_and_out() {
     let home = browser.get("/").await;
     assert_eq!(home.status, 200);
     assert_eq!(home.header("cache-control"), "private, no-store");
-    assert!(home.header("content-security-policy").starts_with("default-src 'self'"));
+    assert!(home.header("content-security-policy").starts_with("default-src 'none'; style-src 'self';"));
     assert!(home.text.contains("Sign out") && home.text.contains("Ada"));
     assert_eq!(browser.get("/sign-in").await.leads_to(), "/", "who is in needs no form");
 
@@ -156,4 +156,54 @@ async fn a_form_that_is_not_ours_changes_nothing() {
         assert!(guessed.text.contains("form-not-ours") && guessed.text.contains("<html"), "{}", guessed.text);
     }
     assert_eq!(browser.get("/").await.status, 200, "still signed in");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_https_cookies_are_this_hosts_alone_and_plain_http_is_never_used_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listen =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+    let node = weal_node::config::Folder::new(folder.path().join("revenue"));
+    let options = weal_node::InitOptions {
+        folder: node.path().to_owned(),
+        name: "revenue".parse().expect("a name"),
+        title: "Revenue Agency".into(),
+        listen,
+        origin: "https://revenue.example".into(),
+        governs: true,
+        governing_body: None,
+        reach: weal_node::config::Reach::Public,
+        store_url: None,
+        account: "ada".parse().expect("a name"),
+        display_name: "Ada".into(),
+        password: PASSWORD.into(),
+    };
+    weal_node::init(options).await.expect("made");
+    let config = weal_node::config::Config::read(&node, []).expect("read");
+    let running = weal_node::start(config, node).await.expect("started");
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let form = client.get(format!("http://{listen}/sign-in")).send().await.expect("an answer");
+    let header = |name: &str| form.headers().get(name).map_or("", |value| value.to_str().expect("plain"));
+    assert!(header("strict-transport-security").starts_with("max-age="));
+    let cookie = header("set-cookie");
+    assert!(cookie.starts_with("__Host-weal_sign_in_revenue="), "{cookie}");
+    for part in ["Secure", "Path=/", "HttpOnly"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(!cookie.contains("Domain"), "{cookie}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_of_one_host_keep_their_sessions_apart() {
+    let federation = Federation::of(&["revenue"]).await;
+    let (council, revenue) = (federation.member(GOVERNING), federation.member("revenue"));
+    let names = async |node: &weal_testkit::MemberNode| {
+        let signed = Browser::at(node).sign_in("ada", PASSWORD, "").await;
+        let all = signed.headers.get_all("set-cookie").iter();
+        let texts = all.map(|value| value.to_str().expect("plain").split('=').next().unwrap_or_default());
+        texts.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (ours, theirs) = (names(council).await, names(revenue).await);
+    assert!(!ours.is_empty() && ours.iter().all(|name| !theirs.contains(name)), "{ours:?} {theirs:?}");
 }

@@ -176,6 +176,7 @@ pub(super) const MEMBERS: Members = Members {
     suspended: "Suspended",
     left: "Left",
     admit: "Admit",
+    decline: "Decline",
     charter: "Charter",
     no_charter: "This node has not joined an ecosystem, so it has no charter.",
     charter_name: "Ecosystem",

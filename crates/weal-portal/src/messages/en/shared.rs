@@ -144,6 +144,7 @@ pub(super) const FACTS: Facts = Facts {
     own_rows_read: "{who} read rows of its own {product}.",
     charter_adopted: "The charter was adopted, version {version}.",
     member_admitted: "{member} was admitted as a member.",
+    application_declined: "The application of {applicant} was declined.",
     member_suspended: "{member} was suspended: {reason}",
     person_added: "A person was added, in the role of {roles}.",
     roles_given: "A person\u{2019}s roles were changed to {roles}.",

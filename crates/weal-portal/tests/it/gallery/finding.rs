@@ -248,6 +248,7 @@ fn freshness(read_at: Option<Timestamp>) -> Freshness {
 
 pub(crate) fn product() -> ProductView {
     ProductView {
+        once: "bm90LWEtc2VjcmV0".to_owned(),
         owner: revenue(),
         product: product_name("payroll"),
         title: "Payroll, by person and year".to_owned(),

@@ -36,6 +36,7 @@ pub(super) async fn view(
     let rungs = if is_own { own_rungs(&entry.offers) } else { rungs(visit, &entry).await? };
     let contract = paths::contract(&entry.member, &entry.product);
     Ok(ProductView {
+        once: visit.house.entropy.token()?,
         owner: party(house, &house.ecosystem(), &entry.did),
         own: is_own,
         rows: product.as_ref().map(|product| product.rows),

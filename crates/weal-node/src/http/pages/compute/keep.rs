@@ -1,23 +1,22 @@
 //! The last answers, kept in memory for their askers: asking again would cost the budget again.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::http::header;
 use axum::response::IntoResponse;
-use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
 use serde_json::Value;
 use weal_domain::Refusal;
 use weal_domain::compute::Cell;
 use weal_domain::exchange::UseId;
 use weal_domain::identity::AccountName;
-use weal_exchange::RowsFormat;
+use weal_exchange::{JsonTable, RowsFormat, sheet_of_answer, sheet_of_table};
 use weal_portal::paths;
 use weal_portal::view::{Export, ExportFormat};
 
 use super::super::frame::{PageResult, Path, Visit};
+use super::super::once::Forms;
 use crate::acts::compute::Asked;
 use crate::api::Answered;
 use crate::fault::{Error, Fault};
@@ -25,14 +24,13 @@ use crate::fault::{Error, Fault};
 const ANSWERS_MAX: usize = 32;
 /// All answers together, as JSON; the newest one is kept whatever its size, which `table_of_rows` limits.
 const ANSWERS_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Forms whose outcome is remembered, so that sending one again asks nothing again.
-const FORMS_MAX: usize = 256;
 
 /// The newest answers of this run of the node, each for the account that asked, and the forms they came of.
 #[derive(Debug, Default)]
 pub struct Answers {
     kept: Mutex<VecDeque<Kept>>,
-    forms: Mutex<VecDeque<Form>>,
+    /// Questions that were asked by a form.
+    pub(super) asked: Forms<UseId>,
 }
 
 /// An answer with the question it belongs to.
@@ -44,23 +42,6 @@ pub(super) struct Kept {
     pub(super) agreement: String,
     pub(super) sql: String,
     pub(super) answered: Answered,
-}
-
-/// What asking came to: the use under which the answer is kept, or why there is none.
-pub(super) type Came = Result<UseId, Arc<Error>>;
-type Coming = Shared<BoxFuture<'static, Came>>;
-
-struct Form {
-    account: AccountName,
-    /// The form's own number and the question in it: another question in the same form is another form.
-    key: String,
-    coming: Coming,
-}
-
-impl std::fmt::Debug for Form {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Form").field("account", &self.account).finish_non_exhaustive()
-    }
 }
 
 impl Answers {
@@ -79,30 +60,6 @@ impl Answers {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.iter().find(|one| one.account == *account && one.use_id.as_str() == use_id);
         found.cloned().ok_or_else(gone)
-    }
-
-    /// What this form comes to. It is asked the first time it is sent, to its end whether anybody still
-    /// waits or not; every other time its outcome is awaited.
-    pub(super) fn once(
-        &self,
-        account: &AccountName,
-        key: String,
-        ask: impl Future<Output = Came> + Send + 'static,
-    ) -> Coming {
-        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sent) = forms.iter().find(|form| form.account == *account && form.key == key) {
-            return sent.coming.clone();
-        }
-        let asked = tokio::spawn(ask);
-        let coming: BoxFuture<'static, Came> = Box::pin(async move {
-            asked.await.unwrap_or_else(|cause| Err(Arc::new(Fault::new("asking a question", cause).into())))
-        });
-        let coming = coming.shared();
-        forms.push_back(Form { account: account.clone(), key, coming: coming.clone() });
-        if forms.len() > FORMS_MAX {
-            forms.pop_front();
-        }
-        coming
     }
 }
 
@@ -140,10 +97,14 @@ pub(super) async fn export(visit: Visit, Path((use_id, file)): Path<(String, Str
     let (media_type, body) = match (format, &answered) {
         ("json", _) => ("application/json", Body::from(json(&answered)?)),
         ("csv", Answered::Rows { columns, rows, .. }) => {
-            (RowsFormat::Csv.media_type(), csv(columns, rows).into())
+            let table = JsonTable { columns: columns.clone(), rows: rows.clone() };
+            (RowsFormat::Csv.media_type(), sheet_of_table(&table).map_err(Error::from)?.into())
         }
-        ("csv" | "parquet", Answered::Statistics { .. }) => {
-            let format: RowsFormat = format.parse()?;
+        ("csv", Answered::Statistics { answer, .. }) => {
+            (RowsFormat::Csv.media_type(), sheet_of_answer(answer).map_err(Error::from)?.into())
+        }
+        ("parquet", Answered::Statistics { .. }) => {
+            let format = RowsFormat::Parquet;
             let asked = Asked::Done(Box::new(answered));
             (format.media_type(), Body::from_stream(visit.house.answered_as(asked, format).await?))
         }
@@ -167,28 +128,5 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
-    }
-}
-
-/// RFC 4180; a NULL is an empty field, an empty text a quoted one.
-fn csv(columns: &[String], rows: &[Vec<Value>]) -> String {
-    let mut out = String::new();
-    let mut line = |fields: &mut dyn Iterator<Item = Option<String>>| {
-        let fields: Vec<String> = fields.map(|field| field.map(quoted).unwrap_or_default()).collect();
-        out.push_str(&fields.join(","));
-        out.push_str("\r\n");
-    };
-    line(&mut columns.iter().map(|name| Some(name.clone())));
-    for row in rows {
-        line(&mut row.iter().map(text_of));
-    }
-    out
-}
-
-fn quoted(field: String) -> String {
-    if field.is_empty() || field.contains(['"', ',', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field
     }
 }
