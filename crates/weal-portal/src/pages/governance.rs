@@ -12,7 +12,7 @@ use crate::parts::{clip, empty, facts_list, safe_href};
 use crate::paths;
 use crate::view::{Chrome, MemberLine, MembersView, Tone};
 
-const MEMBERS_SHOWN_MAX: usize = 72;
+const MEMBERS_SHOWN_MAX: usize = 60;
 const CHARTER_CHARS_MAX: usize = 20_000;
 
 /// `GET /members`

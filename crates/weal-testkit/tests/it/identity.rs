@@ -138,7 +138,7 @@ async fn a_membership_is_believed_only_from_our_governing_body_and_for_its_beare
 
 /// An honest application of a stranger.
 fn application(of: &Stranger) -> String {
-    serde_json::json!({"did": of.did, "name": "mallory", "title": "Mallory", "origin": of.origin}).to_string()
+    serde_json::json!({"did": of.did, "name": "mallory", "title": "Mallory", "origin": of.origin, "charter_version": 1}).to_string()
 }
 
 /// From another process of the same node, or from this one after a restart, a token is as used as here.

@@ -135,7 +135,7 @@ fn questions() {
 fn applications_name_the_address_of_their_did() {
     let application = json!({
         "did": "did:web:revenue.example%3A8443", "name": "revenue", "title": "Revenue agency",
-        "origin": "https://revenue.example:8443",
+        "origin": "https://revenue.example:8443", "charter_version": 2,
     });
     let read: ApplicationMessage = parse(application.to_string().as_bytes()).unwrap();
     assert_eq!(parse::<ApplicationMessage>(print(&read).as_bytes()).unwrap(), read);
@@ -145,6 +145,8 @@ fn applications_name_the_address_of_their_did() {
         ("name", json!("Revenue Agency")),
         ("title", json!(" ")),
         ("title", json!("two\nlines")),
+        ("title", json!("revenue\u{202e}")),
+        ("charter_version", json!(null)),
         ("title", json!("x".repeat(201))),
     ] {
         let mut changed = application.clone();

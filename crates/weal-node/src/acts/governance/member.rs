@@ -43,7 +43,7 @@ impl House {
             name: self.config.node.name.clone(),
             title: self.config.node.title.clone(),
             origin: self.config.node.origin.clone(),
-            charter_version: charter.0.version,
+            charter_version: charter.version,
         };
         let token = self.token_for(body)?;
         let reply = self

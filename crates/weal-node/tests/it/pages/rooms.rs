@@ -10,7 +10,9 @@ use weal_domain::compute::Loss;
 use weal_domain::identity::{Person, Role};
 use weal_portal::paths;
 use weal_store::StoredProduct;
-use weal_testkit::{FRAUD, Federation, GOVERNING, MemberNode, PUBLIC_TASK, open_terms, statistics_terms};
+use weal_testkit::{
+    FRAUD, Federation, GOVERNING, MemberNode, PUBLIC_TASK, RESEARCH, open_terms, statistics_terms,
+};
 
 use super::browser::{Browser, PASSWORD};
 
@@ -194,16 +196,22 @@ async fn a_steward_decides_what_waits() {
     let (owner, asker) = (federation.member("revenue"), federation.member("education"));
     let (at_owner, at_asker) = (Browser::of(owner, "ada").await, Browser::of(asker, "ada").await);
     let mut asked = Vec::new();
-    for _ in 0..2 {
+    for purpose in [FRAUD, RESEARCH] {
         let house = asker.house();
         let wanted = weal_node::api::RequestAgreement {
             product: "revenue.payroll".parse().expect("a product"),
             mode: Mode::Extract,
-            purpose: FRAUD.parse().expect("a purpose"),
+            purpose: purpose.parse().expect("a purpose"),
             legal_basis: None,
             wait_ms: Some(200),
         };
+        let again = wanted.clone();
         asked.push(house.request_agreement(&asker.person, wanted).await.expect("it waits").negotiation.id);
+        let again = house.request_agreement(&asker.person, again).await;
+        assert!(
+            matches!(&again, Err(weal_node::fault::Error::Refused(refusal)) if refusal.code == "request-open"),
+            "one at a time: {again:?}"
+        );
     }
     let waiting = owner.house().negotiations().await.expect("negotiations");
     assert!(waiting.iter().all(|one| one.waits_for_us), "{waiting:?}");

@@ -107,17 +107,17 @@ async fn whoever_guesses_shuts_nobody_out_of_a_browser_that_was_let_in_before() 
     let again = own.sign_in("ada", PASSWORD, "").await;
     assert_eq!(again.leads_to(), "/", "{}", again.text);
     let mark = again.headers.get_all("set-cookie").iter().map(|value| value.to_str().expect("plain"));
-    let mark = mark.into_iter().find(|cookie| cookie.starts_with("weal_browser=")).expect("a mark");
+    let mark = mark.into_iter().find(|cookie| cookie.starts_with("weal_browser_council=")).expect("a mark");
     assert!(mark.contains("HttpOnly") && mark.contains("SameSite=Lax"), "{mark}");
 
     // The mark opens nothing, is nobody else's, and is not made up.
     own.fill_in("/", "/sign-out", &[]).await;
     assert_eq!(own.get("/").await.leads_to(), "/sign-in");
-    let mark = own.cookie("weal_browser");
+    let mark = own.cookie("weal_browser_council");
     let made_up = mark.replace(mark.split('.').nth(1).expect("an end"), "9999999999");
     for other in [made_up.as_str(), "", "..", "a.9999999999.b", "a.b.c"] {
         let browser = Browser::at(node);
-        browser.keeps("weal_browser", other);
+        browser.keeps("weal_browser_council", other);
         assert_eq!(browser.sign_in("ada", PASSWORD, "").await.status, 429, "{other}");
     }
     // A mark that was stolen gives as few guesses as anything else, and shuts out nobody else.
