@@ -37,6 +37,27 @@ impl House {
         self.outcome(negotiation).await
     }
 
+    /// Refuses where the same was requested for the same purpose and is not decided yet. A person who asks again
+    /// has forgotten the first time; a program knows what it does.
+    pub async fn check_not_requested(&self, dataset: &str, mode: Mode, purpose: &Purpose) -> Result<()> {
+        let standing = self.store.read("agreements.requested").await?.negotiations(LIST_MAX).await?;
+        let open = standing.iter().map(|(one, _)| one).find(|one| {
+            let asked = &one.proposal;
+            let is_same = asked.dataset == dataset && asked.mode == Some(mode);
+            one.side == Side::Consumer
+                && !one.state.is_final()
+                && is_same
+                && asked.purpose.as_ref() == Some(purpose)
+        });
+        let Some(open) = open else { return Ok(()) };
+        Err(Refusal::conflict(
+            "request-open",
+            "You have requested this already, for the same purpose, and it is not decided yet.",
+        )
+        .remedy(format!("See `weal negotiations {}`.", open.own_pid))
+        .into())
+    }
+
     /// What this node has last seen of a product, its own or another member's.
     pub async fn entry_of(&self, product: &ProductRef) -> Result<CatalogueEntry> {
         let entries = self.entries().await?;
@@ -97,23 +118,6 @@ impl House {
         let step = Negotiation::request(opening, self.clock.now());
         let pid = step.next.own_pid.clone();
         let mut tx = self.store.write("agreements.begin").await?;
-        let standing = tx.negotiations(LIST_MAX).await?;
-        let open = standing.iter().map(|(one, _)| one).find(|one| {
-            let asked = &one.proposal;
-            let is_same = asked.dataset == dataset && asked.mode == Some(offer.mode);
-            one.side == Side::Consumer
-                && !one.state.is_final()
-                && is_same
-                && asked.purpose.as_ref() == Some(purpose)
-        });
-        if let Some(open) = open {
-            return Err(Refusal::conflict(
-                "request-open",
-                "You have requested this already, for the same purpose, and it is not decided yet.",
-            )
-            .remedy(format!("See `weal negotiations {}`.", open.own_pid))
-            .into());
-        }
         self.keep_negotiation(&mut tx, step, 0, Some(by)).await?;
         tx.commit().await?;
         self.wakers.outbox.notify_one();

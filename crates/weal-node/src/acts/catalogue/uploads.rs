@@ -1,9 +1,9 @@
 //! Files on their way to becoming a product: received, inspected, then published or forgotten.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
@@ -36,7 +36,7 @@ pub(super) struct Upload {
 /// How much of an upload lies on the disk, counted while it arrives, however many files arrive at once.
 #[derive(Debug, Default)]
 struct Received {
-    files: AtomicUsize,
+    names: Mutex<HashSet<String>>,
     size_bytes: AtomicU64,
 }
 
@@ -86,8 +86,32 @@ impl Uploads {
     }
 }
 
+impl Received {
+    fn names(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a file of this name its place, where there is one left and no other has it.
+    fn add(&self, name: &str) -> Result<(), Refusal> {
+        let mut names = self.names();
+        if names.len() >= FILES_MAX {
+            return Err(Refusal::new(
+                RefusalKind::TooLarge,
+                "too-many-files",
+                format!("An upload has at most {FILES_MAX} files."),
+            ));
+        }
+        if names.insert(name.to_owned()) {
+            return Ok(());
+        }
+        Err(Refusal::conflict("file-twice", "This upload has a file of this name already.")
+            .remedy("Give the files of one product names of their own."))
+    }
+}
+
 /// A file that is arriving. Unless it is kept it is removed and counted out again, whoever broke it off.
 struct Arriving {
+    name: String,
     path: PathBuf,
     received: Arc<Received>,
     size_bytes: u64,
@@ -115,7 +139,7 @@ impl Drop for Arriving {
         if self.is_kept {
             return;
         }
-        self.received.files.fetch_sub(1, Ordering::Relaxed);
+        self.received.names().remove(&self.name);
         self.received.size_bytes.fetch_sub(self.size_bytes, Ordering::Relaxed);
         if let Err(cause) = std::fs::remove_file(&self.path) {
             tracing::warn!(%cause, "a file that broke off could not be removed");
@@ -173,20 +197,10 @@ impl House {
         let upload = self.doors.uploads.get(by, id)?;
         check_name(name)?;
         let path = upload.folder.join("files").join(name);
-        let mut file = tokio::fs::File::create_new(&path).await.map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::AlreadyExists => file_twice(),
-            _ => disk(cause),
-        })?;
-        let before = upload.received.files.fetch_add(1, Ordering::Relaxed);
-        let mut arriving = Arriving { path, received: upload.received, size_bytes: 0, is_kept: false };
-        if before >= FILES_MAX {
-            return Err(Refusal::new(
-                RefusalKind::TooLarge,
-                "too-many-files",
-                format!("An upload has at most {FILES_MAX} files."),
-            )
-            .into());
-        }
+        upload.received.add(name)?;
+        let (name, received) = (name.to_owned(), upload.received);
+        let mut arriving = Arriving { name, path: path.clone(), received, size_bytes: 0, is_kept: false };
+        let mut file = tokio::fs::File::create(&path).await.map_err(disk)?;
         let size_max = self.config.limits.publish_bytes_max;
         let mut body = std::pin::pin!(body);
         while let Some(chunk) = body.next().await {
@@ -240,12 +254,6 @@ async fn input_of(files: &Path) -> Result<PathBuf> {
             .remedy("Name a file or a folder that has one.")
             .into()),
     }
-}
-
-fn file_twice() -> Error {
-    Refusal::conflict("file-twice", "This upload has a file of this name already.")
-        .remedy("Give the files of one product names of their own.")
-        .into()
 }
 
 fn check_name(name: &str) -> Result<(), Refusal> {

@@ -107,10 +107,14 @@ async fn request(Posted { visit, fields }: Posted<RequestForm>) -> PageResult {
     }
     let key = sha256_hex(format!("{}\n{ask:?}", fields.once));
     let (house, person) = (Arc::clone(&visit.house), visit.session.person.clone());
+    let dataset = entry.dataset.clone();
     // Sent twice, it makes one agreement.
     let came = visit.house.doors.requested.once(&visit.session.person.account, key, async move {
-        let requested = house.request_agreement(&person, ask).await.map_err(Arc::new)?;
-        Ok(outcome_of(&requested))
+        let requested = async {
+            house.check_not_requested(&dataset, ask.mode, &ask.purpose).await?;
+            house.request_agreement(&person, ask).await
+        };
+        Ok(outcome_of(&requested.await.map_err(Arc::new)?))
     });
     match came.await {
         Ok(path) => see(&path),

@@ -205,14 +205,20 @@ async fn a_steward_decides_what_waits() {
             legal_basis: None,
             wait_ms: Some(200),
         };
-        let again = wanted.clone();
         asked.push(house.request_agreement(&asker.person, wanted).await.expect("it waits").negotiation.id);
-        let again = house.request_agreement(&asker.person, again).await;
-        assert!(
-            matches!(&again, Err(weal_node::fault::Error::Refused(refusal)) if refusal.code == "request-open"),
-            "one at a time: {again:?}"
-        );
     }
+    let entry = asker.house().entry_of(&"revenue.payroll".parse().expect("a product")).await.expect("seen");
+    let offer =
+        entry.offers.iter().find(|offer| offer.mode == Mode::Extract).expect("offered").id.to_string();
+    let again = [
+        ("offer", offer.as_str()),
+        ("member", "revenue"),
+        ("product", "payroll"),
+        ("purpose", FRAUD),
+        ("legal_basis", PUBLIC_TASK),
+    ];
+    let again = at_asker.fill_in("/catalogue/revenue/payroll", "/agreements/request", &again).await;
+    assert!(again.status == 409 && again.text.contains("request-open"), "one at a time: {}", again.text);
     let waiting = owner.house().negotiations().await.expect("negotiations");
     assert!(waiting.iter().all(|one| one.waits_for_us), "{waiting:?}");
     assert!(reads_well(&at_owner, "/").await.contains("/negotiations/urn"), "home says so");
