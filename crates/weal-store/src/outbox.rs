@@ -34,6 +34,15 @@ pub struct Job<T> {
     pub attempts: u64,
 }
 
+/// How much a driver takes at once, so that no peer keeps the others waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Take<'a> {
+    pub jobs_max: u32,
+    pub jobs_per_peer_max: u32,
+    /// Peers whose jobs stay where they are.
+    pub busy: &'a [String],
+}
+
 impl Tx {
     /// Adds a job; its id, or `None` where the same one waits already. One that was given up is revived.
     pub async fn enqueue<T: Serialize>(&mut self, job: NewJob<'_, T>) -> Result<Option<u64>, StoreError> {
@@ -56,21 +65,27 @@ impl Tx {
         u64::try_from(id).map(Some).map_err(|_| StoreError::corrupt("job.id"))
     }
 
-    /// Takes up to `limit` jobs that are due at `now`, oldest first, and keeps others from taking them
-    /// until `lease_until`; a driver that dies in between loses nothing but that time.
+    /// Takes jobs that are due at `now`, oldest first, and keeps others from taking them until `lease_until`; a
+    /// driver that dies in between loses nothing but that time.
     pub async fn due<T: DeserializeOwned>(
         &mut self,
         now: Timestamp,
         lease_until: Timestamp,
-        limit: u32,
+        take: Take<'_>,
     ) -> Result<Vec<Job<T>>, StoreError> {
         // A lease moves the due time, so that one index finds both what is due and what is next.
-        let query = sql("UPDATE job SET due_ms = $2, attempts = attempts + 1 WHERE id IN
-                 (SELECT id FROM job WHERE state = 'waiting' AND due_ms <= $1 ORDER BY due_ms, id LIMIT $3)
+        let query = sql("UPDATE job SET due_ms = $2, attempts = attempts + 1, last_error = NULL WHERE id IN
+                 (SELECT id FROM
+                     (SELECT id, due_ms, ROW_NUMBER() OVER (PARTITION BY peer ORDER BY due_ms, id) AS turn
+                      FROM job WHERE state = 'waiting' AND due_ms <= $1
+                          AND REPLACE(CAST($5 AS TEXT), '|' || peer || '|', '') = $5) AS waiting
+                  WHERE turn <= $4 ORDER BY due_ms, id LIMIT $3)
              RETURNING id, kind, job_key, peer, due_ms, attempts, v, body")
         .bind(ms(now))
         .bind(ms(lease_until))
-        .bind(i64::from(limit));
+        .bind(i64::from(take.jobs_max))
+        .bind(i64::from(take.jobs_per_peer_max))
+        .bind(barred(take.busy));
         let mut jobs = Vec::new();
         for row in self.rows(query).await? {
             match job(&row) {
@@ -130,11 +145,45 @@ impl Tx {
             .collect()
     }
 
-    /// When the next job falls due (or its lease ends), so that a driver sleeps until then.
-    pub async fn next_due_at(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let query = sql("SELECT due_ms FROM job WHERE state = 'waiting' ORDER BY due_ms LIMIT 1");
+    /// When the next job falls due (or its lease ends) that is not for one of the `busy` peers, so that a
+    /// driver sleeps until then.
+    pub async fn next_due_at(&mut self, busy: &[String]) -> Result<Option<Timestamp>, StoreError> {
+        let query = sql("SELECT due_ms FROM job WHERE state = 'waiting'
+                 AND REPLACE(CAST($1 AS TEXT), '|' || peer || '|', '') = $1 ORDER BY due_ms LIMIT 1")
+        .bind(barred(busy));
         self.row(query).await?.map(|row| get_time(&row, "due_ms")).transpose()
     }
+
+    /// A peer could not be reached: what is due for it waits until `until`, and says why. Their number.
+    pub async fn rest(
+        &mut self,
+        peer: &str,
+        now: Timestamp,
+        until: Timestamp,
+        error: &str,
+    ) -> Result<u64, StoreError> {
+        let query = sql("UPDATE job SET due_ms = $3, last_error = $4
+             WHERE state = 'waiting' AND peer = $1 AND due_ms <= $2")
+        .bind(peer.to_owned())
+        .bind(ms(now))
+        .bind(ms(until))
+        .bind(error.to_owned());
+        self.run(query).await
+    }
+
+    /// A peer has been reached again: what failed before and waits, and so is not on its way, is due at `now`.
+    pub async fn wake_peer(&mut self, peer: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let query = sql("UPDATE job SET due_ms = $2
+             WHERE state = 'waiting' AND peer = $1 AND due_ms > $2 AND last_error IS NOT NULL")
+        .bind(peer.to_owned())
+        .bind(ms(now));
+        self.run(query).await
+    }
+}
+
+/// Any number of peers as one argument, in which both databases find one by replacing it. No DID has a bar.
+fn barred(peers: &[String]) -> String {
+    peers.iter().map(|peer| format!("|{peer}|")).collect()
 }
 
 fn job<T: DeserializeOwned>(row: &AnyRow) -> Result<Job<T>, StoreError> {

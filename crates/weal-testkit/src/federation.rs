@@ -259,12 +259,21 @@ pub struct Wish<'a> {
 
 impl Wish<'_> {
     pub async fn for_purpose(self, purpose: &str) -> Answer {
+        self.waiting_at_most(10_000, purpose).await
+    }
+
+    /// Asks, and does not stay for the answer.
+    pub async fn without_waiting(self, purpose: &str) -> Answer {
+        self.waiting_at_most(0, purpose).await
+    }
+
+    async fn waiting_at_most(self, wait_ms: u64, purpose: &str) -> Answer {
         let request = RequestAgreement {
             product: self.product.parse().expect("member.product"),
             mode: self.mode,
             purpose: purpose.parse().expect("a purpose"),
             legal_basis: None,
-            wait_ms: Some(10_000),
+            wait_ms: Some(wait_ms),
         };
         match self.node.house().request_agreement(&self.node.person, request).await {
             Ok(requested) => Answer(Ok(requested)),

@@ -1,15 +1,17 @@
-//! Delivers what was decided: at once, at least once, with backoff. A dead peer costs a lease and blocks
-//! nobody, because every message is carried by a task of its own.
+//! Delivers what was decided: at once, at least once, with backoff. A dead peer costs a few connections and
+//! blocks nobody: each peer has its own few places ([`Lanes`]), and what waits for one that cannot be reached
+//! rests with it, however much it is.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use weal_domain::Timestamp;
 use weal_domain::identity::Did;
-use weal_store::Job;
+use weal_domain::{RefusalKind, Timestamp};
+use weal_store::{Job, Take};
 
 use super::{JOB_ADMISSION, JOB_NEGOTIATION, JOB_REGISTER, JOB_REVOCATION, JOB_TRANSFER};
 use crate::fault::{Error, Fault, Result};
@@ -17,13 +19,19 @@ use crate::house::House;
 use crate::observe::Outcome;
 
 /// Messages on their way at once.
-const IN_FLIGHT_MAX: usize = 64;
-/// Jobs taken from the store at once.
+const IN_FLIGHT_MAX: usize = 256;
+/// Messages on their way to one peer, beyond which it is passed over; one that could not be reached last time
+/// gets a single one.
+const IN_FLIGHT_PER_PEER: usize = 8;
+/// Jobs taken from the store at once, in all and for one peer.
 const BATCH: u32 = 64;
+const BATCH_PER_PEER: u32 = 8;
 /// How long a taken job is ours before another taker may try; longer than any request lasts.
 const LEASE: Duration = Duration::from_secs(60);
 const BACKOFF_FIRST_MS: u64 = 500;
 const BACKOFF_MAX_MS: u64 = 10 * 60 * 1000;
+/// The longest that a peer rests that could not be reached.
+const REST_MAX_MS: u64 = 60 * 1000;
 /// After so many attempts, about two days, a message is given up and its negotiation says so.
 const ATTEMPTS_MAX: u64 = 300;
 /// The driver looks again after this long even if nobody rang.
@@ -31,8 +39,9 @@ const IDLE: Duration = Duration::from_secs(600);
 
 pub(super) async fn run(house: Arc<House>, stopping: CancellationToken, tasks: TaskTracker) {
     let places = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
+    let lanes = Arc::new(Lanes::default());
     loop {
-        let wait = match take(&house, &places, &tasks).await {
+        let wait = match take(&house, &places, &lanes, &tasks).await {
             Ok(wait) => wait,
             Err(cause) => {
                 tracing::error!(%cause, "the outbox cannot be read");
@@ -48,30 +57,94 @@ pub(super) async fn run(house: Arc<House>, stopping: CancellationToken, tasks: T
 }
 
 /// Starts every job that is due; answers how long until the next one is.
-async fn take(house: &Arc<House>, places: &Arc<Semaphore>, tasks: &TaskTracker) -> Result<Duration> {
+async fn take(
+    house: &Arc<House>,
+    places: &Arc<Semaphore>,
+    lanes: &Arc<Lanes>,
+    tasks: &TaskTracker,
+) -> Result<Duration> {
     loop {
         let now = house.clock.now();
+        // A lane that frees a place rings the driver, so what is passed over here is not forgotten.
+        let busy = lanes.busy();
         // Most wakings find work; a look without a writer's turn spares the others one.
-        let next = house.store.read("outbox.next").await?.next_due_at().await?;
+        let next = house.store.read("outbox.next").await?.next_due_at(&busy).await?;
         match next {
             None => return Ok(IDLE),
             Some(next) if next > now => return Ok(until(now, next)),
             Some(_) => {}
         }
+        let share = Take { jobs_max: BATCH, jobs_per_peer_max: BATCH_PER_PEER, busy: &busy };
         let mut tx = house.store.write("outbox.take").await?;
-        let jobs: Vec<Job<serde_json::Value>> = tx.due(now, now + LEASE, BATCH).await?;
+        let jobs: Vec<Job<serde_json::Value>> = tx.due(now, now + LEASE, share).await?;
         tx.commit().await?;
         for job in jobs {
             let place = Arc::clone(places)
                 .acquire_owned()
                 .await
                 .map_err(|cause| Fault::new("taking a place in the outbox", cause))?;
-            let house = Arc::clone(house);
+            lanes.enter(&job.peer);
+            let (house, lanes) = (Arc::clone(house), Arc::clone(lanes));
             tasks.spawn(async move {
-                deliver(&house, job).await;
+                deliver(&house, &lanes, job).await;
                 drop(place);
             });
         }
+    }
+}
+
+/// What is on its way to each peer, and how often in a row it could not be reached.
+#[derive(Debug, Default)]
+struct Lanes(Mutex<HashMap<String, Lane>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Lane {
+    in_flight: usize,
+    failures: u64,
+}
+
+impl Lane {
+    fn is_full(self) -> bool {
+        self.in_flight >= if self.failures == 0 { IN_FLIGHT_PER_PEER } else { 1 }
+    }
+}
+
+/// What a delivery says about the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// It answered, as it did before.
+    Still,
+    /// It answered after it could not be reached.
+    Again,
+    /// It could not be reached, so many times in a row.
+    Not { failures: u64 },
+}
+
+impl Lanes {
+    /// Peers whose places are all taken.
+    fn busy(&self) -> Vec<String> {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.iter().filter(|(_, lane)| lane.is_full()).map(|(peer, _)| peer.clone()).collect()
+    }
+
+    fn enter(&self, peer: &str) {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.entry(peer.to_owned()).or_default().in_flight += 1;
+    }
+
+    fn leave(&self, peer: &str, is_reached: bool) -> Reached {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.entry(peer.to_owned()).or_default();
+        lane.in_flight = lane.in_flight.saturating_sub(1);
+        if !is_reached {
+            lane.failures += 1;
+            return Reached::Not { failures: lane.failures };
+        }
+        let before = std::mem::take(&mut lane.failures);
+        if lane.in_flight == 0 {
+            lanes.remove(peer);
+        }
+        if before == 0 { Reached::Still } else { Reached::Again }
     }
 }
 
@@ -80,10 +153,13 @@ fn until(now: Timestamp, next: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(IDLE)
 }
 
-async fn deliver(house: &Arc<House>, job: Job<serde_json::Value>) {
+async fn deliver(house: &Arc<House>, lanes: &Lanes, job: Job<serde_json::Value>) {
     let outcome = carry(house, &job).await;
     house.metrics.delivered(if outcome.is_ok() { Outcome::Delivered } else { Outcome::Failed });
-    if let Err(cause) = settle(house, &job, outcome).await {
+    let is_reached =
+        !matches!(&outcome, Err(Error::Refused(refusal)) if refusal.kind == RefusalKind::Unavailable);
+    let reached = lanes.leave(&job.peer, is_reached);
+    if let Err(cause) = settle(house, &job, outcome, reached).await {
         // The lease runs out and the job is taken again: at least once.
         tracing::error!(%cause, kind = job.kind, "the outcome of a delivery could not be recorded");
     }
@@ -101,8 +177,24 @@ async fn carry(house: &Arc<House>, job: &Job<serde_json::Value>) -> Result<()> {
     }
 }
 
-async fn settle(house: &House, job: &Job<serde_json::Value>, outcome: Result<()>) -> Result<()> {
+async fn settle(
+    house: &House,
+    job: &Job<serde_json::Value>,
+    outcome: Result<()>,
+    reached: Reached,
+) -> Result<()> {
     let mut tx = house.store.write("outbox.settle").await?;
+    let now = house.clock.now();
+    match (reached, &outcome) {
+        (Reached::Again, _) => {
+            tx.wake_peer(&job.peer, now).await?;
+        }
+        (Reached::Not { failures }, Err(cause)) => {
+            let until = now + backoff(failures, REST_MAX_MS, house)?;
+            tx.rest(&job.peer, now, until, &cause.to_string()).await?;
+        }
+        (Reached::Still | Reached::Not { .. }, _) => {}
+    }
     match outcome {
         Ok(()) => tx.done(job.id).await?,
         Err(cause) if job.attempts >= ATTEMPTS_MAX => {
@@ -111,7 +203,7 @@ async fn settle(house: &House, job: &Job<serde_json::Value>, outcome: Result<()>
         }
         Err(cause) => {
             tracing::info!(kind = job.kind, peer = job.peer, attempts = job.attempts, %cause, "not delivered yet");
-            let due = house.clock.now() + backoff(job.attempts, house)?;
+            let due = now + backoff(job.attempts, BACKOFF_MAX_MS, house)?;
             tx.failed(job.id, &cause.to_string(), due).await?;
         }
     }
@@ -122,9 +214,9 @@ async fn settle(house: &House, job: &Job<serde_json::Value>, outcome: Result<()>
 }
 
 /// Doubling, capped, and somewhere in its upper half so that many messages do not return together.
-fn backoff(attempts: u64, house: &House) -> Result<Duration, Error> {
+fn backoff(attempts: u64, most_ms: u64, house: &House) -> Result<Duration, Error> {
     let doubled = BACKOFF_FIRST_MS.saturating_mul(1 << attempts.min(20).saturating_sub(1));
-    let whole = doubled.min(BACKOFF_MAX_MS);
+    let whole = doubled.min(most_ms);
     let [chance] = house.entropy.bytes::<1>()?;
     Ok(Duration::from_millis(whole / 2 + whole / 2 * u64::from(chance) / 255))
 }

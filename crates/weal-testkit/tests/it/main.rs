@@ -2,6 +2,7 @@
 
 mod asking;
 mod callbacks;
+mod deliveries;
 mod doors;
 mod floods;
 mod guides;

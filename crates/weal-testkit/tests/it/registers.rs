@@ -91,8 +91,14 @@ async fn falls_silent(node: &weal_testkit::MemberNode) {
     let now = node.house().clock.now();
     let hour = std::time::Duration::from_secs(3_600);
     let mut tx = node.house().store.write("testkit").await.expect("a transaction");
-    let _leased: Vec<weal_store::Job<serde_json::Value>> =
-        tx.due(now + hour, now + hour * 2, 1_000).await.expect("jobs");
+    let _leased: Vec<weal_store::Job<serde_json::Value>> = tx
+        .due(
+            now + hour,
+            now + hour * 2,
+            weal_store::Take { jobs_max: 1_000, jobs_per_peer_max: 1_000, busy: &[] },
+        )
+        .await
+        .expect("jobs");
     tx.commit().await.expect("leased");
 }
 
