@@ -51,10 +51,10 @@ async fn a_peer_that_hangs_takes_its_own_places_only_and_gets_everything_when_it
     for number in 0..REQUESTS {
         let product = format!("revenue.regions{number}");
         let asked = federation.member("education").requests(&product, Mode::Extract);
-        asked.without_waiting(FRAUD).await.waits();
+        let _waiting = asked.without_waiting(FRAUD).await.waits();
     }
     let live = federation.member("education").requests("employment.offices", Mode::Extract);
-    live.for_purpose(FRAUD).await.is_agreed();
+    let _agreement = live.for_purpose(FRAUD).await.is_agreed();
     let on_the_way = taken.load(Ordering::SeqCst);
     assert!((1..=ON_THE_WAY_MAX).contains(&on_the_way), "connections to the peer that hangs: {on_the_way}");
 
