@@ -1,7 +1,9 @@
 //! The engine: one memory budget, one place to spill, shared by everything that runs.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -32,7 +34,31 @@ pub struct Engine {
     session: Arc<SessionState>,
     pub(crate) questions: Arc<Semaphore>,
     pub(crate) previews: Arc<Semaphore>,
+    /// Files that streams and questions are reading, and how many of them.
+    read: Arc<Mutex<HashMap<PathBuf, usize>>>,
 }
+
+/// A file that is being read; until this is dropped it is not discarded.
+#[derive(Debug)]
+pub(crate) struct BeingRead {
+    file: PathBuf,
+    read: Arc<Mutex<HashMap<PathBuf, usize>>>,
+}
+
+impl Drop for BeingRead {
+    fn drop(&mut self) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(readers) = read.get_mut(&self.file) {
+            *readers -= 1;
+            if *readers == 0 {
+                read.remove(&self.file);
+            }
+        }
+    }
+}
+
+/// How often [`Engine::discard`] looks whether a file is still read.
+const DISCARD_LOOK: Duration = Duration::from_secs(1);
 
 impl Engine {
     pub fn new(limits: EngineLimits) -> Result<Engine, EngineError> {
@@ -69,6 +95,7 @@ impl Engine {
             previews: Arc::new(Semaphore::new(limits.previews_at_once_max)),
             limits: Arc::new(limits),
             session: Arc::new(builder.build()),
+            read: Arc::default(),
         })
     }
 
@@ -96,6 +123,32 @@ impl Engine {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Ingested, EngineError> {
         crate::catalogue::ingest(self.limits.clone(), input, out, format, subject, progress).await
+    }
+
+    pub(crate) fn begin_reading(&self, file: &Path) -> BeingRead {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        *read.entry(file.to_owned()).or_default() += 1;
+        BeingRead { file: file.to_owned(), read: self.read.clone() }
+    }
+
+    /// Removes a file of a former version once nothing of this engine reads it any more.
+    pub async fn discard(&self, file: &Path) -> std::io::Result<()> {
+        while !self.discarded(file)? {
+            tokio::time::sleep(DISCARD_LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Whether the file is gone; the lock is held over the removal, so that no reader begins in between.
+    fn discarded(&self, file: &Path) -> std::io::Result<bool> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.contains_key(file) {
+            return Ok(false);
+        }
+        match std::fs::remove_file(file) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
+            _ => Ok(true),
+        }
     }
 
     #[must_use]

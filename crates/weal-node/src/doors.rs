@@ -40,6 +40,8 @@ pub struct Doors {
     started_in_ms: AtomicU64,
     all_streams: CancellationToken,
     by_agreement: Mutex<HashMap<AgreementId, CancellationToken>>,
+    /// Paid questions that could not be answered.
+    unanswered: Mutex<HashMap<AgreementId, u32>>,
 }
 
 impl Doors {
@@ -59,7 +61,20 @@ impl Doors {
             started_in_ms: AtomicU64::new(0),
             all_streams: CancellationToken::new(),
             by_agreement: Mutex::default(),
+            unanswered: Mutex::default(),
         }
+    }
+
+    /// How many paid questions under an agreement could not be answered since the node started.
+    #[must_use]
+    pub fn unanswered(&self, agreement: &AgreementId) -> u32 {
+        let counts = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(agreement).copied().unwrap_or_default()
+    }
+
+    pub fn count_unanswered(&self, agreement: &AgreementId) {
+        let mut counts = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(agreement.clone()).or_default() += 1;
     }
 
     /// Cancelled when the agreement is revoked or the node stops: every stream under it watches this.

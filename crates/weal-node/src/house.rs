@@ -58,6 +58,7 @@ impl House {
         let house =
             Self::open_with(config, folder, spills, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
         house.settle_what_a_crash_left().await.map_err(into_fault)?;
+        house.discard_former_versions().await.map_err(into_fault)?;
         house.govern_at_start().await.map_err(into_fault)?;
         house.reload_ecosystem().await.map_err(into_fault)?;
         Ok(house)

@@ -11,6 +11,7 @@ mod pages;
 mod parquet_in;
 mod profile;
 mod propose;
+mod receive;
 mod survey;
 pub(crate) mod values;
 mod write;

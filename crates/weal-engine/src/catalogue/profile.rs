@@ -17,6 +17,10 @@ use crate::error::Doing;
 pub const DISTINCT_EXACT_MAX: usize = 100_000;
 /// Up to here it is known for certain whether a column repeats no value.
 const UNIQUE_ROWS_MAX: usize = 20_000_000;
+/// Hashes that all columns of a product may keep together; some 20 bytes each.
+const HASHES_MAX: usize = 32 << 20;
+/// The longest text that is worth proposing as a public key.
+const FEW_VALUE_BYTES_MAX: usize = 256;
 /// A column of at most this many values is worth proposing as a public key.
 pub(crate) const FEW_VALUES_MAX: usize = 50;
 const SAMPLE_MAX: usize = 8192;
@@ -40,7 +44,19 @@ impl Profiler {
             column.see(array, self.rows)?;
         }
         self.rows += batch.num_rows() as u64;
+        self.forget(HASHES_MAX);
         Ok(())
+    }
+
+    /// Where all columns together keep too much, those that keep most go over to estimates.
+    fn forget(&mut self, hashes_max: usize) {
+        while self.columns.iter().map(|column| column.distinct.kept()).sum::<usize>() > hashes_max {
+            let largest = self.columns.iter_mut().max_by_key(|column| column.distinct.kept());
+            match largest {
+                Some(column) => column.distinct.estimate(),
+                None => return,
+            }
+        }
     }
 
     pub(crate) fn profile(&self) -> Vec<ColumnProfile> {
@@ -130,8 +146,10 @@ impl ColumnProfiler {
             }
             let new = self.distinct.see(hash);
             if let (true, Some(few)) = (new, &mut self.few) {
-                few.insert(shown(array, row)?);
-                if few.len() > FEW_VALUES_MAX {
+                let value = shown(array, row)?;
+                let long = value.len() > FEW_VALUE_BYTES_MAX;
+                few.insert(value);
+                if long || few.len() > FEW_VALUES_MAX {
                     self.few = None;
                 }
             }
@@ -237,12 +255,23 @@ impl Distinct {
                 *repeats |= !new;
                 let most = if *repeats { DISTINCT_EXACT_MAX } else { UNIQUE_ROWS_MAX };
                 if hashes.len() > most {
-                    let mut registers = HyperLogLog::new();
-                    hashes.iter().for_each(|&hash| registers.see(hash));
-                    *self = Distinct::Estimate(registers);
+                    self.estimate();
                 }
                 new
             }
+        }
+    }
+    fn estimate(&mut self) {
+        if let Distinct::Exact { hashes, .. } = self {
+            let mut registers = HyperLogLog::new();
+            hashes.iter().for_each(|&hash| registers.see(hash));
+            *self = Distinct::Estimate(registers);
+        }
+    }
+    fn kept(&self) -> usize {
+        match self {
+            Distinct::Exact { hashes, .. } => hashes.len(),
+            Distinct::Estimate(_) => 0,
         }
     }
     fn count(&self) -> u64 {

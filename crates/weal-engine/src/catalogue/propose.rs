@@ -313,11 +313,15 @@ fn policy(
 fn bounds_of(profile: &ColumnProfiler) -> Option<Bounds> {
     let mut numbers = profile.sample.numbers.clone();
     numbers.sort_by(f64::total_cmp);
-    let (first, last) = (*numbers.first()?, *numbers.last()?);
+    if numbers.is_empty() {
+        return None;
+    }
     let cut = (numbers.len() as f64 * CUT_OFF) as usize;
     let (low, high) = (numbers[cut], numbers[numbers.len() - 1 - cut]);
-    // Where nearly everything is one value, the rare others are what is asked about.
-    let (low, high) = if low == high { (first, last) } else { (low, high) };
+    // Where nearly everything is one value, bounds around the rare others would be those others themselves.
+    if low == high {
+        return None;
+    }
     let low = if low < 0.0 { -round_up(-low) } else { 0.0 };
     let high = if high > 0.0 { round_up(high) } else { 0.0 };
     let decimals = if profile.kind == ColumnKind::Float { FLOAT_DECIMALS } else { 0 };

@@ -64,6 +64,24 @@ impl<'a> Output<'a> {
         columns: &[Column],
         heard: &'a (dyn Fn(u64) -> bool + Sync),
     ) -> Result<Self, EngineError> {
+        Self::open(out, columns, Profiler::new(columns), heard)
+    }
+
+    /// Without profiling: nobody will describe what is written.
+    pub(crate) fn plain(
+        out: &'a Path,
+        columns: &[Column],
+        heard: &'a (dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Self, EngineError> {
+        Self::open(out, columns, Profiler::new(&[]), heard)
+    }
+
+    fn open(
+        out: &'a Path,
+        columns: &[Column],
+        profiler: Profiler,
+        heard: &'a (dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Self, EngineError> {
         let schema = schema_of(columns);
         let part = Part::beside(out)?;
         let file = private(&part.0).map_err(|error| write_error(&error))?;
@@ -74,7 +92,6 @@ impl<'a> Output<'a> {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .build();
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(parquet_error)?;
-        let profiler = Profiler::new(columns);
         Ok(Self { out, part, writer, schema, profiler, rows: 0, row_text_bytes_max: 0, heard })
     }
 

@@ -55,6 +55,7 @@ impl Engine {
         if grant.product != product.name {
             return Err(Fault::new("checking a permit", "it is for another product").into());
         }
+        let _being_read = self.begin_reading(&source.file);
         let mut session = self.session();
         let about = about(&source.file)?;
         read_at_once(&mut session, about.batch_rows());

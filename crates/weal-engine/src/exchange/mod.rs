@@ -69,6 +69,7 @@ impl Engine {
         if grant.product != product.name {
             return Err(Fault::new("checking a permit", "it is for another product").into());
         }
+        let being_read = self.begin_reading(&source.file);
         let columns = permitted(product, grant.columns.as_deref())?;
         let mut plan = scan(&source.file, schema_of(&product.columns)).doing("planning an extract")?;
         if let Some(filter) = &grant.row_filter {
@@ -81,7 +82,11 @@ impl Engine {
         read_at_once(&mut session, about(&source.file)?.batch_rows());
         let physical = session.create_physical_plan(&plan).await.doing("planning an extract")?;
         let stream = execute_stream(physical, session.task_ctx()).doing("starting an extract")?;
-        Ok(RowStream::of(stream, "reading an extract"))
+        let mut rows = RowStream::of(stream, "reading an extract");
+        rows.batches = Box::pin(rows.batches.inspect(move |_| {
+            let _ = &being_read;
+        }));
+        Ok(rows)
     }
 }
 

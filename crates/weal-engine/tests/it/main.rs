@@ -5,6 +5,7 @@
 
 mod answers;
 mod bad_input;
+mod bounded;
 mod extract;
 mod given;
 mod ingest;

@@ -1,13 +1,15 @@
 //! An inspected upload becomes a version of a product.
 
 use std::path::Path;
+use std::time::Duration;
 
 use weal_domain::Refusal;
-use weal_domain::catalogue::{Column, Identifying, PrivacyPolicy, Product};
+use weal_domain::catalogue::{Column, Identifying, PrivacyPolicy, Product, ProductName};
 use weal_domain::identity::{Act, Person, Role};
 use weal_domain::ledger::Fact;
 use weal_domain::words::{is_line, is_prose};
 use weal_engine::Ingested;
+use weal_privacy::bounds::{DECIMALS_MAX, FixedPoint, Sensitivity};
 use weal_store::StoredProduct;
 
 use super::uploads::{remove, upload_unknown};
@@ -20,6 +22,11 @@ const TITLE_CHARS_MAX: usize = 200;
 const DESCRIPTION_CHARS_MAX: usize = 4_000;
 const KEYWORDS_MAX: usize = 32;
 const KEYWORD_CHARS_MAX: usize = 60;
+/// Longer than any request takes from finding a file to opening it.
+const DISCARD_AFTER: Duration = Duration::from_secs(300);
+/// The most that an owner may let one subject count for: above, noise drowns everything.
+const GROUPS_PER_SUBJECT_MAX: u32 = 100_000;
+const ROWS_PER_GROUP_MAX: u32 = 1_000_000;
 
 impl House {
     /// Publishes an inspected upload with what its owner decided about it.
@@ -66,7 +73,7 @@ impl House {
             description: publish.description.clone(),
             keywords: publish.keywords.clone(),
             classification: publish.classification,
-            columns: ingested.columns.clone(),
+            columns: published_columns(&ingested.columns, publish),
             privacy: publish.privacy.clone(),
             rows: ingested.rows,
             size_bytes: ingested.size_bytes,
@@ -78,7 +85,7 @@ impl House {
             check_policy(policy, &product.columns)?;
         }
         // A crash before the record leaves a file that the next publication of this version replaces.
-        let file = format!("products/{}/{}.parquet", product.name, product.version);
+        let file = file_of(&product.name, product.version);
         self.place(&ingested.file, &file).await?;
         let stored = StoredProduct {
             product: product.clone(),
@@ -104,8 +111,36 @@ impl House {
         }
         let indices = self.remember(&mut tx, &self.actor(Some(by)), facts).await?;
         tx.commit().await?;
+        if let Some(before) = before {
+            self.discard(&before.name, before.version);
+        }
         let ledger_index = indices.first().copied().unwrap_or_default();
         Ok(Published { product, offers, ledger_index })
+    }
+
+    /// Removes the file of a former version once whoever had found it is done with it.
+    fn discard(&self, name: &ProductName, version: u32) {
+        let file = self.folder.path().join(file_of(name, version));
+        let engine = self.engine.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(DISCARD_AFTER).await;
+            if let Err(cause) = engine.discard(&file).await {
+                tracing::warn!(%cause, "the file of a former version could not be removed");
+            }
+        });
+    }
+
+    /// Removes what was to be discarded when the node stopped.
+    pub(crate) async fn discard_former_versions(&self) -> Result<()> {
+        let products = self.store.read("start.products").await?.products().await?;
+        for former in products.iter().flat_map(|stored| {
+            let name = &stored.product.name;
+            (1..stored.product.version).map(move |version| file_of(name, version))
+        }) {
+            let removed = self.engine.discard(&self.folder.path().join(former)).await;
+            removed.map_err(|cause| Fault::new("removing a former version", cause))?;
+        }
+        Ok(())
     }
 
     async fn place(&self, from: &Path, file: &str) -> Result<()> {
@@ -114,6 +149,18 @@ impl House {
         let placed = placed.map_err(|cause| Fault::new("placing a product's file", cause))?;
         Ok(placed.map_err(|cause| Fault::new("placing a product's file", cause))?)
     }
+}
+
+fn file_of(name: &ProductName, version: u32) -> String {
+    format!("products/{name}/{version}.parquet")
+}
+
+/// That a column of persons holds no null was found by looking at them, so it is not said.
+fn published_columns(found: &[Column], publish: &Publish) -> Vec<Column> {
+    let personal = publish.privacy.is_some() || publish.classification.is_personal();
+    let mut columns = found.to_vec();
+    columns.iter_mut().for_each(|column| column.nullable |= personal);
+    columns
 }
 
 /// On the disk under its name when this returns.
@@ -186,6 +233,30 @@ fn check_policy(policy: &PrivacyPolicy, columns: &[Column]) -> Result<(), Refusa
         .any(|bounds| !(bounds.low.is_finite() && bounds.high.is_finite() && bounds.low <= bounds.high))
     {
         return Err(Refusal::invalid("bounds", "Bounds are two finite numbers, the lower one first."));
+    }
+    for (name, bounds) in &policy.bounds {
+        // With fewer decimal places they may still do, so none are asked for here.
+        let values = FixedPoint::new(0, bounds.low, bounds.high);
+        let fits = values.and_then(|values| {
+            Sensitivity::of_sum(policy.groups_per_subject_max, policy.rows_per_group_max, &values)
+        });
+        if bounds.decimals > DECIMALS_MAX || (policy.rows_per_group_max > 0 && fits.is_err()) {
+            return Err(Refusal::invalid(
+                "bounds-too-wide",
+                format!("The bounds of `{name}` are too wide, or have too many decimal places, to be summed."),
+            )
+            .remedy("Set narrower bounds, fewer places, or fewer rows per group."));
+        }
+    }
+    if policy.groups_per_subject_max > GROUPS_PER_SUBJECT_MAX
+        || policy.rows_per_group_max > ROWS_PER_GROUP_MAX
+    {
+        return Err(Refusal::invalid(
+            "contribution",
+            format!(
+                "A subject may count in at most {GROUPS_PER_SUBJECT_MAX} groups and for {ROWS_PER_GROUP_MAX} rows in each."
+            ),
+        ));
     }
     if policy.groups_per_subject_max == 0 || policy.rows_per_group_max == 0 {
         return Err(Refusal::invalid(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use weal_domain::{Refusal, RefusalKind};
 use weal_domain::agreements::Side;
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::exchange::{Permit, Statistics};
@@ -15,36 +16,48 @@ use crate::acts::sha256_hex;
 use crate::fault::{Fault, Result};
 use crate::house::House;
 
+/// Paid questions of one agreement that may fail. Each failure may say one thing about the data that no budget
+/// counts.
+const UNANSWERED_MAX: u32 = 3;
+
 impl House {
     /// What a question would cost. Reads no data, costs nothing.
     pub async fn preview_question(&self, using: &Using, message: &QuestionMessage) -> Result<PreviewMessage> {
-        let preview = self.plan(using, message)?;
+        let preview = self.plan(using, message).await?;
         let mut tx = self.store.read("compute.preview").await?;
         let left = self.left_for(&mut tx, using).await?;
         let after = left.saturating_sub(preview.loss);
         Ok(PreviewMessage { preview, budget: BudgetLeft { before: left, after } })
     }
 
-    fn plan(&self, using: &Using, message: &QuestionMessage) -> Result<Preview> {
-        let columns = using.agreement.terms.columns.as_deref();
-        let member = &self.config.node.name;
-        Ok(self.engine.preview(&message.sql, &using.product, member, columns, message.loss)?)
+    async fn plan(&self, using: &Using, message: &QuestionMessage) -> Result<Preview> {
+        let columns = using.agreement.terms.columns.clone();
+        let (product, member) = (using.product.clone(), self.config.node.name.clone());
+        let sql = message.sql.clone();
+        Ok(self.engine.preview_in_turn(sql, product, member, columns, message.loss).await?)
     }
 
     /// Answers a private question. The budget is durably reserved before any noise is drawn (`BU-2`), and
     /// the use sealed before the answer leaves (`GT-2`).
     ///
-    /// Once it is paid it runs to its end whether the asker still listens or not. What goes wrong from then
-    /// on is one and the same fault: a reason could depend on the data.
+    /// Once it is paid it runs to its end whether the asker still listens or not. What goes wrong while it is
+    /// computed is one and the same refusal, since a reason could depend on the data; and after a few of those
+    /// the agreement is asked no more until the owner's operator has looked and started the node again.
     pub async fn answer_question(
         self: &Arc<Self>,
         using: Using,
         message: QuestionMessage,
     ) -> Result<AnswerMessage> {
-        let loss = self.plan(&using, &message)?.loss;
+        if self.doors.unanswered(&using.agreement.id) >= UNANSWERED_MAX {
+            return Err(too_many_unanswered().into());
+        }
+        let loss = self.plan(&using, &message).await?.loss;
+        // Before anything is charged: whoever waits too long has lost nothing.
+        let turn = self.engine.turn().await?;
         let (permit, before) = self.refused(&using, self.reserve(&using, loss).await).await?;
-        let house = Arc::clone(self);
+        let (house, agreement) = (Arc::clone(self), using.agreement.id.clone());
         let paid = tokio::spawn(async move {
+            let _turn = turn;
             let member = &house.config.node.name;
             let computed =
                 house.engine.answer(&permit, &message.sql, &using.product, member, &using.source, loss).await;
@@ -55,11 +68,16 @@ impl House {
                     let mut tx = house.store.write("compute.settle").await?;
                     tx.settle(&permit.grant().use_id).await?;
                     tx.commit().await?;
-                    Err(Fault::new("answering a question", "the engine failed").into())
+                    house.doors.count_unanswered(&using.agreement.id);
+                    Err(unanswered().into())
                 }
             }
         });
-        paid.await.map_err(|cause| Fault::new("answering a question", cause))?
+        paid.await.unwrap_or_else(|cause| {
+            tracing::error!(%cause, "a paid question could not be answered");
+            self.doors.count_unanswered(&agreement);
+            Err(unanswered().into())
+        })
     }
 
     async fn reserve(&self, using: &Using, loss: Loss) -> Result<(Permit<Statistics>, Loss)> {
@@ -95,7 +113,8 @@ impl House {
         tx.settle(&permit.grant().use_id).await?;
         // `GT-3`: an agreement revoked while the answer was computed releases nothing.
         let agreement = tx.agreement(&using.agreement.id).await?;
-        let still = agreement.map_or(Ok(()), |agreement| agreement.in_force(self.clock.now()));
+        let gone = || Refusal::not_found("agreement-unknown", "There is no such agreement any more.");
+        let still = agreement.ok_or_else(gone).and_then(|agreement| agreement.in_force(self.clock.now()));
         let member = tx.member(&using.asking.consumer).await?;
         let still = still.and_then(|()| good_standing(member.as_ref(), &using.asking.consumer));
         if let Err(refusal) = still {
@@ -126,6 +145,26 @@ impl House {
         }
         Ok(left)
     }
+}
+
+/// Every way in which computing may fail, in one sentence.
+fn unanswered() -> Refusal {
+    Refusal::new(
+        RefusalKind::Unavailable,
+        "could-not-be-answered",
+        "The question could not be answered. Its loss is spent, as if it had been.",
+    )
+    .remedy("Ask something simpler, with fewer groups; the owner's operator finds the reason in their log.")
+}
+
+fn too_many_unanswered() -> Refusal {
+    Refusal::new(
+        RefusalKind::Unavailable,
+        "too-many-unanswered",
+        format!("{UNANSWERED_MAX} questions under this agreement could not be answered, so no more are taken."),
+    )
+    .remedy("Ask the owner's operator to look into their log and to start the node again.")
+    .changed_by("the owner's operator")
 }
 
 /// The accounts that a question is paid from: the product's, and the agreement's where it was granted one.

@@ -131,7 +131,11 @@ impl House {
         let name = crate::acts::sha256_hex(self.entropy.urn()?);
         let file = ReceivedFile(self.folder.received().join(format!("{name}.parquet")));
         let size_max = self.config.limits.publish_bytes_max;
-        download(&mut response, file.path(), size_max, &agreement.provider).await?;
+        // Removed on every way out: what was sent is read once, or worth nothing.
+        let sent = ReceivedFile(self.folder.received().join(format!("{name}.sent")));
+        download(&mut response, sent.path(), size_max, &agreement.provider).await?;
+        let columns = agreement.terms.columns.as_deref();
+        self.engine.receive(sent.path(), file.path(), columns).await?;
         Ok((file, receipt))
     }
 
