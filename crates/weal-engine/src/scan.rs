@@ -73,7 +73,14 @@ impl About {
 }
 
 /// What is known of a file that `ingest` wrote; of any other, what is safe to think.
-pub(crate) fn about(file: &Path) -> std::result::Result<About, EngineError> {
+///
+/// On a thread of its own: a disk may be slow.
+pub(crate) async fn about(file: &Path) -> std::result::Result<About, EngineError> {
+    let file = file.to_owned();
+    tokio::task::spawn_blocking(move || read_about(&file)).await.doing("reading the product's file")?
+}
+
+fn read_about(file: &Path) -> std::result::Result<About, EngineError> {
     let opened = std::fs::File::open(file).doing("opening the product's file")?;
     let metadata =
         ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).doing("reading the product's file")?;
@@ -88,15 +95,15 @@ pub(crate) fn about(file: &Path) -> std::result::Result<About, EngineError> {
 }
 
 /// How many rows of a file, or of a folder of files, may be read at once.
-pub(crate) fn batch_rows(path: &Path) -> std::result::Result<usize, EngineError> {
+pub(crate) async fn batch_rows(path: &Path) -> std::result::Result<usize, EngineError> {
     if !path.is_dir() {
-        return Ok(about(path)?.batch_rows());
+        return Ok(about(path).await?.batch_rows());
     }
     let mut fewest = BATCH_ROWS_MAX as usize;
     for entry in std::fs::read_dir(path).doing("listing a product's folder")? {
         let file = entry.doing("listing a product's folder")?.path();
         if file.extension().is_some_and(|ending| ending == "parquet") {
-            fewest = fewest.min(about(&file)?.batch_rows());
+            fewest = fewest.min(about(&file).await?.batch_rows());
         }
     }
     Ok(fewest)

@@ -57,7 +57,7 @@ impl Engine {
         }
         let _being_read = self.begin_reading(&source.file);
         let mut session = self.session();
-        let about = about(&source.file)?;
+        let about = about(&source.file).await?;
         read_at_once(&mut session, about.batch_rows());
         let groups_max = self.limits().groups_max;
         let prepared = {
@@ -156,7 +156,7 @@ impl ExactAnswer {
         let member: MemberName = "owner".parse().doing("naming a member")?;
         let asked = Asked { product, member: &member, columns: None, loss: None };
         let prepared = prepare(sql, asked, &session, engine.limits().groups_max)?;
-        let subject_is_key = !general && about(&source.file)?.is_unique(&prepared.policy.subject);
+        let subject_is_key = !general && about(&source.file).await?.is_unique(&prepared.policy.subject);
         let run = || Run { product, source, row_filter, subject_is_key, key: QueryKey::known(key) };
         let plan = session.optimize(&engine.totals_plan(&prepared, run())?).doing("planning")?;
         let exact = engine.exact_groups(&prepared, run(), &session).await?;

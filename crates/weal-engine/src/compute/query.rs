@@ -36,7 +36,7 @@ impl Engine {
             let Some((_, path)) = tables.iter().find(|(known, _)| known == product) else {
                 return Err(not_here(product, tables).into());
             };
-            let rows = batch_rows(path)?.min(session.config().batch_size());
+            let rows = batch_rows(path).await?.min(session.config().batch_size());
             read_at_once(&mut session, rows);
             let table = table_of(path, &session).await.doing("opening a product's file")?;
             let names = table.schema().fields().iter().map(|field| field.name().clone()).collect();

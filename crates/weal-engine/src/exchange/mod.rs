@@ -79,7 +79,7 @@ impl Engine {
         let mut session = self.session();
         // One reader keeps the rows in the order of the file, and little of it in memory.
         session.config_mut().options_mut().execution.target_partitions = 1;
-        read_at_once(&mut session, about(&source.file)?.batch_rows());
+        read_at_once(&mut session, about(&source.file).await?.batch_rows());
         let physical = session.create_physical_plan(&plan).await.doing("planning an extract")?;
         let stream = execute_stream(physical, session.task_ctx()).doing("starting an extract")?;
         let mut rows = RowStream::of(stream, "reading an extract");

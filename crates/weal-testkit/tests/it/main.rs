@@ -21,3 +21,4 @@ mod restores;
 mod revocations;
 mod strangers;
 mod streams;
+mod unanswered;

@@ -243,7 +243,9 @@ fn check_policy(policy: &PrivacyPolicy, columns: &[Column]) -> Result<(), Refusa
         if bounds.decimals > DECIMALS_MAX || (policy.rows_per_group_max > 0 && fits.is_err()) {
             return Err(Refusal::invalid(
                 "bounds-too-wide",
-                format!("The bounds of `{name}` are too wide, or have too many decimal places, to be summed."),
+                format!(
+                    "The bounds of `{name}` are too wide, or have too many decimal places, to be summed."
+                ),
             )
             .remedy("Set narrower bounds, fewer places, or fewer rows per group."));
         }

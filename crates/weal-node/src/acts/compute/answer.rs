@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use weal_domain::{Refusal, RefusalKind};
 use weal_domain::agreements::Side;
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::exchange::{Permit, Statistics};
 use weal_domain::governance::good_standing;
 use weal_domain::ledger::Fact;
+use weal_domain::{Refusal, RefusalKind};
 use weal_wire::peer::{AnswerMessage, BudgetLeft, Exact, LedgerProof, PreviewMessage, QuestionMessage};
 
 use crate::acts::agreements::agreement_account;
@@ -161,7 +161,9 @@ fn too_many_unanswered() -> Refusal {
     Refusal::new(
         RefusalKind::Unavailable,
         "too-many-unanswered",
-        format!("{UNANSWERED_MAX} questions under this agreement could not be answered, so no more are taken."),
+        format!(
+            "{UNANSWERED_MAX} questions under this agreement could not be answered, so no more are taken."
+        ),
     )
     .remedy("Ask the owner's operator to look into their log and to start the node again.")
     .changed_by("the owner's operator")
