@@ -52,21 +52,7 @@ pub(crate) fn safe(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
             expr,
             schema,
         )?,
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
-            Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo => {
-                arithmetic(left, *op, right, expr, schema)?
-            }
-            Operator::StringConcat => {
-                ScalarUDF::from(Concat::Operator).call(vec![as_text(left, schema)?, as_text(right, schema)?])
-            }
-            _ if allowed_operator(*op) => Expr::BinaryExpr(BinaryExpr::new(boxed(left)?, *op, boxed(right)?)),
-            _ => {
-                return Err(unsupported(
-                    &format!("the operator {op}"),
-                    "Use comparisons, AND, OR, NOT, IN, LIKE and CASE.",
-                ));
-            }
-        },
+        Expr::BinaryExpr(binary) => safe_binary(binary, expr, schema)?,
         Expr::ScalarFunction(call) => safe_call(call, schema)?,
         Expr::AggregateFunction(_) => {
             return Err(unsupported(
@@ -90,6 +76,28 @@ pub(crate) fn safe(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
             ));
         }
     })
+}
+
+/// `whole` is the expression that `binary` is.
+fn safe_binary(binary: &BinaryExpr, whole: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
+    let BinaryExpr { left, op, right } = binary;
+    match op {
+        Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo => {
+            arithmetic(left, *op, right, whole, schema)
+        }
+        Operator::StringConcat => {
+            let parts = vec![as_text(left, schema)?, as_text(right, schema)?];
+            Ok(ScalarUDF::from(Concat::Operator).call(parts))
+        }
+        _ if allowed_operator(*op) => {
+            let boxed = |expr: &Expr| safe(expr, schema).map(Box::new);
+            Ok(Expr::BinaryExpr(BinaryExpr::new(boxed(left)?, *op, boxed(right)?)))
+        }
+        _ => Err(unsupported(
+            &format!("the operator {op}"),
+            "Use comparisons, AND, OR, NOT, IN, LIKE and CASE.",
+        )),
+    }
 }
 
 /// Refuses a part of a question that has no private form.

@@ -239,6 +239,16 @@ async fn a_peer_is_counted_as_itself_by_what_it_signed() {
     assert_eq!(last, 429);
 }
 
+/// Names that no node has: addresses inside a network, paths, other methods.
+const NOBODYS_NAMES: [&str; 6] = [
+    "did:web:169.254.169.254",
+    "did:web:10.0.0.1%3A80",
+    "did:web:127.0.0.1%3A1:path",
+    "did:web:metadata%2Fx",
+    "did:key:z6Mk",
+    "did:web:user%40127.0.0.1",
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_lies_about_who_it_is_gets_nowhere() {
     let federation = Federation::of(&["revenue", "education"]).await;
@@ -286,14 +296,7 @@ async fn a_peer_that_lies_about_who_it_is_gets_nowhere() {
     let posing = sign(&claims(&education.did(), &revenue.did(), Some(education.credential())), &liar.key);
     wire::get(&url, Some(&posing)).await.is_refused(401, "token-invalid");
     // A name that points inside a network, or is none: nobody is asked.
-    for did in [
-        "did:web:169.254.169.254",
-        "did:web:10.0.0.1%3A80",
-        "did:web:127.0.0.1%3A1:path",
-        "did:web:metadata%2Fx",
-        "did:key:z6Mk",
-        "did:web:user%40127.0.0.1",
-    ] {
+    for did in NOBODYS_NAMES {
         let mut wrong = claims(&liar.did, &revenue.did(), None);
         did.clone_into(&mut wrong.iss);
         did.clone_into(&mut wrong.sub);

@@ -4,6 +4,20 @@ use weal_domain::catalogue::Mode;
 use weal_domain::governance::Standing;
 use weal_testkit::{FRAUD, Federation, Stranger, open_terms, wire};
 
+/// Waits until `node` has heard of the other's new standing; whoever called says what else if it never does.
+async fn until_it_stands(
+    node: &weal_testkit::MemberNode,
+    other: &weal_testkit::MemberNode,
+    standing: Standing,
+) {
+    for _ in 0..80 {
+        if node.house().ecosystem().standing(&other.did()) == Some(standing) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_our_governing_bodys_newest_register_counts() {
     let mut federation = Federation::of(&["revenue", "education"]).await;
@@ -41,12 +55,7 @@ async fn only_our_governing_bodys_newest_register_counts() {
         .set_standing(&council.person, &education.did(), Standing::Suspended, Some("Audit.".into()))
         .await
         .expect("suspended");
-    for _ in 0..80 {
-        if standing(&education.did()) == Some(Standing::Suspended) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+    until_it_stands(revenue, education, Standing::Suspended).await;
     assert_eq!(standing(&education.did()), Some(Standing::Suspended));
     let reply = wire::post(&url, Some(&council.token_for(&us)), before).await;
     reply.is_refused(409, "register-older");
@@ -60,12 +69,7 @@ async fn only_our_governing_bodys_newest_register_counts() {
         .set_standing(&council.person, &education.did(), Standing::Good, None)
         .await
         .expect("restored");
-    for _ in 0..80 {
-        if standing(&education.did()) == Some(Standing::Good) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+    until_it_stands(revenue, education, Standing::Good).await;
     federation.member_mut("council").stops().await;
     for name in ["revenue", "education"] {
         federation.member_mut(name).stops().await;
