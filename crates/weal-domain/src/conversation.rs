@@ -4,7 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Did;
-use crate::{Refusal, Timestamp, turns};
+use crate::{Mark, Refusal, Timestamp, turns};
+
+/// The names of messages that are kept of one process; a stranger repeats its last ones, if any.
+const HEARD_IDS_COUNT_MAX: usize = 64;
 
 /// An outgoing message: the node sends it until the peer has answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +24,8 @@ pub struct Notice<M> {
 /// What can happen to a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<M> {
-    /// A message of the peer, with the process identifier it calls its own. `turn` is the number
-    /// it gives the message, where it gives one.
-    Received { message: M, peer_pid: String, turn: Option<u32> },
+    /// A message of the peer, with the process identifier it calls its own and what it marks the message by.
+    Received { message: M, peer_pid: String, mark: Mark },
     /// This side decides on its next message.
     Intend(M),
     /// The peer has answered our message `turn` with success.
@@ -44,6 +46,9 @@ pub struct Conversation<M> {
     pub turns_told: u32,
     pub turns_heard: u32,
     pub turns_acked: u32,
+    /// What the peer called its last messages, where it does not number them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard_ids: Vec<String>,
     /// Why our last message did not arrive, in words for a person; cleared by the next step forward.
     pub trouble: Option<String>,
     pub updated_at: Timestamp,
@@ -57,6 +62,7 @@ impl<M: Clone> Conversation<M> {
             turns_told: 0,
             turns_heard: 0,
             turns_acked: 0,
+            heard_ids: Vec::new(),
             trouble: None,
             updated_at: now,
         }
@@ -79,18 +85,28 @@ impl<M: Clone> Conversation<M> {
     }
 
     /// A message of the peer has come. What we still awaited is moot.
-    pub(crate) fn heard(&self, peer_pid: &str, turn: Option<u32>) -> Self {
-        Self {
-            peer_pid: Some(peer_pid.to_owned()),
-            turns_heard: turn.unwrap_or(self.turns_heard),
-            awaiting_ack: None,
-            ..self.clone()
+    pub(crate) fn heard(&self, peer_pid: &str, mark: &Mark) -> Self {
+        let mut next = Self { peer_pid: Some(peer_pid.to_owned()), awaiting_ack: None, ..self.clone() };
+        match mark {
+            Mark::Turn(turn) => next.turns_heard = *turn,
+            Mark::Id(id) => {
+                if next.heard_ids.len() >= HEARD_IDS_COUNT_MAX {
+                    next.heard_ids.remove(0);
+                }
+                next.heard_ids.push(id.clone());
+            }
+            Mark::Bare => {}
         }
+        next
     }
 
-    /// Whether a message with this number is a repetition, or one that the peer has given up since.
-    pub(crate) fn is_old(&self, turn: u32) -> bool {
-        turns::is_old(turn, self.turns_heard, self.turns_acked)
+    /// Whether a message with this mark is a repetition, or one that the peer has given up since.
+    pub(crate) fn is_old(&self, mark: &Mark) -> bool {
+        match mark {
+            Mark::Turn(turn) => turns::is_old(*turn, self.turns_heard, self.turns_acked),
+            Mark::Id(id) => self.heard_ids.contains(id),
+            Mark::Bare => false,
+        }
     }
 
     /// Refuses a message from another process than the one this `what` is with.

@@ -25,3 +25,4 @@ pub use conversation::{Conversation, Event, Notice};
 pub use jiff::Timestamp;
 pub use names::InvalidName;
 pub use refusal::{Refusal, RefusalKind};
+pub use turns::Mark;

@@ -6,6 +6,28 @@
 //! So a message of an epoch not after that of ours which the peer has acknowledged was sent before the
 //! peer heard ours: it has taken effect already, or the peer has given it up.
 
+/// How the sender of a message marks it, so that a repetition can be told from a new message of the same words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Mark {
+    /// The number that a node of our kind gives its message.
+    Turn(u32),
+    /// The name that a stranger gives its message. One that is sent again bears the same.
+    Id(String),
+    /// Neither: only what it says can tell.
+    #[default]
+    Bare,
+}
+
+impl Mark {
+    /// Whether a message so marked can have been sent after our message `own` was heard.
+    pub(crate) fn may_answer(&self, own: u32) -> bool {
+        match self {
+            Mark::Turn(turn) => epoch(*turn) > epoch(own),
+            Mark::Id(_) | Mark::Bare => true,
+        }
+    }
+}
+
 /// What a side may say within one epoch: messages that were refused or overtaken.
 const SAID_PER_EPOCH_MAX: u32 = 1024;
 
@@ -23,9 +45,4 @@ pub(crate) fn next(told: u32, heard: u32, acked: u32) -> u32 {
 /// Whether a message of the peer is a repetition, or one it has given up since.
 pub(crate) fn is_old(turn: u32, heard: u32, acked: u32) -> bool {
     turn <= heard || (acked > 0 && epoch(turn) <= epoch(acked))
-}
-
-/// Whether the peer can have heard our message `own` when it sent `turn`.
-pub(crate) fn may_answer(turn: u32, own: u32) -> bool {
-    epoch(turn) > epoch(own)
 }

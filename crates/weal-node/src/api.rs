@@ -18,10 +18,13 @@
 //! | `POST /requests` | [`RequestAgreement`] | [`Requested`] |
 //! | `GET /negotiations`, `GET /negotiations/{id}` | | `[NegotiationShown]`, one |
 //! | `POST /negotiations/{id}/decision` | [`Decision`] | [`NegotiationShown`] |
+//! | `POST /negotiations/{id}/say` | [`Say`] | [`NegotiationShown`] |
 //! | `GET /agreements`, `GET /agreements/{id}` | | `[Agreement]`, [`AgreementShown`] |
 //! | `POST /agreements/{id}/revoke` | [`Revoke`] | [`AgreementShown`] |
 //! | `POST /questions` | [`Ask`] | [`Answered`] for statistics; for rows, or any format but `json`, the bytes |
 //! | `GET /uses?agreement=&limit=` | | `[UseShown]` |
+//! | `GET /transfers` | | `[TransferShown]` |
+//! | `POST /transfers/{id}/deed` | [`Deed`] | [`TransferShown`] |
 //! | `GET /budgets` | | `[BudgetShown]` |
 //! | `PUT /products/{name}/budget` | [`GrantBudget`] | [`BudgetShown`] |
 //! | `POST /ecosystem/join` | [`Join`] | [`Joined`] |
@@ -42,8 +45,8 @@
 use serde::{Deserialize, Serialize};
 use weal_domain::agreements::{Agreement, LegalBasis, Purpose, Side};
 use weal_domain::catalogue::{
-    CatalogueEntry, Classification, Column, ColumnProfile, Mode, Offer, PrivacyPolicy, Product, ProductName,
-    ProductRef, Terms,
+    CatalogueEntry, Classification, Column, ColumnProfile, DatasetId, Mode, Offer, OfferId, PrivacyPolicy,
+    Product, ProductName, ProductRef, Terms,
 };
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::identity::{AccountName, Did, MemberName, Role};
@@ -105,6 +108,9 @@ pub struct Inspected {
 pub struct Publish {
     pub upload: String,
     pub name: ProductName,
+    /// Under which the dataset is known elsewhere; without one it is named after the node and the product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<DatasetId>,
     pub title: String,
     pub description: String,
     #[serde(default)]
@@ -211,6 +217,49 @@ pub struct Decision {
     pub approve: bool,
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+/// What a person says in a negotiation, besides yes or no to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "say")]
+pub enum Say {
+    /// Yes to what the owner has offered instead.
+    Accept,
+    /// Another offer of ours, for the purpose that was asked for.
+    Offer { offer: OfferId },
+    /// No more of it, whoever waits for whom.
+    End { reason: String },
+    /// What could not be delivered, at once.
+    Retry,
+}
+
+/// A line over which data is used, as both sides see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferShown {
+    /// This node's own process id.
+    pub id: String,
+    pub side: Side,
+    pub peer: Did,
+    pub agreement: String,
+    /// A state of the Dataspace Protocol: `REQUESTED` ... `COMPLETED`, `TERMINATED`.
+    pub state: String,
+    /// Why our last message did not arrive.
+    pub trouble: Option<String>,
+}
+
+/// A person's decision about a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "deed")]
+pub enum Deed {
+    /// Of the owner: open the line. After a rest, of whoever goes on.
+    Start,
+    Suspend {
+        reason: String,
+    },
+    Complete,
+    Terminate {
+        reason: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,8 +17,8 @@ use crate::doors::Doors;
 use crate::drivers::Wakers;
 use crate::fault::{Error, Fault, Result};
 use crate::observe::Metrics;
-use crate::peers::Peers;
-use crate::seams::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::peers::{Identity, Peers};
+use crate::seams::{Clock, Entropy, Moves, Seams};
 
 /// The fragment of the node's signing key in its DID document.
 pub(crate) const KEY_FRAGMENT: &str = "key-1";
@@ -34,6 +34,8 @@ pub struct House {
     pub peers: Peers,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub identity: Arc<dyn Identity>,
+    pub moves: Moves,
     pub metrics: Metrics,
     pub wakers: Wakers,
     pub doors: Doors,
@@ -49,14 +51,18 @@ impl std::fmt::Debug for House {
 }
 
 impl House {
-    /// Opens store, key and engine with the machine's own clock and chance, as the node that serves.
+    /// Opens store, key and engine, as the node that serves.
     pub async fn open(config: Config, folder: Folder) -> Result<Self, Fault> {
+        Self::open_with(config, folder, Seams::default()).await
+    }
+
+    /// The same with other time, chance, callers or deciders.
+    pub async fn open_with(config: Config, folder: Folder, seams: Seams) -> Result<Self, Fault> {
         // Before the engine makes its place to spill in there.
         empty(&folder.scratch())?;
         empty(&folder.received())?;
         let spills = folder.scratch().join("spills");
-        let house =
-            Self::open_with(config, folder, spills, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+        let house = Self::assemble(config, folder, spills, seams).await?;
         house.settle_what_a_crash_left().await.map_err(into_fault)?;
         house.discard_former_versions().await.map_err(into_fault)?;
         house.govern_at_start().await.map_err(into_fault)?;
@@ -68,16 +74,11 @@ impl House {
     pub async fn open_beside(config: Config, folder: Folder) -> Result<Self, Fault> {
         // A place of its own: an engine clears what it finds where it is to spill.
         let spills = folder.scratch().join(format!("beside-{}", std::process::id()));
-        Self::open_with(config, folder, spills, Arc::new(SystemClock), Arc::new(SystemEntropy)).await
+        Self::assemble(config, folder, spills, Seams::default()).await
     }
 
-    async fn open_with(
-        config: Config,
-        folder: Folder,
-        spills: PathBuf,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Result<Self, Fault> {
+    async fn assemble(config: Config, folder: Folder, spills: PathBuf, seams: Seams) -> Result<Self, Fault> {
+        let Seams { clock, entropy, identity, moves } = seams;
         let did = weal_wire::did::did_of(&config.node.origin)
             .map_err(|cause| Fault::new("making the node's DID from [node] origin", cause))?;
         let key = read_key(&folder)?;
@@ -106,6 +107,8 @@ impl House {
             engine,
             clock,
             entropy,
+            identity,
+            moves,
         })
     }
 

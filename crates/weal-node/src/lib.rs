@@ -23,4 +23,4 @@ pub use doors::Doors;
 pub use house::House;
 pub use init::{InitError, InitOptions, Initialised, init};
 pub use keep::{KeepError, Restored, backup, export_ledger, restore};
-pub use serve::{Running, ServeError, serve, start};
+pub use serve::{Running, ServeError, serve, start, start_with};

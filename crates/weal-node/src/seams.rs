@@ -1,8 +1,41 @@
-//! Time and chance as arguments: the system's own in a running node, chosen ones in tests.
+//! What a node is given at start: time, chance, how callers are known and who decides. The system's own in a
+//! running node, chosen ones in tests.
+
+use std::sync::Arc;
 
 use weal_domain::Timestamp;
 
 use crate::fault::Fault;
+use crate::peers::{Identity, SignedTokens};
+
+/// Everything of the kind. The default is what a running node has.
+#[derive(Debug, Clone)]
+pub struct Seams {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub identity: Arc<dyn Identity>,
+    pub moves: Moves,
+}
+
+impl Default for Seams {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            identity: Arc::new(SignedTokens),
+            moves: Moves::ByRule,
+        }
+    }
+}
+
+/// Who makes this node's next move in a negotiation or a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moves {
+    /// The node itself, wherever its rules do not leave it to a person.
+    ByRule,
+    /// Nobody but persons: every move waits for somebody to make it.
+    ByHand,
+}
 
 /// What the time is. The only reader of the system clock in this crate.
 pub trait Clock: Send + Sync + std::fmt::Debug {

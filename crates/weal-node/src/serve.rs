@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, ConfigError, Folder};
 use crate::fault::Fault;
 use crate::house::House;
+use crate::seams::Seams;
 use crate::{drivers, http, listen, observe};
 
 /// How long open requests and streams are given to finish when the node is told to stop.
@@ -53,13 +54,18 @@ pub struct Running {
 
 /// Opens the house and answers on its address. Logging is the caller's.
 pub async fn start(config: Config, folder: Folder) -> Result<Running, ServeError> {
+    start_with(config, folder, Seams::default()).await
+}
+
+/// The same with another clock, other chance, another way to know callers.
+pub async fn start_with(config: Config, folder: Folder, seams: Seams) -> Result<Running, ServeError> {
     let began = std::time::Instant::now();
     let listen = config.node.listen;
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .map_err(|cause| ServeError::Bind { address: listen, cause })?;
     let address = listener.local_addr().map_err(|cause| ServeError::Bind { address: listen, cause })?;
-    let house = Arc::new(House::open(config, folder).await?);
+    let house = Arc::new(House::open_with(config, folder, seams).await?);
     let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
     drivers::start(&house, &stopping, &tasks);
     let app = http::router(Arc::clone(&house));

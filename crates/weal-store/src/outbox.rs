@@ -105,6 +105,14 @@ impl Tx {
         self.run(query).await
     }
 
+    /// Makes one job due at `now`, also where it was given up. Whether there was one.
+    pub async fn wake_job(&mut self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let query = sql("UPDATE job SET due_ms = $2, state = 'waiting' WHERE job_key = $1")
+            .bind(key.to_owned())
+            .bind(ms(now));
+        Ok(self.run(query).await? > 0)
+    }
+
     /// The job was done, and is forgotten.
     pub async fn done(&mut self, id: u64) -> Result<(), StoreError> {
         self.run(sql("DELETE FROM job WHERE id = $1").bind(int(id, "job id")?)).await.map(|_| ())

@@ -75,7 +75,7 @@ impl Federation {
     }
 }
 
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
     listener.local_addr().expect("an address")
 }
@@ -209,6 +209,7 @@ impl MemberNode {
         let publish = Publish {
             upload,
             name: product,
+            identifier: None,
             title: name.to_owned(),
             description: String::new(),
             keywords: Vec::new(),

@@ -49,6 +49,7 @@ pub fn paper(name: &str, now: weal_domain::Timestamp) -> Product {
     };
     Product {
         name: name.parse().expect("a product name"),
+        identifier: None,
         version: 1,
         title: name.to_owned(),
         description: String::new(),

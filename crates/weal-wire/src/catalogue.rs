@@ -11,7 +11,7 @@ use weal_domain::agreements::{
     Constraint, Operator, Policy, RightOperand, policy, policy_of, policy_of_terms,
 };
 use weal_domain::catalogue::{
-    CatalogueEntry, Classification, Mode, Offer, OfferId, Product, ProductName, dataset_id, parse_dataset,
+    CatalogueEntry, Classification, Mode, Offer, OfferId, Product, ProductName, name_made_of, parse_dataset,
 };
 
 use crate::dsp::catalogue::{
@@ -26,8 +26,6 @@ const FORMAT_PREFIX: &str = "weal:";
 pub const DATASETS_MAX: usize = 10_000;
 /// The longest title or description that is taken from a stranger, in characters.
 const TEXT_CHARS_MAX: usize = 4_000;
-/// The longest product name made of a stranger's identifier.
-const NAME_CHARS_MAX: usize = 32;
 
 /// The `format` of a TransferRequestMessage for a mode: `weal:statistics`.
 #[must_use]
@@ -66,7 +64,7 @@ pub fn dataset_of(
     let distribution =
         |mode| Distribution { format: format_of(mode), access: access.clone(), offers: Vec::new() };
     (!offers.is_empty()).then(|| Dataset {
-        id: dataset_id(&publisher.did, &product.name),
+        id: product.dataset(&publisher.did),
         title: Some(product.title.clone()),
         description: Some(product.description.clone()),
         keywords: product.keywords.clone(),
@@ -173,7 +171,6 @@ fn entry_of(
     let product = match parse_dataset(&dataset.id) {
         Ok((did, product)) if did == member.did => product,
         Ok((did, _)) if did.as_str().starts_with("did:") => return Err("it is another member's dataset"),
-        _ if dataset.product.is_some() => return Err("its identifier is not <DID>#<product>"),
         _ => names.made_of(&dataset.id).ok_or("no product name can be made of its identifier")?,
     };
     if !names.taken.insert(product.clone()) {
@@ -250,11 +247,7 @@ impl Names {
     /// A product name for a stranger's dataset: the letters of its identifier's last part, numbered
     /// where two would be the same.
     fn made_of(&mut self, id: &str) -> Option<ProductName> {
-        let last = id.rsplit(['#', '/', ':']).next()?.to_ascii_lowercase();
-        let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-        let letters: String = last.chars().map(letter).take(NAME_CHARS_MAX).collect();
-        let begins_well = letters.starts_with(|c: char| c.is_ascii_lowercase());
-        let base = if begins_well { letters } else { format!("d{letters}") };
+        let base = name_made_of(id)?.to_string();
         loop {
             let number = self.numbers.entry(base.clone()).and_modify(|number| *number += 1).or_insert(1);
             let name = if *number == 1 { base.clone() } else { format!("{base}_{number}") };

@@ -1,7 +1,8 @@
 //! `weal negotiations`
 
 use weal_domain::agreements::sentence::purpose_label;
-use weal_node::api::{Decision, Moment, NegotiationShown};
+use weal_domain::catalogue::OfferId;
+use weal_node::api::{Decision, Moment, NegotiationShown, Say};
 
 use crate::client::segment;
 use crate::compose::Setting;
@@ -9,26 +10,47 @@ use crate::failure::{Exit, Result};
 use crate::print::Table;
 use crate::print::number::time;
 
-/// List negotiations, and decide those that wait for us.
+/// List negotiations, decide those that wait for us, and end or retry those that do not go on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: weal negotiations urn:uuid:7c1f6f0e-0a31-4b55-9f2e-5a2b0a9b6d10 --approve")]
 pub struct Args {
     /// Show this negotiation.
     id: Option<String>,
     /// Say yes to the request.
-    #[arg(long, requires = "id")]
+    #[arg(long, requires = "id", group = "say")]
     approve: bool,
     /// Say no to the request.
-    #[arg(long, requires = "id", conflicts_with = "approve")]
+    #[arg(long, requires = "id", group = "say")]
     refuse: bool,
+    /// Say yes to what the owner has offered instead.
+    #[arg(long, requires = "id", group = "say")]
+    accept: bool,
+    /// Offer this instead, one of our own offers.
+    #[arg(long, requires = "id", group = "say", value_name = "OFFER")]
+    offer: Option<OfferId>,
+    /// End it for good, with --reason.
+    #[arg(long, requires = "id", requires = "reason", group = "say")]
+    end: bool,
+    /// Send at once what could not be delivered.
+    #[arg(long, requires = "id", group = "say")]
+    retry: bool,
     /// Why, for the other side and the ledger.
     #[arg(long, requires = "id")]
     reason: Option<String>,
 }
 
+impl Args {
+    fn say(self) -> Option<Say> {
+        let end = self.end.then_some(()).and(self.reason).map(|reason| Say::End { reason });
+        let offer = self.offer.map(|offer| Say::Offer { offer });
+        let short = self.accept.then_some(Say::Accept).or(self.retry.then_some(Say::Retry));
+        end.or(offer).or(short)
+    }
+}
+
 pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let client = setting.client()?;
-    let Some(id) = args.id else {
+    let Some(id) = args.id.clone() else {
         let all: Vec<NegotiationShown> = client.get("/negotiations", "listing the negotiations").await?;
         setting.terminal.answer(&all, || listed(&all));
         return Ok(Exit::Ok);
@@ -37,6 +59,8 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let shown: NegotiationShown = if args.approve || args.refuse {
         let body = Decision { approve: args.approve, reason: args.reason };
         client.post(&format!("{path}/decision"), &body, "deciding a negotiation").await?
+    } else if let Some(say) = args.say() {
+        client.post(&format!("{path}/say"), &say, "going on with a negotiation").await?
     } else {
         client.get(&path, "reading a negotiation").await?
     };

@@ -6,7 +6,7 @@ mod send;
 use std::path::{Path, PathBuf};
 
 use weal_domain::InvalidName;
-use weal_domain::catalogue::{Bounds, Classification, Mode, PrivacyPolicy, ProductName};
+use weal_domain::catalogue::{Bounds, Classification, DatasetId, Mode, PrivacyPolicy, ProductName};
 use weal_node::api::{Inspected, Published};
 
 use super::offer::{TermsArgs, mode};
@@ -33,6 +33,9 @@ pub struct Args {
     /// The product's short name, the table in SQL; the file's name by default.
     #[arg(long)]
     name: Option<ProductName>,
+    /// The identifier under which the dataset is known elsewhere, an IRI; peers and harvesters will use it.
+    #[arg(long, value_name = "IRI")]
+    identifier: Option<DatasetId>,
     /// The product's name in full.
     #[arg(long)]
     title: Option<String>,

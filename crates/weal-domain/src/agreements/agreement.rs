@@ -97,6 +97,8 @@ pub struct Conclusion {
     pub provider: Did,
     pub consumer: Did,
     pub dataset: String,
+    /// What the provider calls the dataset, or how we name a stranger's.
+    pub product: ProductName,
     pub mode: Mode,
     pub terms: Terms,
     pub policy: Policy,
@@ -105,7 +107,7 @@ pub struct Conclusion {
 
 impl Agreement {
     /// The agreement that these make, not yet in force. Its terms must name one purpose and one legal
-    /// basis, and its dataset must be the provider's.
+    /// basis, and its dataset must not be named as another member's.
     pub fn conclude(from: Conclusion) -> Result<Agreement, Refusal> {
         let ([purpose], [legal_basis]) = (from.terms.purposes.as_slice(), from.terms.legal_bases.as_slice())
         else {
@@ -114,8 +116,7 @@ impl Agreement {
                 "An agreement is for exactly one purpose on exactly one legal basis.",
             ));
         };
-        let (owner, product) = parse_dataset(&from.dataset)?;
-        if owner != from.provider {
+        if parse_dataset(&from.dataset).is_ok_and(|(owner, _)| owner != from.provider) {
             return Err(Refusal::invalid(
                 "dataset-not-the-providers",
                 "The dataset belongs to another member than the agreement's provider.",
@@ -129,7 +130,7 @@ impl Agreement {
             provider: from.provider,
             consumer: from.consumer,
             dataset: from.dataset,
-            product,
+            product: from.product,
             mode: from.mode,
             terms: from.terms,
             policy: from.policy,

@@ -19,7 +19,7 @@ use super::{Agreement, AgreementId, LegalBasis, Policy, Purpose, Side};
 use crate::catalogue::{Mode, OfferId, Terms};
 use crate::identity::Did;
 use crate::ledger::Fact;
-use crate::{Conversation, Refusal, Timestamp};
+use crate::{Conversation, Mark, Refusal, Timestamp};
 
 /// Requests and offers that one negotiation may hold before it must end, so that nobody haggles a
 /// node's disk full.
@@ -159,6 +159,19 @@ pub struct Proposal {
     pub legal_basis: Option<LegalBasis>,
 }
 
+impl Proposal {
+    /// An offer of a stranger, who knows nothing of our terms, answers what we asked for: to that we keep.
+    fn keep_what_was_asked(&mut self, asked: &Proposal) {
+        if self.terms.is_some() {
+            return;
+        }
+        self.terms.clone_from(&asked.terms);
+        self.mode = self.mode.or(asked.mode);
+        self.purpose = self.purpose.take().or_else(|| asked.purpose.clone());
+        self.legal_basis = self.legal_basis.take().or_else(|| asked.legal_basis.clone());
+    }
+}
+
 /// One message of a negotiation, with what it carries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "move")]
@@ -283,16 +296,10 @@ impl Negotiation {
 
     /// The peer began: its first message is in hand, and answering it is its acknowledgement.
     #[must_use]
-    pub fn received(
-        side: Side,
-        opening: Opening,
-        peer_pid: String,
-        turn: Option<u32>,
-        now: Timestamp,
-    ) -> Step {
+    pub fn received(side: Side, opening: Opening, peer_pid: String, mark: &Mark, now: Timestamp) -> Step {
         let message = first_message(side.other(), &opening.proposal);
         let mut next = Self::blank(side, side.other(), opening, now);
-        next.talk = next.talk.heard(&peer_pid, turn);
+        next.talk = next.talk.heard(&peer_pid, mark);
         next.turns.push(Turn { by: side.other(), at: now, message });
         let remember = vec![next.moved(None)];
         Step { next, remember, tell: Vec::new(), agreement: None }
@@ -341,7 +348,7 @@ impl Negotiation {
     /// Decides on an event. The state given stays as it is; the caller saves `Step::next`.
     pub fn on(&self, event: Event, now: Timestamp) -> Result<Step, Refusal> {
         match event {
-            Event::Received { message, peer_pid, turn } => self.hear(message, &peer_pid, turn, now),
+            Event::Received { message, peer_pid, mark } => self.hear(message, &peer_pid, &mark, now),
             Event::Intend(message) => self.intend(message, now),
             Event::Acked { turn, peer_pid } => self.acked(turn, peer_pid.as_deref(), now),
             Event::Rejected { turn, reason } => Ok(self.rejected(turn, reason, now)),

@@ -6,13 +6,34 @@ use crate::agreements::LegalBasis;
 use crate::identity::Did;
 use crate::words::list;
 
+/// The longest short name that is made of an identifier.
+const MADE_NAME_CHARS_MAX: usize = 32;
+
 /// The dataset's identifier in the Dataspace Protocol: `<provider DID>#<product>`.
 #[must_use]
 pub fn dataset_id(provider: &Did, product: &ProductName) -> String {
     format!("{provider}#{product}")
 }
 
-/// The two halves of a dataset's identifier.
+impl Product {
+    /// What the protocol calls it.
+    #[must_use]
+    pub fn dataset(&self, provider: &Did) -> String {
+        self.identifier.as_ref().map_or_else(|| dataset_id(provider, &self.name), ToString::to_string)
+    }
+}
+
+/// A short name for a dataset that does not bear one: the letters of its identifier's last part.
+#[must_use]
+pub fn name_made_of(dataset: &str) -> Option<ProductName> {
+    let last = dataset.rsplit(['#', '/', ':']).next()?.to_ascii_lowercase();
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let letters: String = last.chars().map(letter).take(MADE_NAME_CHARS_MAX).collect();
+    let begins_well = letters.starts_with(|c: char| c.is_ascii_lowercase());
+    ProductName::new(if begins_well { letters } else { format!("d{letters}") }).ok()
+}
+
+/// The two halves of a dataset's identifier, where it is `<provider DID>#<product>`.
 pub fn parse_dataset(dataset: &str) -> Result<(Did, ProductName), Refusal> {
     let unknown = || Refusal::not_found("dataset-unknown", "There is no such dataset here.");
     let (did, product) = dataset.rsplit_once('#').ok_or_else(unknown)?;

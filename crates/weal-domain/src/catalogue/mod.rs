@@ -12,13 +12,13 @@ mod offer;
 mod product;
 mod search;
 
-pub use check::{check_offer, dataset_id, parse_dataset};
+pub use check::{check_offer, dataset_id, name_made_of, parse_dataset};
 pub use ladder::{RungStanding, RungView, ladder, suggest_instead};
 pub use mode::Mode;
 pub use offer::{Approval, Offer, OfferId, Terms};
 pub use product::{
-    Bounds, Classification, Column, ColumnKind, ColumnProfile, Identifying, PrivacyPolicy, Product,
-    ProductName,
+    Bounds, Classification, Column, ColumnKind, ColumnProfile, DatasetId, Identifying, PrivacyPolicy,
+    Product, ProductName,
 };
 pub use search::{CatalogueEntry, Facet, Facets, Found, Hits, Holder, Query, search};
 

@@ -6,11 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::compute::Loss;
-use crate::names::{check_short, text_type};
+use crate::names::{check_id, check_short, text_type};
 
 text_type!(
     /// A product's short name, the table name in SQL: `payroll`.
     ProductName, "product name", check_short
+);
+
+text_type!(
+    /// A dataset's identifier of its owner's choosing, an IRI.
+    DatasetId, "dataset identifier", check_id
 );
 
 /// How far the data may travel at all, whatever an offer says.
@@ -125,6 +130,10 @@ pub struct Bounds {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Product {
     pub name: ProductName,
+    /// The identifier under which the dataset is known elsewhere, for example in the country's register of
+    /// data; without one it is `<provider DID>#<name>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<DatasetId>,
     /// Grows by one at each publication of the same name.
     pub version: u32,
     pub title: String,

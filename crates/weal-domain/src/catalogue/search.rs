@@ -51,7 +51,7 @@ impl CatalogueEntry {
             member: holder.member.clone(),
             member_title: holder.title.to_owned(),
             did: holder.did.clone(),
-            dataset: super::dataset_id(holder.did, &product.name),
+            dataset: product.dataset(holder.did),
             product: product.name.clone(),
             version: product.version,
             title: product.title.clone(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::agreements::{AgreementId, Side};
 use crate::identity::Did;
 use crate::ledger::Fact;
-use crate::{Conversation, Refusal, Timestamp};
+use crate::{Conversation, Mark, Refusal, Timestamp};
 
 /// Messages that one transfer may exchange, so that nobody suspends and resumes a node's disk full.
 pub const TURNS_COUNT_MAX: usize = 256;
@@ -229,9 +229,9 @@ impl Transfer {
 
     /// The provider has such a request in hand, and has found the agreement to be the consumer's.
     #[must_use]
-    pub fn received(opening: Opening, consumer_pid: String, turn: Option<u32>, now: Timestamp) -> Step {
+    pub fn received(opening: Opening, consumer_pid: String, mark: &Mark, now: Timestamp) -> Step {
         let mut next = Self::blank(Side::Provider, opening, now);
-        next.talk = next.talk.heard(&consumer_pid, turn);
+        next.talk = next.talk.heard(&consumer_pid, mark);
         next.turns.push(Turn { by: Side::Consumer, at: now, kind: MoveKind::Request, reason: None });
         let remember = vec![next.moved()];
         Step { next, remember, tell: Vec::new() }
@@ -272,10 +272,16 @@ impl Transfer {
         self.state == TransferState::Started
     }
 
+    /// Whether our start is on its way: the peer may have it, and use it, before its answer is here.
+    #[must_use]
+    pub fn is_starting(&self) -> bool {
+        self.talk.awaiting_ack.as_ref().is_some_and(|own| own.message.kind() == MoveKind::Start)
+    }
+
     /// Decides on an event. The state given stays as it is; the caller saves `Step::next`.
     pub fn on(&self, event: Event, now: Timestamp) -> Result<Step, Refusal> {
         match event {
-            Event::Received { message, peer_pid, turn } => self.hear(message, &peer_pid, turn, now),
+            Event::Received { message, peer_pid, mark } => self.hear(message, &peer_pid, &mark, now),
             Event::Intend(message) => self.intend(message, now),
             Event::Acked { turn, peer_pid } => self.acked(turn, peer_pid.as_deref(), now),
             Event::Rejected { turn, reason } => Ok(self.rejected(turn, reason, now)),

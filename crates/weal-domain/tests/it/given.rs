@@ -116,6 +116,7 @@ pub(crate) fn conclusion(side: Side, proposal: &Proposal) -> Conclusion {
         provider: revenue(),
         consumer: education(),
         dataset: proposal.dataset.clone(),
+        product: proposal.dataset.rsplit('#').next().unwrap().parse().expect("a product of these tests"),
         mode: proposal.mode.expect("a proposal of these tests has a mode"),
         terms: proposal.terms.clone().expect("a proposal of these tests has terms"),
         policy: proposal.policy.clone(),
@@ -162,6 +163,7 @@ pub(crate) fn product() -> Product {
         description: None,
     };
     Product {
+        identifier: None,
         name: payroll(),
         version: 1,
         title: "Payroll".to_owned(),

@@ -68,6 +68,7 @@ pub(crate) fn refusal_of<T>(result: Result<T, EngineError>) -> Refusal {
 
 pub(crate) fn product(ingested: Ingested, privacy: Option<PrivacyPolicy>) -> Product {
     Product {
+        identifier: None,
         name: ProductName::new("payroll").unwrap(),
         version: 1,
         title: "Payroll".into(),
@@ -94,6 +95,7 @@ pub(crate) fn payroll(privacy: PrivacyPolicy) -> Product {
         description: None,
     };
     Product {
+        identifier: None,
         name: ProductName::new("payroll").unwrap(),
         version: 1,
         title: "Payroll".into(),

@@ -48,6 +48,7 @@ fn permit() -> Permit<Extract> {
         provider: "did:web:a.example".parse().expect("a DID"),
         consumer: "did:web:b.example".parse().expect("a DID"),
         dataset: "did:web:a.example#regions".into(),
+        product: "regions".parse().expect("a name"),
         mode: Mode::Extract,
         policy: policy_of_terms(Mode::Extract, &terms),
         terms,

@@ -3,7 +3,7 @@
 
 use weal_domain::agreements::Side;
 use weal_domain::identity::Did;
-use weal_domain::{Event, Notice, Refusal, RefusalKind};
+use weal_domain::{Event, Mark, Notice, Refusal, RefusalKind};
 use weal_store::{NewJob, Tx};
 use weal_wire::dsp::{Reasons, Turned};
 
@@ -28,7 +28,7 @@ pub(crate) struct Replies {
 
 /// A message with our count of messages, by which the peer tells a repetition from a new one.
 pub(crate) fn turned<M: weal_wire::Message>(turn: u32, message: M) -> String {
-    weal_wire::print(&Turned { message, turn: Some(turn) })
+    weal_wire::print(&Turned { message, mark: Mark::Turn(turn) })
 }
 
 /// The process and the turn that a job's key names.
@@ -54,11 +54,11 @@ impl House {
         Ok(())
     }
 
-    /// Sends message `turn`, and says what the peer's reply means for the process on our `side`. A message that
-    /// failed is sent again later.
+    /// Sends message `turn` of our `own` side and pid, and says what the peer's reply means for the process. A
+    /// message that failed is sent again later.
     pub(crate) async fn deliver<M>(
         &self,
-        side: Side,
+        own: (Side, &str),
         (peer, address): (&Did, &str),
         turn: u32,
         outgoing: Outgoing,
@@ -67,13 +67,13 @@ impl House {
         let url = format!("{}{}", address.trim_end_matches('/'), outgoing.path);
         let token = self.token_for(peer)?;
         let sent = self.peers.post_text(peer, &url, Some(&token), outgoing.body).await;
-        let (event, failure) = judge(side, turn, sent, replies);
+        let (event, failure) = judge(own, turn, sent, replies);
         Ok((event, failure.map_or(Ok(()), |refusal| Err(refusal.into()))))
     }
 }
 
 fn judge<M>(
-    side: Side,
+    (side, own_pid): (Side, &str),
     turn: u32,
     sent: Result<Reply, Refusal>,
     replies: &Replies,
@@ -93,7 +93,10 @@ fn judge<M>(
     if reply.is_success() {
         // A peer that acknowledges without a readable body is believed; only its pid stays unknown.
         let peer_pid = (replies.pids)(&reply.body).map(|(provider, consumer)| match side {
+            // Some strangers confuse the two. Theirs is the one that is not ours.
+            Side::Consumer if provider == own_pid => consumer,
             Side::Consumer => provider,
+            Side::Provider if consumer == own_pid => provider,
             Side::Provider => consumer,
         });
         return (Event::Acked { turn, peer_pid }, None);

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
+use weal_domain::Mark;
 use weal_domain::agreements::negotiation::Move;
 use weal_domain::agreements::{Agreement, Negotiation, Side};
 use weal_wire::dsp::Turned;
@@ -23,7 +24,9 @@ use super::catalogue::{CALLBACK_PATH, DSP_PATH};
 use super::extract::{Local, Member, Path, bearer};
 use super::process::{self, Pids};
 use crate::acts::agreements::agreement_unknown;
-use crate::api::{AgreementShown, Decision, NegotiationShown, PREFIX, RequestAgreement, Requested, Revoke};
+use crate::api::{
+    AgreementShown, Decision, NegotiationShown, PREFIX, RequestAgreement, Requested, Revoke, Say,
+};
 use crate::fault::Result;
 use crate::house::House;
 
@@ -50,6 +53,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route(&format!("{PREFIX}/negotiations"), get(negotiations))
         .route(&format!("{PREFIX}/negotiations/{{id}}"), get(negotiation))
         .route(&format!("{PREFIX}/negotiations/{{id}}/decision"), post(decide))
+        .route(&format!("{PREFIX}/negotiations/{{id}}/say"), post(say))
         .route(&format!("{PREFIX}/agreements"), get(agreements))
         .route(&format!("{PREFIX}/agreements/{{id}}"), get(show))
         .route(&format!("{PREFIX}/agreements/{{id}}/revoke"), post(revoke))
@@ -109,46 +113,46 @@ async fn verification(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(Turned { message, turn }): Wire<Turned<ContractAgreementVerificationMessage>>,
+    Wire(Turned { message, mark }): Wire<Turned<ContractAgreementVerificationMessage>>,
 ) -> Response {
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(&house, &from, Side::Provider, pid, pids, Move::Verify, turn).await
+    hear(&house, &from, Side::Provider, pid, pids, Move::Verify, mark).await
 }
 
 async fn provider_event(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(Turned { message, turn }): Wire<Turned<ContractNegotiationEventMessage>>,
+    Wire(Turned { message, mark }): Wire<Turned<ContractNegotiationEventMessage>>,
 ) -> Response {
-    event(&house, &from, Side::Provider, pid, message, turn).await
+    event(&house, &from, Side::Provider, pid, message, mark).await
 }
 
 async fn consumer_event(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(Turned { message, turn }): Wire<Turned<ContractNegotiationEventMessage>>,
+    Wire(Turned { message, mark }): Wire<Turned<ContractNegotiationEventMessage>>,
 ) -> Response {
-    event(&house, &from, Side::Consumer, pid, message, turn).await
+    event(&house, &from, Side::Consumer, pid, message, mark).await
 }
 
 async fn provider_termination(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(Turned { message, turn }): Wire<Turned<ContractNegotiationTerminationMessage>>,
+    Wire(Turned { message, mark }): Wire<Turned<ContractNegotiationTerminationMessage>>,
 ) -> Response {
-    termination(&house, &from, Side::Provider, pid, message, turn).await
+    termination(&house, &from, Side::Provider, pid, message, mark).await
 }
 
 async fn consumer_termination(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(Turned { message, turn }): Wire<Turned<ContractNegotiationTerminationMessage>>,
+    Wire(Turned { message, mark }): Wire<Turned<ContractNegotiationTerminationMessage>>,
 ) -> Response {
-    termination(&house, &from, Side::Consumer, pid, message, turn).await
+    termination(&house, &from, Side::Consumer, pid, message, mark).await
 }
 
 async fn provider_state(State(house): Node, Member(from): Member, Path(pid): Path<String>) -> Response {
@@ -178,14 +182,14 @@ async fn event(
     side: Side,
     pid: String,
     message: ContractNegotiationEventMessage,
-    turn: Option<u32>,
+    mark: Mark,
 ) -> Response {
     let own = match message.event {
         NegotiationEvent::Accepted => Move::Accept,
         NegotiationEvent::Finalized => Move::Finalize,
     };
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(house, from, side, pid, pids, own, turn).await
+    hear(house, from, side, pid, pids, own, mark).await
 }
 
 async fn termination(
@@ -194,12 +198,12 @@ async fn termination(
     side: Side,
     pid: String,
     message: ContractNegotiationTerminationMessage,
-    turn: Option<u32>,
+    mark: Mark,
 ) -> Response {
     let code = message.code.unwrap_or_else(|| "terminated".into());
     let own = Move::Terminate { code, reason: message.reason.0.join("\n") };
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(house, from, side, pid, pids, own, turn).await
+    hear(house, from, side, pid, pids, own, mark).await
 }
 
 async fn hear(
@@ -209,10 +213,10 @@ async fn hear(
     pid: String,
     pids: Pids,
     own: Move,
-    turn: Option<u32>,
+    mark: Mark,
 ) -> Response {
     let outcome = match pids.theirs(side, &pid) {
-        Ok(theirs) => house.receive_move(from, side, &pid, theirs, own, turn).await,
+        Ok(theirs) => house.receive_move(from, side, &pid, theirs, own, mark).await,
         Err(refusal) => Err(refusal.into()),
     };
     answer(outcome, pids, StatusCode::OK)
@@ -263,6 +267,21 @@ async fn decide(
     Json(decision): Json<Decision>,
 ) -> ApiResult<Json<NegotiationShown>> {
     let negotiation = house.decide_request(&by, &id, decision.approve, decision.reason).await?;
+    Ok(Json(house.show_negotiation(&negotiation).await?))
+}
+
+async fn say(
+    State(house): Node,
+    Local(by): Local,
+    Path(id): Path<String>,
+    Json(say): Json<Say>,
+) -> ApiResult<Json<NegotiationShown>> {
+    let negotiation = match say {
+        Say::Accept => house.accept_offer(&by, &id).await?,
+        Say::Offer { offer } => house.offer_instead(&by, &id, &offer).await?,
+        Say::End { reason } => house.end_negotiation(&by, &id, &reason).await?,
+        Say::Retry => house.retry_negotiation(&by, &id).await?,
+    };
     Ok(Json(house.show_negotiation(&negotiation).await?))
 }
 

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use serde::Deserialize;
 use weal_domain::Refusal;
-use weal_domain::catalogue::{Offer, Product, dataset_id};
+use weal_domain::catalogue::{Offer, Product};
 use weal_domain::identity::{Act, one_may};
 use weal_wire::dcat::Form;
 use weal_wire::dsp::Reasons;
@@ -104,7 +104,7 @@ async fn dataset(State(house): Node, _from: Member, Path(id): Path<String>) -> A
     let publisher = house.publisher();
     let endpoint = format!("{}{DSP_PATH}", house.config.node.origin);
     let connector = weal_wire::catalogue::connector_of(&publisher, &endpoint);
-    let found = products.iter().find(|(product, _)| dataset_id(&house.did, &product.name) == id);
+    let found = products.iter().find(|(product, _)| product.dataset(&house.did) == id);
     let shown = found.and_then(|(product, offers)| {
         let access = AccessService::Service(Box::new(connector));
         weal_wire::catalogue::dataset_of(product, offers, &publisher, access)

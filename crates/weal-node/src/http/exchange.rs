@@ -13,7 +13,7 @@ use weal_domain::agreements::Side;
 use weal_domain::exchange::transfer::Move;
 use weal_domain::exchange::{Asking, DataAddress, Transfer};
 use weal_domain::identity::{Act, Role};
-use weal_domain::{Refusal, RefusalKind};
+use weal_domain::{Mark, Refusal, RefusalKind};
 use weal_exchange::RowsFormat;
 use weal_wire::dsp::Turned;
 use weal_wire::dsp::transfer::{
@@ -31,7 +31,7 @@ use super::catalogue::{CALLBACK_PATH, DSP_PATH};
 use super::extract::{Local, Member, Path, Query};
 use super::process::{self, Pids, wire};
 use crate::acts::exchange::{ROWS_QUESTION, Using};
-use crate::api::{PREFIX, UseShown};
+use crate::api::{Deed, PREFIX, TransferShown, UseShown};
 use crate::fault::Result;
 use crate::house::House;
 use crate::peers::Caller;
@@ -47,7 +47,9 @@ type Node = State<Arc<House>>;
 pub(super) fn routes() -> Router<Arc<House>> {
     let mut router = Router::new()
         .route(&format!("{DSP_PATH}/transfers/request"), post(request))
-        .route(&format!("{PREFIX}/uses"), get(uses));
+        .route(&format!("{PREFIX}/uses"), get(uses))
+        .route(&format!("{PREFIX}/transfers"), get(transfers))
+        .route(&format!("{PREFIX}/transfers/{{id}}/deed"), post(deed));
     for (base, side) in [(DSP_PATH, Side::Provider), (CALLBACK_PATH, Side::Consumer)] {
         let at = |path: &str| format!("{base}/transfers/{{pid}}{path}");
         router = router
@@ -98,7 +100,7 @@ async fn start(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(Turned { message, turn }): Wire<Turned<TransferStartMessage>>,
+    Wire(Turned { message, mark }): Wire<Turned<TransferStartMessage>>,
     side: Side,
 ) -> Response {
     let address = message.data_address.map(|wire| DataAddress {
@@ -107,42 +109,42 @@ async fn start(
         properties: wire.properties.into_iter().map(|property| (property.name, property.value)).collect(),
     });
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(&house, &from, side, pid, pids, Move::Start { address }, turn).await
+    hear(&house, &from, side, pid, pids, Move::Start { address }, mark).await
 }
 
 async fn complete(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(Turned { message, turn }): Wire<Turned<TransferCompletionMessage>>,
+    Wire(Turned { message, mark }): Wire<Turned<TransferCompletionMessage>>,
     side: Side,
 ) -> Response {
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(&house, &from, side, pid, pids, Move::Complete, turn).await
+    hear(&house, &from, side, pid, pids, Move::Complete, mark).await
 }
 
 async fn suspend(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(Turned { message, turn }): Wire<Turned<TransferSuspensionMessage>>,
+    Wire(Turned { message, mark }): Wire<Turned<TransferSuspensionMessage>>,
     side: Side,
 ) -> Response {
     let (code, reason) = (message.code.unwrap_or_default(), message.reason.0.join("\n"));
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(&house, &from, side, pid, pids, Move::Suspend { code, reason }, turn).await
+    hear(&house, &from, side, pid, pids, Move::Suspend { code, reason }, mark).await
 }
 
 async fn terminate(
     State(house): Node,
     Member(from): Member,
     Path(pid): Path<String>,
-    Wire(Turned { message, turn }): Wire<Turned<TransferTerminationMessage>>,
+    Wire(Turned { message, mark }): Wire<Turned<TransferTerminationMessage>>,
     side: Side,
 ) -> Response {
     let (code, reason) = (message.code.unwrap_or_default(), message.reason.0.join("\n"));
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
-    hear(&house, &from, side, pid, pids, Move::Terminate { code, reason }, turn).await
+    hear(&house, &from, side, pid, pids, Move::Terminate { code, reason }, mark).await
 }
 
 async fn hear(
@@ -152,10 +154,10 @@ async fn hear(
     pid: String,
     pids: Pids,
     message: Move,
-    turn: Option<u32>,
+    mark: Mark,
 ) -> Response {
     let outcome = match pids.theirs(side, &pid) {
-        Ok(theirs) => house.receive_transfer_move(from, side, &pid, theirs, message, turn).await,
+        Ok(theirs) => house.receive_transfer_move(from, side, &pid, theirs, message, mark).await,
         Err(refusal) => Err(refusal.into()),
     };
     answer(outcome, pids, StatusCode::OK)
@@ -274,4 +276,17 @@ async fn uses(
         .map_err(|_| crate::acts::agreements::agreement_unknown())?;
     let limit = params.limit.unwrap_or(USES_DEFAULT).min(USES_MAX);
     Ok(Json(house.uses(&by, agreement.as_ref(), limit).await?))
+}
+
+async fn transfers(State(house): Node, _by: Local) -> ApiResult<Json<Vec<TransferShown>>> {
+    Ok(Json(house.transfers().await?))
+}
+
+async fn deed(
+    State(house): Node,
+    Local(by): Local,
+    Path(id): Path<String>,
+    Json(deed): Json<Deed>,
+) -> ApiResult<Json<TransferShown>> {
+    Ok(Json(house.decide_transfer(&by, &id, deed).await?))
 }

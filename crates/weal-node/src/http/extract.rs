@@ -6,12 +6,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use weal_domain::Refusal;
 use weal_domain::identity::Person;
-use weal_domain::{Refusal, RefusalKind};
 
 use super::answer::Problem;
 use crate::house::House;
-use crate::peers::Caller;
+use crate::peers::{Caller, bearer_of};
 
 /// The name of a cookie of this node. Cookies know no ports, so nodes on one host tell theirs apart by their
 /// names; with https the browser takes it from this very host alone (`__Host-`), and from no neighbour.
@@ -45,15 +45,12 @@ pub struct Session {
     pub csrf: String,
 }
 
+fn authorization(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok())
+}
+
 pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .ok_or_else(|| {
-            Refusal::new(RefusalKind::Unauthenticated, "token-missing", "This address asks who you are.")
-                .remedy("Send `Authorization: Bearer <token>`.")
-        })
+    bearer_of(authorization(headers))
 }
 
 /// The value of one cookie.
@@ -99,8 +96,7 @@ fn address_wrong() -> Refusal {
 impl FromRequestParts<Arc<House>> for Member {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers)?;
-        Ok(Self(house.authenticate_member(token).await?))
+        Ok(Self(house.identity.caller(house, authorization(&parts.headers)).await?))
     }
 }
 

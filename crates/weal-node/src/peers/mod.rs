@@ -5,6 +5,7 @@
 
 mod caller;
 mod documents;
+mod identity;
 mod reach;
 mod tokens;
 
@@ -24,6 +25,8 @@ use crate::fault::Fault;
 
 pub use caller::Caller;
 pub use documents::{Age, Asker, Documents, Fetched, STRANGERS_PER_MINUTE_MAX};
+pub(crate) use identity::bearer_of;
+pub use identity::{Identity, SignedTokens};
 pub use reach::{GuardedResolver, within};
 pub use tokens::TokenMemory;
 

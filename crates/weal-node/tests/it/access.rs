@@ -169,6 +169,7 @@ async fn publishes_with_budget(node: &MemberNode, by: &Person, rho_nano: u64) ->
     let mut privacy = inspected.privacy.expect("about persons");
     privacy.budget.rho_nano = rho_nano;
     let publish = Publish {
+        identifier: None,
         upload,
         name: "payroll".parse().expect("a name"),
         title: "Payroll".into(),

@@ -40,6 +40,7 @@ pub(crate) fn loss(rho_nano: u64, delta_femto: u64) -> Loss {
 
 pub(crate) fn product(name: &str, version: u32) -> Product {
     Product {
+        identifier: None,
         name: id(name),
         version,
         title: format!("{name} of the example"),

@@ -43,7 +43,7 @@ pub(crate) async fn contract_request(
             terms: Some(terms),
         },
     };
-    weal_wire::print(&Turned { message, turn: Some(1024) })
+    weal_wire::print(&Turned { message, mark: weal_domain::Mark::Turn(1024) })
 }
 
 /// A path segment with its colons and slashes written out.

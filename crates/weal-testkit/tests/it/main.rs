@@ -10,6 +10,7 @@ mod harvests;
 mod identity;
 mod leaving;
 mod main_job;
+mod persons;
 mod protocol;
 mod publishing;
 mod questions;

@@ -14,6 +14,7 @@ pub mod transfer;
 pub mod versions;
 
 use serde_json::{Map, Value, json};
+use weal_domain::Mark;
 
 use crate::json::Field;
 use crate::{Message, Node, WireError};
@@ -43,29 +44,40 @@ pub(crate) fn envelope(type_name: &'static str) -> Map<String, Value> {
 /// The extension member that numbers a sender's messages of one negotiation or transfer.
 const TURN_MEMBER: &str = "urn:weal:turn";
 
+/// The longest name of a message that is taken for one, in bytes.
+const MESSAGE_ID_BYTES_MAX: usize = 256;
+
 /// A message with its sender's clock (`turn` of a `Notice`), so that a repetition can be told from a new
-/// message of the same words. Strangers send none and ignore ours.
+/// message of the same words. Strangers send none and ignore ours; many give their messages an `@id`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Turned<M> {
     pub message: M,
-    /// Grows, with gaps, from 1.
-    pub turn: Option<u32>,
+    pub mark: Mark,
 }
 
 impl<M: Message> Message for Turned<M> {
     const BYTES_MAX: usize = M::BYTES_MAX;
 
     fn read(node: &Node<'_>) -> Result<Self, WireError> {
-        let turn = node.value_if(TURN_MEMBER).map(|value| {
-            let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
-            count.ok_or_else(|| node.wrong(TURN_MEMBER, "a count of at most 32 bits"))
-        });
-        Ok(Self { message: M::read(node)?, turn: turn.transpose()? })
+        let named = || node.value_if("@id").and_then(Value::as_str);
+        let mark = match node.value_if(TURN_MEMBER) {
+            Some(value) => {
+                let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+                Mark::Turn(count.ok_or_else(|| node.wrong(TURN_MEMBER, "a count of at most 32 bits"))?)
+            }
+            None => match named().filter(|id| !id.is_empty() && id.len() <= MESSAGE_ID_BYTES_MAX) {
+                Some(id) => Mark::Id(id.to_owned()),
+                None => Mark::Bare,
+            },
+        };
+        Ok(Self { message: M::read(node)?, mark })
     }
     fn to_value(&self) -> Value {
         let mut value = self.message.to_value();
-        if let Some(turn) = self.turn {
-            value[TURN_MEMBER] = turn.into();
+        match &self.mark {
+            Mark::Turn(turn) => value[TURN_MEMBER] = (*turn).into(),
+            Mark::Id(id) => value["@id"] = id.clone().into(),
+            Mark::Bare => {}
         }
         value
     }

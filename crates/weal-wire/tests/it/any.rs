@@ -199,6 +199,7 @@ pub fn product() -> impl Strategy<Value = Product> {
                 ColumnProfile { column: column.name.clone(), nulls, distinct, min: edge.clone(), max: edge }
             });
             Product {
+                identifier: None,
                 name: words.0,
                 title: words.1,
                 description: words.2,

@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use weal_domain::Mark;
 use weal_domain::agreements::NegotiationState;
 use weal_domain::exchange::TransferState;
 use weal_wire::dsp::catalogue::*;
@@ -54,6 +55,10 @@ fn thread() -> impl Strategy<Value = Thread> {
         iri().prop_map(|callback_address| Thread::Opens { callback_address }),
         iri().prop_map(|receiver_pid| Thread::Continues { receiver_pid }),
     ]
+}
+
+fn mark() -> impl Strategy<Value = Mark> {
+    prop_oneof![Just(Mark::Bare), any::<u32>().prop_map(Mark::Turn), iri().prop_map(Mark::Id)]
 }
 
 fn reasons() -> impl Strategy<Value = Reasons> {
@@ -203,9 +208,9 @@ proptest! {
     }
 
     #[test]
-    fn counted_messages(turn in option::of(any::<u32>()), pids in (iri(), iri())) {
+    fn marked_messages(mark in mark(), pids in (iri(), iri())) {
         let message = ContractAgreementVerificationMessage { provider_pid: pids.0, consumer_pid: pids.1 };
-        let counted = Turned { message, turn };
+        let counted = Turned { message, mark };
         check("ContractAgreementVerificationMessage", &counted);
         let plain: ContractAgreementVerificationMessage = parse(print(&counted).as_bytes()).unwrap();
         prop_assert_eq!(plain, counted.message);

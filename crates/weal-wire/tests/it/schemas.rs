@@ -90,3 +90,42 @@ pub fn assert_valid(kind: &str, document: &Value) {
     let complaints = complaints(kind, document);
     assert!(complaints.is_empty(), "{kind} is not valid: {complaints:#?}\n{document:#}");
 }
+
+/// The schemas that `schema` refers to, by the last part of their names.
+fn referred(schema: &Value, into: &mut Vec<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                let file = reference.split('#').next().and_then(|path| path.rsplit('/').next());
+                into.extend(file.filter(|file| !file.is_empty()).map(str::to_owned));
+            }
+            members.values().for_each(|member| referred(member, into));
+        }
+        Value::Array(items) => items.iter().for_each(|item| referred(item, into)),
+        _ => {}
+    }
+}
+
+/// Every published schema is one that a type of ours is held against, or part of one.
+#[test]
+fn all_26_schemas_are_exercised() {
+    let Some(root) = shared("dsp-2025-1") else { return };
+    let mut schemas = std::collections::BTreeMap::new();
+    for room in ["common", "catalog", "negotiation", "transfer"] {
+        for (path, schema) in json_files(&root.join(room)) {
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+            schemas.insert(name, schema);
+        }
+    }
+    assert_eq!(schemas.len(), 26);
+    let of_types = KINDS.iter().filter_map(|(_, schema)| schema.rsplit('/').next()).map(str::to_owned);
+    let mut waiting: Vec<String> = of_types.collect();
+    let mut used = std::collections::BTreeSet::new();
+    while let Some(name) = waiting.pop() {
+        if used.insert(name.clone()) {
+            referred(schemas.get(&name).unwrap_or_else(|| panic!("no schema {name}")), &mut waiting);
+        }
+    }
+    let idle: Vec<&String> = schemas.keys().filter(|name| !used.contains(*name)).collect();
+    assert!(idle.is_empty(), "no type is held against {idle:?}");
+}

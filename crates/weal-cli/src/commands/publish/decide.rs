@@ -71,6 +71,7 @@ pub(super) fn decide(
         privacy,
         offers,
         name,
+        identifier: args.identifier.clone(),
     })
 }
 

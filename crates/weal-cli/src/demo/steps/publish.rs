@@ -187,6 +187,7 @@ async fn one(stage: &Stage, plan: &Plan<'_>) -> Result<(Inspected, Published)> {
         privacy,
         offers,
         name,
+        identifier: None,
     };
     let published = client.post("/products", &body, "publishing").await?;
     Ok((inspected, published))

@@ -5,7 +5,7 @@ use super::{Step, Turn};
 use crate::agreements::{Agreement, AgreementStatus, Side};
 use crate::conversation::still_on_its_way;
 use crate::ledger::Fact;
-use crate::{Conversation, Refusal, Timestamp, turns};
+use crate::{Conversation, Mark, Refusal, Timestamp};
 
 impl Negotiation {
     /// A message of the peer, which is acknowledged by answering with the state it leads to.
@@ -13,11 +13,11 @@ impl Negotiation {
         &self,
         message: Move,
         peer_pid: &str,
-        turn: Option<u32>,
+        mark: &Mark,
         now: Timestamp,
     ) -> Result<Step, Refusal> {
         self.talk.check_pid(peer_pid, "negotiation")?;
-        if turn.is_some_and(|turn| self.talk.is_old(turn)) {
+        if self.talk.is_old(mark) {
             return Ok(self.unchanged());
         }
         let kind = message.kind();
@@ -25,15 +25,14 @@ impl Negotiation {
             // A message that can only follow ours says that ours has arrived, before its answer did.
             let implied = self.state_awaited(own).and_then(|state| state.after(self.side.other(), kind));
             let direct = self.state.after(self.side.other(), kind);
-            let in_time = turn.is_none_or(|turn| turns::may_answer(turn, own.turn));
-            if implied.is_some() && in_time && (direct.is_none() || own.opening) {
+            if implied.is_some() && mark.may_answer(own.turn) && (direct.is_none() || own.opening) {
                 let first = self.acked(own.turn, Some(peer_pid), now)?;
-                let second = first.next.hear(message, peer_pid, turn, now)?;
+                let second = first.next.hear(message, peer_pid, mark, now)?;
                 return Ok(first.then(second));
             }
             // Ours is the end of the negotiation, so nothing else can go on.
             if own.message.kind() == MoveKind::Terminate && kind != MoveKind::Terminate {
-                return if turn.is_none() && self.heard_before(&message) {
+                return if *mark == Mark::Bare && self.heard_before(&message) {
                     Ok(self.unchanged())
                 } else {
                     Err(self.not_now(self.side.other(), kind))
@@ -42,11 +41,11 @@ impl Negotiation {
         }
         if self.state.after(self.side.other(), kind).is_some() {
             self.check(&message)?;
-            let next = Self { talk: self.talk.heard(peer_pid, turn), ..self.clone() };
+            let next = Self { talk: self.talk.heard(peer_pid, mark), ..self.clone() };
             return Ok(next.advance(self.side.other(), message, now));
         }
         let both_ended = self.state == NegotiationState::Terminated && kind == MoveKind::Terminate;
-        if both_ended || (turn.is_none() && self.heard_before(&message)) {
+        if both_ended || (*mark == Mark::Bare && self.heard_before(&message)) {
             return Ok(self.unchanged());
         }
         Err(self.not_now(self.side.other(), kind))
@@ -127,7 +126,7 @@ impl Negotiation {
             && !matches!(own.message.kind(), MoveKind::Finalize | MoveKind::Terminate)
     }
 
-    /// Where messages are not numbered, one of the same content is taken for a repetition if it cannot
+    /// Where messages are not marked, one of the same content is taken for a repetition if it cannot
     /// be anything else.
     fn heard_before(&self, message: &Move) -> bool {
         self.turns.iter().any(|turn| turn.by == self.side.other() && turn.message.same_as(message))
@@ -199,7 +198,11 @@ impl Negotiation {
         }
         let change = match &message {
             Move::Request { proposal } | Move::Offer { proposal } => {
-                self.proposal = (**proposal).clone();
+                let mut proposal = (**proposal).clone();
+                if by != self.side && self.side == Side::Consumer {
+                    proposal.keep_what_was_asked(&self.proposal);
+                }
+                self.proposal = proposal;
                 None
             }
             Move::Agree { agreement } => {

@@ -4,29 +4,27 @@ use super::{Move, MoveKind, Notice, Step, TURNS_COUNT_MAX, Transfer, TransferSta
 use crate::agreements::Side;
 use crate::conversation::still_on_its_way;
 use crate::ledger::Fact;
-use crate::{Conversation, Refusal, Timestamp, turns};
+use crate::{Conversation, Mark, Refusal, Timestamp};
 
 impl Transfer {
     pub(super) fn hear(
         &self,
         message: Move,
         peer_pid: &str,
-        turn: Option<u32>,
+        mark: &Mark,
         now: Timestamp,
     ) -> Result<Step, Refusal> {
         self.talk.check_pid(peer_pid, "transfer")?;
-        let repeated = turn.map_or_else(|| self.repeats_start(&message), |turn| self.talk.is_old(turn));
-        if repeated {
+        if self.talk.is_old(mark) || (*mark == Mark::Bare && self.repeats_start(&message)) {
             return Ok(self.unchanged());
         }
         let (peer, kind) = (self.side.other(), message.kind());
         let direct = self.state.after(peer, kind);
         if let Some(own) = &self.talk.awaiting_ack {
             let implied = self.state_awaited(own).and_then(|state| state.after(peer, kind));
-            let in_time = turn.is_none_or(|turn| turns::may_answer(turn, own.turn));
-            if implied.is_some() && in_time && (direct.is_none() || own.opening) {
+            if implied.is_some() && mark.may_answer(own.turn) && (direct.is_none() || own.opening) {
                 let first = self.acked(own.turn, Some(peer_pid), now)?;
-                let second = first.next.hear(message, peer_pid, turn, now)?;
+                let second = first.next.hear(message, peer_pid, mark, now)?;
                 return Ok(first.then(second));
             }
             // Two messages cross: the peer applies the same rule, so both keep the weightier one.
@@ -39,10 +37,15 @@ impl Transfer {
         }
         if direct.is_some() {
             self.check(kind)?;
-            let next = Self { talk: self.talk.heard(peer_pid, turn), ..self.clone() };
+            let next = Self { talk: self.talk.heard(peer_pid, mark), ..self.clone() };
             return Ok(next.advance(peer, message, now));
         }
-        if turn.is_none() && (self.heard_before(kind) || self.crossed(kind)) {
+        let said_before = match mark {
+            Mark::Turn(_) => false,
+            Mark::Id(_) => self.crossed(kind),
+            Mark::Bare => self.heard_before(kind) || self.crossed(kind),
+        };
+        if said_before {
             return Ok(self.unchanged());
         }
         Err(self.not_now(peer, kind))
@@ -114,7 +117,7 @@ impl Transfer {
         if own.opening { Some(self.state) } else { self.state.after(self.side, own.message.kind()) }
     }
 
-    /// Where messages are not numbered: a start with the address that is open already is the same start;
+    /// Where messages are not marked: a start with the address that is open already is the same start;
     /// a new one has a new secret.
     fn repeats_start(&self, message: &Move) -> bool {
         self.side == Side::Consumer
@@ -122,7 +125,7 @@ impl Transfer {
             && matches!(message, Move::Start { address } if *address == self.address)
     }
 
-    /// Where messages are not numbered, one that was heard before and cannot be anything else is taken for
+    /// Where messages are not marked, one that was heard before and cannot be anything else is taken for
     /// a repetition.
     fn heard_before(&self, kind: MoveKind) -> bool {
         self.turns.iter().any(|turn| turn.by == self.side.other() && turn.kind == kind)

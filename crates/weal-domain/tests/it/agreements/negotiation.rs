@@ -6,7 +6,7 @@ use weal_domain::agreements::negotiation::{
 use weal_domain::agreements::{AgreementStatus, Side};
 use weal_domain::catalogue::Mode;
 use weal_domain::ledger::Fact;
-use weal_domain::{Refusal, RefusalKind};
+use weal_domain::{Mark, Refusal, RefusalKind};
 
 use crate::given::{
     agreement, assert_helps, did, now, offer, opening_of_education, opening_of_revenue, proposal, signed,
@@ -31,17 +31,17 @@ fn a_move(kind: MoveKind) -> Move {
 }
 
 fn received(kind: MoveKind, peer_pid: &str) -> Event {
-    Event::Received { message: a_move(kind), peer_pid: peer_pid.to_owned(), turn: None }
+    Event::Received { message: a_move(kind), peer_pid: peer_pid.to_owned(), mark: Mark::Bare }
 }
 
 /// A side that has reached `state`, set there directly: the table is tried from every state.
 fn standing(side: Side, state: State) -> Negotiation {
     let step = match side {
         Side::Provider => {
-            Negotiation::received(side, opening_of_revenue(), CONSUMER_PID.to_owned(), None, now())
+            Negotiation::received(side, opening_of_revenue(), CONSUMER_PID.to_owned(), &Mark::Bare, now())
         }
         Side::Consumer => {
-            Negotiation::received(side, opening_of_education(), PROVIDER_PID.to_owned(), None, now())
+            Negotiation::received(side, opening_of_education(), PROVIDER_PID.to_owned(), &Mark::Bare, now())
         }
     };
     // The message it began with is left out, so that nothing counts as heard before.
@@ -132,8 +132,13 @@ fn the_straight_way_ends_with_an_agreement_in_force_on_both_sides() {
     assert!(request.tell[0].opening);
     assert!(request.remember.is_empty(), "nothing is remembered of what nobody has answered");
     assert_eq!(request.next.provider_pid(), None);
-    let provider =
-        Negotiation::received(Side::Provider, opening_of_revenue(), CONSUMER_PID.to_owned(), Some(1), now());
+    let provider = Negotiation::received(
+        Side::Provider,
+        opening_of_revenue(),
+        CONSUMER_PID.to_owned(),
+        &Mark::Turn(1),
+        now(),
+    );
     assert!(provider.next.waits_for_us());
     let consumer = acked(&request, PROVIDER_PID);
     assert_eq!(consumer.next.provider_pid(), Some(PROVIDER_PID));
@@ -163,8 +168,13 @@ fn the_straight_way_ends_with_an_agreement_in_force_on_both_sides() {
 
 #[test]
 fn a_haggled_way_keeps_the_proposal_on_the_table() {
-    let provider =
-        Negotiation::received(Side::Provider, opening_of_revenue(), CONSUMER_PID.to_owned(), None, now());
+    let provider = Negotiation::received(
+        Side::Provider,
+        opening_of_revenue(),
+        CONSUMER_PID.to_owned(),
+        &Mark::Bare,
+        now(),
+    );
     let mut other = proposal(&offer(Mode::Statistics));
     other.terms.as_mut().unwrap().uses_per_day_max = Some(5);
     let offered =
@@ -179,9 +189,14 @@ fn a_haggled_way_keeps_the_proposal_on_the_table() {
 
 #[test]
 fn a_repeated_message_is_answered_and_changes_nothing() {
-    let provider =
-        Negotiation::received(Side::Provider, opening_of_revenue(), CONSUMER_PID.to_owned(), None, now())
-            .next;
+    let provider = Negotiation::received(
+        Side::Provider,
+        opening_of_revenue(),
+        CONSUMER_PID.to_owned(),
+        &Mark::Bare,
+        now(),
+    )
+    .next;
     provider.reopened(&proposal(&offer(Mode::Statistics))).expect("the same request");
     assert_helps(&provider.reopened(&proposal(&offer(Mode::Extract))).unwrap_err(), "negotiation-exists");
 
@@ -195,9 +210,14 @@ fn a_repeated_message_is_answered_and_changes_nothing() {
 
 #[test]
 fn a_message_that_follows_ours_acknowledges_it() {
-    let provider =
-        Negotiation::received(Side::Provider, opening_of_revenue(), CONSUMER_PID.to_owned(), None, now())
-            .next;
+    let provider = Negotiation::received(
+        Side::Provider,
+        opening_of_revenue(),
+        CONSUMER_PID.to_owned(),
+        &Mark::Bare,
+        now(),
+    )
+    .next;
     let agree = provider.on(Event::Intend(a_move(MoveKind::Agree)), now()).unwrap().next;
     let step = agree.on(received(MoveKind::Verify, CONSUMER_PID), now()).unwrap();
     assert_eq!(step.next.state, State::Verified);
@@ -222,9 +242,14 @@ fn the_first_answer_may_be_overtaken_by_the_agreement() {
 
 #[test]
 fn only_one_message_of_ours_is_on_its_way_and_termination_may_overtake_it() {
-    let provider =
-        Negotiation::received(Side::Provider, opening_of_revenue(), CONSUMER_PID.to_owned(), None, now())
-            .next;
+    let provider = Negotiation::received(
+        Side::Provider,
+        opening_of_revenue(),
+        CONSUMER_PID.to_owned(),
+        &Mark::Bare,
+        now(),
+    )
+    .next;
     let agree = provider.on(Event::Intend(a_move(MoveKind::Agree)), now()).unwrap().next;
     assert_helps(&agree.on(Event::Intend(a_move(MoveKind::Agree)), now()).unwrap_err(), "awaiting-ack");
     let ending = agree.on(Event::Intend(a_move(MoveKind::Terminate)), now()).unwrap().next;
@@ -240,9 +265,14 @@ fn only_one_message_of_ours_is_on_its_way_and_termination_may_overtake_it() {
 
 #[test]
 fn a_refused_message_leaves_the_state_and_says_why() {
-    let provider =
-        Negotiation::received(Side::Provider, opening_of_revenue(), CONSUMER_PID.to_owned(), None, now())
-            .next;
+    let provider = Negotiation::received(
+        Side::Provider,
+        opening_of_revenue(),
+        CONSUMER_PID.to_owned(),
+        &Mark::Bare,
+        now(),
+    )
+    .next;
     let agree = provider.on(Event::Intend(a_move(MoveKind::Agree)), now()).unwrap().next;
     let why = "The policy cannot be read.".to_owned();
     let refused =
@@ -292,11 +322,11 @@ fn an_agreement_that_differs_from_the_proposal_is_refused() {
     rung.mode = Mode::Extract;
     for bad in [wider, elsewhere, stranger, costlier, rung] {
         let message = Move::Agree { agreement: Box::new(bad) };
-        let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), turn: None };
+        let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), mark: Mark::Bare };
         assert_helps(&requested.on(event, now()).unwrap_err(), "agreement-differs");
     }
     let message = Move::Agree { agreement: Box::new(good) };
-    let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), turn: None };
+    let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), mark: Mark::Bare };
     requested.on(event, now()).expect("the right one");
 }
 
@@ -308,15 +338,20 @@ fn another_process_identifier_or_another_dataset_is_not_this_negotiation() {
     let mut other = proposal(&offer(Mode::Statistics));
     other.dataset = "did:web:revenue.example#benefits".to_owned();
     let message = Move::Offer { proposal: Box::new(other) };
-    let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), turn: None };
+    let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), mark: Mark::Bare };
     assert_eq!(requested.on(event, now()).unwrap_err().code, "dataset-changed");
 }
 
 #[test]
 fn haggling_ends() {
-    let mut side =
-        Negotiation::received(Side::Provider, opening_of_revenue(), CONSUMER_PID.to_owned(), None, now())
-            .next;
+    let mut side = Negotiation::received(
+        Side::Provider,
+        opening_of_revenue(),
+        CONSUMER_PID.to_owned(),
+        &Mark::Bare,
+        now(),
+    )
+    .next;
     let mut refused = None;
     for _ in 0..PROPOSALS_COUNT_MAX {
         match side.on(Event::Intend(a_move(MoveKind::Offer)), now()) {
@@ -346,4 +381,45 @@ fn a_negotiation_survives_the_store() {
         let text = serde_json::to_string(&kept).unwrap();
         assert_eq!(serde_json::from_str::<Negotiation>(&text).unwrap(), kept);
     }
+}
+
+#[test]
+fn a_strangers_message_is_known_by_its_name() {
+    let named = |kind, name: &str| {
+        let mark = Mark::Id(name.to_owned());
+        Event::Received { message: a_move(kind), peer_pid: CONSUMER_PID.to_owned(), mark }
+    };
+    let requested = Negotiation::received(
+        Side::Provider,
+        opening_of_revenue(),
+        CONSUMER_PID.to_owned(),
+        &Mark::Bare,
+        now(),
+    );
+    let offer = requested.next.on(Event::Intend(a_move(MoveKind::Offer)), now()).unwrap().next;
+    let offered = acked(
+        &offer.on(Event::Undelivered { turn: awaited(&offer), reason: "slow".into() }, now()).unwrap(),
+        CONSUMER_PID,
+    )
+    .next;
+    let countered = offered.on(named(MoveKind::Request, "urn:uuid:first"), now()).unwrap().next;
+    assert_eq!(countered.state, State::Requested);
+    // The same name is the same message, sent again because its answer was lost.
+    let again = countered.on(named(MoveKind::Request, "urn:uuid:first"), now()).unwrap();
+    assert_eq!(again.next, countered);
+    // The same words under another name are a new message, and this is not its time.
+    let second = countered.on(named(MoveKind::Request, "urn:uuid:second"), now());
+    assert_eq!(second.unwrap_err().code, "negotiation-state");
+}
+
+#[test]
+fn a_strangers_offer_leaves_what_we_asked_for_standing() {
+    let requested = acked(&Negotiation::request(opening_of_education(), now()), PROVIDER_PID).next;
+    let mut bare = requested.proposal.clone();
+    (bare.mode, bare.terms, bare.purpose, bare.legal_basis) = (None, None, None, None);
+    let message = Move::Offer { proposal: Box::new(bare) };
+    let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), mark: Mark::Bare };
+    let offered = requested.on(event, now()).unwrap().next;
+    assert_eq!(offered.state, State::Offered);
+    assert_eq!(offered.proposal, requested.proposal);
 }

@@ -4,6 +4,7 @@
 //! (it awaits an answer, or it has noted trouble).
 
 use proptest::prelude::*;
+use weal_domain::Mark;
 use weal_domain::agreements::negotiation::{
     AgreementChange, Event, Move, Negotiation, NegotiationState as State, Notice, Step,
 };
@@ -140,11 +141,11 @@ impl Two {
         }
     }
 
-    fn arrive(&mut self, parcel: Parcel, with_turns: bool) {
+    fn arrive(&mut self, parcel: Parcel, marking: Marking) {
         match parcel {
             Parcel::Message { to, from_pid, notice } => {
                 let turn = notice.turn;
-                let answer = self.hear(to, from_pid, notice, with_turns);
+                let answer = self.hear(to, from_pid, notice, marking);
                 self.wire.push(Parcel::Answer { to: to.other(), turn, answer });
             }
             Parcel::Answer { to, turn, answer } => {
@@ -164,12 +165,12 @@ impl Two {
         to: Side,
         from_pid: String,
         notice: Notice,
-        with_turns: bool,
+        marking: Marking,
     ) -> Result<String, String> {
-        let turn = with_turns.then_some(notice.turn);
+        let mark = marking(&from_pid, notice.turn);
         let Some(own) = self.of(to) else {
             let Move::Request { .. } = notice.message else { return Err("unknown".to_owned()) };
-            let step = Negotiation::received(to, opening_of_revenue(), from_pid, turn, now());
+            let step = Negotiation::received(to, opening_of_revenue(), from_pid, &mark, now());
             let pid = step.next.own_pid.clone();
             self.keep(to, step);
             return Ok(pid);
@@ -179,7 +180,7 @@ impl Two {
             let Move::Request { proposal } = notice.message else { return Err("no opening".to_owned()) };
             return own.reopened(&proposal).map(|()| pid).map_err(|refusal| refusal.reason);
         }
-        let event = Event::Received { message: notice.message, peer_pid: from_pid, turn };
+        let event = Event::Received { message: notice.message, peer_pid: from_pid, mark };
         let step = own.on(event, now()).map_err(|refusal| refusal.reason)?;
         self.keep(to, step);
         Ok(pid)
@@ -190,7 +191,7 @@ impl Two {
         self.post(by, awaited.into_iter().collect());
     }
 
-    fn run(&mut self, deeds: &[Deed], with_turns: bool) {
+    fn run(&mut self, deeds: &[Deed], marking: Marking) {
         for deed in deeds {
             match *deed {
                 Deed::Move { by, choice } => self.make(by, choice),
@@ -198,7 +199,7 @@ impl Two {
                 Deed::Deliver { which, again } if !self.wire.is_empty() => {
                     let which = which % self.wire.len();
                     let parcel = if again { self.wire[which].clone() } else { self.wire.swap_remove(which) };
-                    self.arrive(parcel, with_turns);
+                    self.arrive(parcel, marking);
                 }
                 Deed::Lose { which } if !self.wire.is_empty() => {
                     let which = which % self.wire.len();
@@ -210,11 +211,11 @@ impl Two {
     }
 
     /// The wire is good again: everything awaited is sent until it is answered.
-    fn settle(&mut self, with_turns: bool) {
+    fn settle(&mut self, marking: Marking) {
         for _ in 0..20 {
             while !self.wire.is_empty() {
                 let parcel = self.wire.remove(0);
-                self.arrive(parcel, with_turns);
+                self.arrive(parcel, marking);
             }
             self.resend(Side::Consumer);
             self.resend(Side::Provider);
@@ -241,6 +242,21 @@ fn honest_end(two: &Two) {
     }
 }
 
+/// How the sender marks its message `turn`.
+type Marking = fn(&str, u32) -> Mark;
+
+fn numbered(_: &str, turn: u32) -> Mark {
+    Mark::Turn(turn)
+}
+
+fn named(pid: &str, turn: u32) -> Mark {
+    Mark::Id(format!("{pid}#{turn}"))
+}
+
+fn bare(_: &str, _: u32) -> Mark {
+    Mark::Bare
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -249,8 +265,8 @@ proptest! {
     #[test]
     fn both_sides_end_in_the_same_state(deeds in prop::collection::vec(deed(), 0..120)) {
         let mut two = Two::begin();
-        two.run(&deeds, true);
-        two.settle(true);
+        two.run(&deeds, numbered);
+        two.settle(numbered);
         honest_end(&two);
     }
 
@@ -258,10 +274,14 @@ proptest! {
     /// old message may then be taken for a new one; never may both sides disagree on whether an agreement
     /// is in force without one of them having been told.
     #[test]
-    fn with_a_stranger_a_difference_never_goes_unnoticed(deeds in prop::collection::vec(deed(), 0..120)) {
+    fn with_a_stranger_a_difference_never_goes_unnoticed(
+        deeds in prop::collection::vec(deed(), 0..120),
+        has_names in any::<bool>(),
+    ) {
+        let marking: Marking = if has_names { named } else { bare };
         let mut two = Two::begin();
-        two.run(&deeds, false);
-        two.settle(false);
+        two.run(&deeds, marking);
+        two.settle(marking);
         let consumer = &two.consumer;
         let provider = two.provider.as_ref().expect("the request arrives in the end");
         prop_assert!(consumer.talk.awaiting_ack.is_none() && provider.talk.awaiting_ack.is_none());
@@ -291,7 +311,7 @@ proptest! {
                 (9, _) => Event::Rejected { turn, reason: "no".to_owned() },
                 (10, _) => Event::Undelivered { turn, reason: "no".to_owned() },
                 (_, 0) => Event::Intend(message),
-                _ => Event::Received { message, peer_pid: "urn:uuid:provider-pid".to_owned(), turn: None },
+                _ => Event::Received { message, peer_pid: "urn:uuid:provider-pid".to_owned(), mark: Mark::Bare },
             };
             if let Ok(step) = own.on(event, now()) {
                 two.keep(Side::Consumer, step);

@@ -1,12 +1,12 @@
 //! The transfer process: every transition, every forbidden one, repetition, crossing.
 
-use weal_domain::RefusalKind;
 use weal_domain::agreements::Side;
 use weal_domain::catalogue::Mode;
 use weal_domain::exchange::DataAddress;
 use weal_domain::exchange::transfer::{
     Event, Move, MoveKind, Opening, TURNS_COUNT_MAX, Transfer, TransferState as State,
 };
+use weal_domain::{Mark, RefusalKind};
 
 use crate::given::{agreement, assert_helps, education, now, revenue};
 
@@ -48,12 +48,12 @@ fn a_move(kind: MoveKind, by: Side) -> Move {
 
 fn received(kind: MoveKind, by: Side) -> Event {
     let peer_pid = if by == Side::Consumer { CONSUMER_PID } else { PROVIDER_PID };
-    Event::Received { message: a_move(kind, by), peer_pid: peer_pid.to_owned(), turn: None }
+    Event::Received { message: a_move(kind, by), peer_pid: peer_pid.to_owned(), mark: Mark::Bare }
 }
 
 fn standing(side: Side, state: State) -> Transfer {
     let peer_pid = if side == Side::Provider { CONSUMER_PID } else { PROVIDER_PID };
-    let blank = Transfer::received(opening(side), peer_pid.to_owned(), None, now()).next;
+    let blank = Transfer::received(opening(side), peer_pid.to_owned(), &Mark::Bare, now()).next;
     Transfer { side, state, turns: Vec::new(), ..blank }
 }
 
@@ -112,7 +112,8 @@ fn a_started_transfer_holds_its_address_until_it_ends_and_never_prints_its_secre
 
 #[test]
 fn the_same_request_again_is_answered_and_another_is_not() {
-    let provider = Transfer::received(opening(Side::Provider), CONSUMER_PID.to_owned(), None, now()).next;
+    let provider =
+        Transfer::received(opening(Side::Provider), CONSUMER_PID.to_owned(), &Mark::Bare, now()).next;
     let id = agreement(Mode::Statistics).id;
     provider.reopened(&id, "weal:statistics").expect("the same");
     assert_helps(&provider.reopened(&id, "weal:extract").unwrap_err(), "transfer-exists");
@@ -126,7 +127,7 @@ fn a_repeated_start_changes_nothing_and_a_new_one_replaces_the_secret() {
     assert_eq!(again.next, started);
     let suspended = started.on(received(MoveKind::Suspend, Side::Provider), now()).unwrap().next;
     let message = Move::Start { address: Some(address("second")) };
-    let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), turn: None };
+    let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), mark: Mark::Bare };
     let resumed = suspended.on(event, now()).unwrap().next;
     assert_eq!(resumed.address, Some(address("second")));
 }
@@ -170,7 +171,7 @@ fn pausing_for_ever_ends() {
             MoveKind::Start => Move::Start { address: Some(address(&format!("round-{round}"))) },
             kind => a_move(kind, Side::Provider),
         };
-        let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), turn: None };
+        let event = Event::Received { message, peer_pid: PROVIDER_PID.to_owned(), mark: Mark::Bare };
         match side.on(event, now()) {
             Ok(step) => side = step.next,
             Err(refusal) => {
@@ -191,4 +192,19 @@ fn a_transfer_survives_the_store() {
     let kept = started.unwrap().next;
     let text = serde_json::to_string(&kept).unwrap();
     assert_eq!(serde_json::from_str::<Transfer>(&text).unwrap(), kept);
+}
+
+#[test]
+fn a_strangers_start_after_the_end_is_no_repetition() {
+    let named = |kind, name: &str| {
+        let mark = Mark::Id(name.to_owned());
+        Event::Received { message: a_move(kind, Side::Provider), peer_pid: PROVIDER_PID.to_owned(), mark }
+    };
+    let consumer = standing(Side::Consumer, State::Requested);
+    let started = consumer.on(named(MoveKind::Start, "urn:uuid:1"), now()).unwrap().next;
+    assert_eq!(started.on(named(MoveKind::Start, "urn:uuid:1"), now()).unwrap().next, started);
+    let ended = started.on(named(MoveKind::Terminate, "urn:uuid:2"), now()).unwrap().next;
+    assert_eq!(ended.on(named(MoveKind::Start, "urn:uuid:1"), now()).unwrap().next, ended);
+    let again = ended.on(named(MoveKind::Start, "urn:uuid:3"), now());
+    assert_eq!(again.unwrap_err().kind, RefusalKind::Conflict);
 }

@@ -2,6 +2,7 @@
 //! one state, so their messages cross.
 
 use proptest::prelude::*;
+use weal_domain::Mark;
 use weal_domain::agreements::Side;
 use weal_domain::exchange::transfer::{Event, Move, Notice, Step, Transfer, TransferState as State};
 
@@ -120,12 +121,12 @@ impl Two {
     }
 
     fn hear(&mut self, to: Side, from_pid: String, notice: Notice) -> Result<String, String> {
-        let turn = Some(notice.turn);
+        let mark = Mark::Turn(notice.turn);
         let Some(own) = self.of(to) else {
             if notice.message != Move::Request {
                 return Err("unknown".to_owned());
             }
-            let step = Transfer::received(opening(Side::Provider), from_pid, turn, now());
+            let step = Transfer::received(opening(Side::Provider), from_pid, &mark, now());
             let pid = step.next.own_pid.clone();
             self.keep(to, step);
             return Ok(pid);
@@ -136,7 +137,7 @@ impl Two {
             let same = own.reopened(&asked.agreement, &asked.format);
             return same.map(|()| pid).map_err(|refusal| refusal.reason);
         }
-        let event = Event::Received { message: notice.message, peer_pid: from_pid, turn };
+        let event = Event::Received { message: notice.message, peer_pid: from_pid, mark };
         let step = own.on(event, now()).map_err(|refusal| refusal.reason)?;
         self.keep(to, step);
         Ok(pid)

@@ -2,7 +2,7 @@
 
 use weal_domain::agreements::negotiation::{Event, Move};
 use weal_domain::agreements::{Negotiation, Request, Side, accepts};
-use weal_domain::catalogue::{Approval, Mode, OfferId, Terms, parse_dataset};
+use weal_domain::catalogue::{Approval, Mode, OfferId, Terms};
 use weal_domain::identity::{Act, Person};
 use weal_domain::words::is_prose;
 use weal_domain::{Refusal, RefusalKind};
@@ -26,7 +26,7 @@ impl House {
             Ok(terms)
                 if terms.approval == Approval::Automatic && !self.asked_before(tx, negotiation).await? =>
             {
-                let agreement = Box::new(self.conclude(negotiation, terms)?);
+                let agreement = Box::new(self.conclude(tx, negotiation, terms).await?);
                 Ok(Some(Move::Agree { agreement }))
             }
             Ok(_) => Ok(None),
@@ -40,8 +40,8 @@ impl House {
     /// Whether this member has, or had, an agreement about the same product on the same rung with a quota
     /// or a budget. A second one would have them anew, so a steward decides about it.
     async fn asked_before(&self, tx: &mut Tx, negotiation: &Negotiation) -> Result<bool> {
-        let Ok((_, product)) = parse_dataset(&negotiation.proposal.dataset) else { return Ok(false) };
-        let held = tx.agreements_with(&negotiation.peer, &product).await?;
+        let Some(offer) = tx.offer(&negotiation.proposal.offer).await? else { return Ok(false) };
+        let held = tx.agreements_with(&negotiation.peer, &offer.product).await?;
         let limited = |terms: &Terms| terms.budget.is_some() || terms.uses_per_day_max.is_some();
         Ok(held.iter().any(|agreement| {
             agreement.side == Side::Provider
@@ -87,7 +87,7 @@ impl House {
         }
         let own = if approve {
             let terms = self.weigh(&mut tx, &negotiation).await??;
-            Move::Agree { agreement: Box::new(self.conclude(&negotiation, terms)?) }
+            Move::Agree { agreement: Box::new(self.conclude(&mut tx, &negotiation, terms).await?) }
         } else {
             let reason = reason.filter(|text| !text.trim().is_empty()).ok_or_else(|| {
                 Refusal::invalid("reason-needed", "A refusal needs a reason that the other side can read.")

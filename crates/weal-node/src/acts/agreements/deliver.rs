@@ -35,7 +35,8 @@ impl House {
         let Some(notice) = negotiation.talk.awaited(turn) else { return Ok(()) };
         let outgoing = self.outgoing(&negotiation, notice)?;
         let to = (&negotiation.peer, negotiation.peer_address.as_str());
-        let (event, outcome) = self.deliver(negotiation.side, to, turn, outgoing, &REPLIES).await?;
+        let (event, outcome) =
+            self.deliver((negotiation.side, own_pid), to, turn, outgoing, &REPLIES).await?;
         self.heard_back(own_pid, event).await?;
         outcome
     }

@@ -8,11 +8,13 @@ mod deliver;
 mod receive;
 mod request;
 mod revoke;
+mod say;
 mod show;
 
 use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::{AgreementChange, Event, Move, Step};
 use weal_domain::agreements::{Agreement, Conclusion, Negotiation, NegotiationState, Side};
+use weal_domain::catalogue::Terms;
 use weal_domain::identity::{Person, Role};
 use weal_domain::ledger::Fact;
 use weal_store::Tx;
@@ -26,6 +28,7 @@ use super::json_sha256;
 use crate::drivers::JOB_NEGOTIATION;
 use crate::fault::{Fault, Result};
 use crate::house::House;
+use crate::seams::Moves;
 
 /// The account from which one agreement's questions are paid.
 #[must_use]
@@ -106,7 +109,7 @@ impl House {
 
     /// What this side does next by itself; `None` where it waits, or where a person decides.
     async fn own_move(&self, tx: &mut Tx, negotiation: &Negotiation) -> Result<Option<Move>> {
-        if !negotiation.waits_for_us() {
+        if self.moves == Moves::ByHand || !negotiation.waits_for_us() {
             return Ok(None);
         }
         Ok(match (negotiation.side, negotiation.state) {
@@ -119,7 +122,8 @@ impl House {
     }
 
     /// The agreement that the proposal on the table makes, as the provider signs it.
-    fn conclude(&self, negotiation: &Negotiation, terms: weal_domain::catalogue::Terms) -> Result<Agreement> {
+    async fn conclude(&self, tx: &mut Tx, negotiation: &Negotiation, terms: Terms) -> Result<Agreement> {
+        let offer = tx.offer(&negotiation.proposal.offer).await?.ok_or_else(|| missing("offer"))?;
         let id = self.entropy.urn()?.parse().map_err(|cause| Fault::new("making an agreement id", cause))?;
         let mode = negotiation.proposal.mode.ok_or_else(|| missing("mode of the proposal"))?;
         let conclusion = Conclusion {
@@ -128,6 +132,7 @@ impl House {
             provider: self.did.clone(),
             consumer: negotiation.peer.clone(),
             dataset: negotiation.proposal.dataset.clone(),
+            product: offer.product,
             mode,
             terms,
             policy: negotiation.proposal.policy.clone(),

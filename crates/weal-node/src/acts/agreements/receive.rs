@@ -2,10 +2,11 @@
 
 use weal_domain::agreements::negotiation::{Event, Move, Opening};
 use weal_domain::agreements::{Agreement, Conclusion, Negotiation, Proposal, Side};
-use weal_domain::catalogue::dataset_id;
+use weal_domain::catalogue::{CatalogueEntry, ProductName, name_made_of, parse_dataset};
 use weal_domain::identity::Did;
-use weal_domain::{Refusal, RefusalKind};
+use weal_domain::{Mark, Refusal, RefusalKind};
 use weal_store::Tx;
+use weal_wire::catalogue::mode_of;
 use weal_wire::dsp::Turned;
 use weal_wire::dsp::negotiation::{
     ContractAgreementMessage, ContractOfferMessage, ContractRequestMessage, Thread,
@@ -23,18 +24,18 @@ impl House {
         &self,
         from: &Caller,
         pid: Option<&str>,
-        Turned { message, turn }: Turned<ContractRequestMessage>,
+        Turned { message, mark }: Turned<ContractRequestMessage>,
     ) -> Result<Negotiation> {
         let mut tx = self.store.write("agreements.request").await?;
         let proposal = self.proposal_of_ours(&mut tx, message.offer).await?;
         match (message.thread, pid) {
             (Thread::Opens { callback_address }, None) => {
                 let opening = self.opening(from, &callback_address, proposal)?;
-                self.open_or_repeat(tx, Side::Provider, opening, message.consumer_pid, turn).await
+                self.open_or_repeat(tx, Side::Provider, opening, message.consumer_pid, mark).await
             }
             (Thread::Continues { receiver_pid }, Some(pid)) if receiver_pid == pid => {
                 let own = Move::Request { proposal: Box::new(proposal) };
-                self.hear(tx, from, Side::Provider, pid, heard(&message.consumer_pid, own, turn)).await
+                self.hear(tx, from, Side::Provider, pid, heard(&message.consumer_pid, own, mark)).await
             }
             _ => Err(thread_wrong().into()),
         }
@@ -45,18 +46,18 @@ impl House {
         &self,
         from: &Caller,
         pid: Option<&str>,
-        Turned { message, turn }: Turned<ContractOfferMessage>,
+        Turned { message, mark }: Turned<ContractOfferMessage>,
     ) -> Result<Negotiation> {
         let tx = self.store.write("agreements.offer").await?;
         let proposal = proposal_of(message.offer)?;
         match (message.thread, pid) {
             (Thread::Opens { callback_address }, None) => {
                 let opening = self.opening(from, &callback_address, proposal)?;
-                self.open_or_repeat(tx, Side::Consumer, opening, message.provider_pid, turn).await
+                self.open_or_repeat(tx, Side::Consumer, opening, message.provider_pid, mark).await
             }
             (Thread::Continues { receiver_pid }, Some(pid)) if receiver_pid == pid => {
                 let own = Move::Offer { proposal: Box::new(proposal) };
-                self.hear(tx, from, Side::Consumer, pid, heard(&message.provider_pid, own, turn)).await
+                self.hear(tx, from, Side::Consumer, pid, heard(&message.provider_pid, own, mark)).await
             }
             _ => Err(thread_wrong().into()),
         }
@@ -67,12 +68,12 @@ impl House {
         &self,
         from: &Caller,
         pid: &str,
-        Turned { message, turn }: Turned<ContractAgreementMessage>,
+        Turned { message, mark }: Turned<ContractAgreementMessage>,
     ) -> Result<Negotiation> {
         let mut tx = self.store.write("agreements.agreement").await?;
         let (negotiation, _) = self.negotiation_with(&mut tx, from, Side::Consumer, pid).await?;
         let wire = message.agreement;
-        if wire.assigner != from.did.as_str() || wire.assignee != self.did.as_str() {
+        if !self.identity.is_named(&from.did, &wire.assigner) || wire.assignee != self.did.as_str() {
             return Err(Refusal::invalid(
                 "agreement-not-ours",
                 "The agreement names other parties than the two of us.",
@@ -85,6 +86,7 @@ impl House {
             side: Side::Consumer,
             provider: from.did.clone(),
             consumer: self.did.clone(),
+            product: self.named(&mut tx, &from.did, &wire.target).await?,
             dataset: wire.target,
             mode: negotiation.proposal.mode.ok_or_else(no_terms)?,
             terms,
@@ -92,7 +94,7 @@ impl House {
             agreed_at: wire.timestamp.and_then(|time| time.timestamp()).unwrap_or_else(|| self.clock.now()),
         })?;
         let own = Move::Agree { agreement: Box::new(agreement) };
-        self.hear(tx, from, Side::Consumer, pid, heard(&message.provider_pid, own, turn)).await
+        self.hear(tx, from, Side::Consumer, pid, heard(&message.provider_pid, own, mark)).await
     }
 
     /// Any message without content of its own: accepted, verified, finalised, terminated.
@@ -103,10 +105,10 @@ impl House {
         pid: &str,
         peer_pid: &str,
         own: Move,
-        turn: Option<u32>,
+        mark: Mark,
     ) -> Result<Negotiation> {
         let tx = self.store.write("agreements.move").await?;
-        self.hear(tx, from, side, pid, heard(peer_pid, own, turn)).await
+        self.hear(tx, from, side, pid, heard(peer_pid, own, mark)).await
     }
 
     /// A negotiation by our pid, for the peer it is with.
@@ -155,14 +157,14 @@ impl House {
         side: Side,
         opening: Opening,
         peer_pid: String,
-        turn: Option<u32>,
+        mark: Mark,
     ) -> Result<Negotiation> {
         if let Some((known, _)) = tx.negotiation_of_peer(side, &opening.peer, &peer_pid).await? {
             known.reopened(&opening.proposal)?;
             return Ok(known);
         }
         self.check_room(&mut tx, &opening.peer).await?;
-        let step = Negotiation::received(side, opening, peer_pid, turn, self.clock.now());
+        let step = Negotiation::received(side, opening, peer_pid, &mark, self.clock.now());
         let acknowledged = step.next.clone();
         self.keep_and_go_on(&mut tx, step, 0).await?;
         tx.commit().await?;
@@ -202,7 +204,8 @@ impl House {
     async fn proposal_of_ours(&self, tx: &mut Tx, offer: MessageOffer) -> Result<Proposal> {
         let mut proposal = proposal_of(offer)?;
         let known = tx.offer(&proposal.offer).await?.ok_or_else(|| offer_unknown(&proposal.offer))?;
-        if proposal.dataset != dataset_id(&self.did, &known.product) {
+        let product = tx.product(&known.product).await?.ok_or_else(|| offer_unknown(&proposal.offer))?;
+        if proposal.dataset != product.product.dataset(&self.did) {
             return Err(Refusal::invalid(
                 "target-differs",
                 "The offer is for another dataset than its target names.",
@@ -212,11 +215,22 @@ impl House {
         proposal.mode = Some(known.mode);
         Ok(proposal)
     }
+
+    /// What we call a peer's dataset: as its owner does, as we did when we saw its catalogue, or anyhow.
+    async fn named(&self, tx: &mut Tx, peer: &Did, dataset: &str) -> Result<ProductName> {
+        if let Ok((_, product)) = parse_dataset(dataset) {
+            return Ok(product);
+        }
+        let seen = tx.peer_entries::<CatalogueEntry>().await?.into_iter().map(|(_, entry)| entry);
+        let seen = seen.into_iter().find(|entry| entry.did == *peer && entry.dataset == dataset);
+        let name = seen.map(|entry| entry.product).or_else(|| name_made_of(dataset));
+        Ok(name.ok_or_else(|| Refusal::invalid("dataset-unnamed", "The dataset has no name."))?)
+    }
 }
 
 /// What the peer sent, as an event of the negotiation.
-fn heard(peer_pid: &str, message: Move, turn: Option<u32>) -> Event {
-    Event::Received { message, peer_pid: peer_pid.to_owned(), turn }
+fn heard(peer_pid: &str, message: Move, mark: Mark) -> Event {
+    Event::Received { message, peer_pid: peer_pid.to_owned(), mark }
 }
 
 fn proposal_of(offer: MessageOffer) -> Result<Proposal, Refusal> {
@@ -226,8 +240,8 @@ fn proposal_of(offer: MessageOffer) -> Result<Proposal, Refusal> {
     Ok(Proposal {
         offer: id,
         dataset: offer.target,
+        mode: mode_of(&offer.policy),
         policy: offer.policy,
-        mode: None,
         terms: offer.terms,
         purpose,
         legal_basis,

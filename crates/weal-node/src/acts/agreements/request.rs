@@ -11,6 +11,7 @@ use weal_domain::agreements::{
 use weal_domain::catalogue::{CatalogueEntry, Mode, Offer, ProductRef};
 use weal_domain::identity::{Act, Did, Person, Role};
 
+use super::say::act_of;
 use super::{LIST_MAX, refusal_of_words};
 use crate::api::{RequestAgreement, Requested};
 use crate::fault::Result;
@@ -108,17 +109,35 @@ impl House {
             purpose: Some(purpose.clone()),
             legal_basis: Some(legal_basis.clone()),
         };
+        let address = format!("{}{DSP_PATH}", self.peers.origin(provider)?);
+        self.open_negotiation(by.0, Side::Consumer, provider, &address, proposal).await
+    }
+
+    /// Begins a negotiation on our `side`, with a request or with an offer, and answers its pid here.
+    /// `PE-1`: `address`, where the peer listens, must lie under its own origin.
+    pub async fn open_negotiation(
+        &self,
+        by: &Person,
+        side: Side,
+        peer: &Did,
+        address: &str,
+        proposal: Proposal,
+    ) -> Result<String> {
+        let role = self.require_act(by, act_of(side))?;
         let opening = Opening {
             us: self.did.clone(),
-            peer: provider.clone(),
+            peer: peer.clone(),
             own_pid: self.entropy.urn()?,
-            peer_address: format!("{}{DSP_PATH}", self.peers.origin(provider)?),
+            peer_address: self.peers.callback(peer, address)?,
             proposal,
         };
-        let step = Negotiation::request(opening, self.clock.now());
+        let step = match side {
+            Side::Consumer => Negotiation::request(opening, self.clock.now()),
+            Side::Provider => Negotiation::offer(opening, self.clock.now()),
+        };
         let pid = step.next.own_pid.clone();
         let mut tx = self.store.write("agreements.begin").await?;
-        self.keep_negotiation(&mut tx, step, 0, Some(by)).await?;
+        self.keep_negotiation(&mut tx, step, 0, Some((by, role))).await?;
         tx.commit().await?;
         self.wakers.outbox.notify_one();
         Ok(pid)

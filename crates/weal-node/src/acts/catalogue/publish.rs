@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use weal_domain::Refusal;
-use weal_domain::catalogue::{Column, Identifying, PrivacyPolicy, Product, ProductName};
-use weal_domain::identity::{Act, Person, Role};
+use weal_domain::catalogue::{Column, Identifying, PrivacyPolicy, Product, ProductName, parse_dataset};
+use weal_domain::identity::{Act, Did, Person, Role};
 use weal_domain::ledger::Fact;
 use weal_domain::words::{is_line, is_prose};
 use weal_engine::Ingested;
@@ -68,6 +68,7 @@ impl House {
         let before = before.map(|stored| stored.product);
         let product = Product {
             name: publish.name.clone(),
+            identifier: publish.identifier.clone(),
             version: before.as_ref().map_or(1, |before| before.version + 1),
             title: publish.title.clone(),
             description: publish.description.clone(),
@@ -81,6 +82,8 @@ impl House {
             published_at: before.as_ref().map_or(now, |before| before.published_at),
             updated_at: now,
         };
+        let others = self.store.read("catalogue.others").await?.products().await?;
+        check_identifier(&self.did, &product, &others)?;
         if let Some(policy) = &product.privacy {
             check_policy(policy, &product.columns)?;
         }
@@ -176,6 +179,22 @@ fn place(from: &Path, to: &Path) -> std::io::Result<()> {
     }
     std::fs::File::open(to)?.sync_all()?;
     std::fs::File::open(folder)?.sync_all()
+}
+
+/// One dataset, one identifier; and none that names another member's.
+fn check_identifier(own: &Did, product: &Product, others: &[StoredProduct]) -> Result<(), Refusal> {
+    let dataset = product.dataset(own);
+    let foreign = parse_dataset(&dataset).is_ok_and(|named| named != (own.clone(), product.name.clone()));
+    let taken =
+        |other: &StoredProduct| other.product.name != product.name && other.product.dataset(own) == dataset;
+    if foreign || others.iter().any(taken) {
+        return Err(Refusal::conflict(
+            "identifier-taken",
+            format!("The identifier {dataset} names another dataset already."),
+        )
+        .remedy("Choose another one, or leave it out: then it is named after this node and the product."));
+    }
+    Ok(())
 }
 
 fn check_words(publish: &Publish) -> Result<(), Refusal> {

@@ -33,7 +33,7 @@ impl House {
         let (path, body) = outgoing(&transfer, notice, self.callback_address());
         let to = (&transfer.peer, transfer.peer_address.as_str());
         let (event, outcome) =
-            self.deliver(transfer.side, to, turn, Outgoing { path, body }, &REPLIES).await?;
+            self.deliver((transfer.side, own_pid), to, turn, Outgoing { path, body }, &REPLIES).await?;
         self.transfer_heard_back(own_pid, event).await?;
         outcome
     }

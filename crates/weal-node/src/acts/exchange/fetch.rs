@@ -58,10 +58,18 @@ impl House {
         if let Some(address) = standing.into_iter().find_map(|(transfer, _)| open_address(&transfer)) {
             return Ok(address);
         }
+        let address = format!("{}{DSP_PATH}", self.peers.origin(&agreement.provider)?);
+        let pid = self.request_transfer(agreement, &address).await?;
+        self.wait_for_start(&pid, &agreement.provider).await
+    }
+
+    /// Asks for a transfer under an agreement we hold, and answers its pid here. `PE-1`: `address`, where the
+    /// provider listens, must lie under its own origin.
+    pub async fn request_transfer(&self, agreement: &Agreement, address: &str) -> Result<String> {
         let opening = Opening {
             peer: agreement.provider.clone(),
             own_pid: self.entropy.urn()?,
-            peer_address: format!("{}{DSP_PATH}", self.peers.origin(&agreement.provider)?),
+            peer_address: self.peers.callback(&agreement.provider, address)?,
             agreement: agreement.id.clone(),
             format: format_of(agreement.mode),
         };
@@ -71,7 +79,7 @@ impl House {
         self.keep_transfer(&mut tx, step, 0).await?;
         tx.commit().await?;
         self.wakers.outbox.notify_one();
-        self.wait_for_start(&pid, &agreement.provider).await
+        Ok(pid)
     }
 
     async fn wait_for_start(&self, pid: &str, provider: &Did) -> Result<DataAddress> {

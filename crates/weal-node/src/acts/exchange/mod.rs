@@ -5,6 +5,7 @@ mod fetch;
 mod receive;
 mod refusals;
 mod rows;
+mod say;
 mod uses;
 
 use weal_domain::Refusal;

@@ -3,7 +3,7 @@
 use weal_domain::agreements::{AgreementId, Side};
 use weal_domain::exchange::transfer::{Event, Move, Opening};
 use weal_domain::exchange::{DataAddress, Transfer};
-use weal_domain::{Refusal, RefusalKind};
+use weal_domain::{Mark, Refusal, RefusalKind};
 use weal_store::Tx;
 use weal_wire::catalogue::format_of;
 use weal_wire::dsp::Turned;
@@ -15,6 +15,7 @@ use crate::acts::sha256_hex;
 use crate::fault::Result;
 use crate::house::House;
 use crate::peers::Caller;
+use crate::seams::Moves;
 
 /// Open transfers under one agreement; more would only make its revocation slower.
 const TRANSFERS_OPEN_MAX: usize = 8;
@@ -24,7 +25,7 @@ impl House {
     pub async fn receive_transfer_request(
         &self,
         from: &Caller,
-        Turned { message, turn }: Turned<TransferRequestMessage>,
+        Turned { message, mark }: Turned<TransferRequestMessage>,
     ) -> Result<Transfer> {
         let mut tx = self.store.write("exchange.request").await?;
         let id: AgreementId = message.agreement_id.parse().map_err(|_| agreement_unknown())?;
@@ -76,20 +77,22 @@ impl House {
             agreement: id,
             format: message.format,
         };
-        let step = Transfer::received(opening, message.consumer_pid, turn, self.clock.now());
+        let step = Transfer::received(opening, message.consumer_pid, &mark, self.clock.now());
         let acknowledged = step.next.clone();
         let revision = self.keep_transfer(&mut tx, step, 0).await?;
-        let address = self.data_address(&mut tx, &acknowledged).await?;
-        let started =
-            acknowledged.on(Event::Intend(Move::Start { address: Some(address) }), self.clock.now())?;
-        self.keep_transfer(&mut tx, started, revision).await?;
+        if self.moves == Moves::ByRule {
+            let address = self.data_address(&mut tx, &acknowledged).await?;
+            let started =
+                acknowledged.on(Event::Intend(Move::Start { address: Some(address) }), self.clock.now())?;
+            self.keep_transfer(&mut tx, started, revision).await?;
+        }
         tx.commit().await?;
-        self.wakers.outbox.notify_one();
+        self.wakers.ring();
         Ok(acknowledged)
     }
 
     /// A fresh address and secret for one transfer. Only the secret's digest is kept here.
-    async fn data_address(&self, tx: &mut Tx, transfer: &Transfer) -> Result<DataAddress> {
+    pub(super) async fn data_address(&self, tx: &mut Tx, transfer: &Transfer) -> Result<DataAddress> {
         let secret = self.entropy.token()?;
         tx.put_transfer_token(&sha256_hex(&secret), &transfer.own_pid, self.clock.now()).await?;
         let origin = &self.config.node.origin;
@@ -116,21 +119,15 @@ impl House {
         pid: &str,
         peer_pid: &str,
         message: Move,
-        turn: Option<u32>,
+        mark: Mark,
     ) -> Result<Transfer> {
         let mut tx = self.store.write("exchange.move").await?;
         let (transfer, revision) = self.transfer_with(&mut tx, from, side, pid).await?;
-        if side == Side::Consumer
-            && let Move::Start { address: Some(address) } = &message
-        {
-            // `PE-1`: data is fetched from the provider's own origin only.
-            self.peers.callback(&from.did, &address.endpoint)?;
-        }
         let ended = match &message {
             Move::Terminate { code, reason } if code == "agreement-revoked" => Some(reason.clone()),
             _ => None,
         };
-        let event = Event::Received { message, peer_pid: peer_pid.to_owned(), turn };
+        let event = Event::Received { message, peer_pid: peer_pid.to_owned(), mark };
         let step = transfer.on(event, self.clock.now())?;
         let acknowledged = step.next.clone();
         if acknowledged == transfer {

@@ -48,7 +48,7 @@ impl House {
         let mut tx = self.store.read("exchange.using").await?;
         let agreement = tx.agreement(&transfer.agreement).await?.ok_or_else(agreement_unknown)?;
         self.still_in_force(&agreement).await?;
-        if !transfer.is_open() && transfer.talk.awaiting_ack.is_none() {
+        if !transfer.is_open() && !transfer.is_starting() {
             return Err(Refusal::conflict("transfer-not-open", "This transfer is not open.")
                 .remedy("Request a new transfer under the agreement.")
                 .into());

@@ -7,7 +7,9 @@ use axum::Router;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use weal_domain::agreements::{Agreement, Conclusion, LegalBasis, Negotiation, NegotiationState, Side};
-use weal_domain::catalogue::{Approval, CatalogueEntry, Mode, ProductRef, Terms, parse_dataset};
+use weal_domain::catalogue::{
+    Approval, CatalogueEntry, Mode, ProductName, ProductRef, Terms, name_made_of, parse_dataset,
+};
 use weal_domain::identity::Act;
 use weal_domain::{Refusal, RefusalKind};
 use weal_portal::view::{FieldError, NegotiationLine, NegotiationView, NegotiationsView, Section};
@@ -150,11 +152,17 @@ fn product_of(
 ) -> (ProductRef, String) {
     let provider = if one.side == Side::Provider { &house.did } else { &one.peer };
     let member = party(house, ecosystem, provider).name;
-    // A negotiation only begins about a dataset that is named as ours are; another reads as no product.
-    let product = parse_dataset(&one.proposal.dataset).map(|(_, product)| product);
-    let product = product.unwrap_or_else(|_| "unnamed".parse().expect("a lower-case word is a product name"));
+    let known = entries.iter().find(|entry| entry.did == *provider && entry.dataset == one.proposal.dataset);
+    let product = known.map_or_else(|| named(&one.proposal.dataset), |entry| entry.product.clone());
     let title = title_of(entries, provider, &product);
     (ProductRef { member, product }, title)
+}
+
+/// A name for a dataset that no catalogue shows.
+fn named(dataset: &str) -> ProductName {
+    let own = parse_dataset(dataset).map(|(_, product)| product).ok();
+    let made = own.or_else(|| name_made_of(dataset));
+    made.unwrap_or_else(|| "unnamed".parse().expect("a lower-case word is a product name"))
 }
 
 /// What the agreement says, or what the one on the table would.
@@ -181,6 +189,7 @@ fn proposed(house: &House, one: &Negotiation, terms: Terms) -> Result<Agreement,
         provider,
         consumer,
         dataset: one.proposal.dataset.clone(),
+        product: named(&one.proposal.dataset),
         mode: one.proposal.mode.unwrap_or(Mode::Metadata),
         terms,
         policy: one.proposal.policy.clone(),

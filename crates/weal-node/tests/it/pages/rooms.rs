@@ -28,6 +28,7 @@ fn payroll(node: &MemberNode) -> Product {
     let at = node.house().clock.now();
     let loss = Loss { rho_nano: 1_000_000, delta_femto: 0 };
     Product {
+        identifier: None,
         name: "payroll".parse().expect("a name"),
         version: 1,
         title: HOSTILE.into(),
