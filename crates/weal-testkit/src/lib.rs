@@ -4,6 +4,7 @@
 mod federation;
 mod products;
 mod stranger;
+pub mod tck;
 pub mod wire;
 
 pub use federation::{Answer, Federation, GOVERNING, MemberNode, Wish};
