@@ -1,10 +1,11 @@
 //! What the project does to itself.
 //!
 //! `cargo xtask tidy` checks what a stranger relies on: the map in ARCHITECTURE.md, the arrows, the words,
-//! the sizes, the documents. `cargo xtask docs` writes the generated pages. `cargo xtask bench node`
-//! measures.
+//! the sizes, the documents. `cargo xtask docs` writes the generated pages. `cargo xtask conformance` lets
+//! strangers test us. `cargo xtask bench` measures.
 
 mod bench;
+mod conformance;
 mod docs;
 mod edc;
 mod http;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask tidy             check map, arrows, words, sizes and documents
        cargo xtask docs [--check]   write the generated pages, or check that they are fresh
+       cargo xtask conformance dsp [--node FILE] [--kit VERSION]
+                                    the Dataspace Protocol's public test kit; needs Maven and a JDK 17
        cargo xtask bench node [--weal FILE] [--data FILE]
                                     measure a node; builds the release binary where none is named
        cargo xtask bench connector [--weal FILE] [--quick] [--only weal|edc]
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(&root),
         ["docs"] => docs::write(&root),
         ["docs", "--check"] => docs::check(&root),
+        ["conformance", "dsp", rest @ ..] => conformance::dsp(&root, rest),
         ["bench", "node", rest @ ..] => bench::node(&root, rest),
         ["bench", "connector", rest @ ..] => bench::connector(&root, rest),
         _ => Err(USAGE.to_owned()),

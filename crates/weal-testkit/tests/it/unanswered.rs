@@ -94,6 +94,7 @@ async fn an_owner_cannot_declare_what_no_noise_could_cover() {
             }
         };
         let publish = Publish {
+            identifier: None,
             upload: upload.clone(),
             name: "payroll".parse().expect("a name"),
             title: "Payroll".into(),
