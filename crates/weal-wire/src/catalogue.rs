@@ -1,7 +1,7 @@
 //! Between our catalogue and the protocol's.
 //!
-//! A product is a Dataset. Each mode on offer is a Distribution whose format is `weal:<mode>`; the
-//! offers stand in `hasPolicy`. What the protocol has no member for (columns, classification, terms)
+//! A product is a Dataset. Each mode on offer is a Distribution whose format is `weal:<mode>`, rows also one
+//! in the format that other connectors know; the offers stand in `hasPolicy`. What the protocol has no member for (columns, classification, terms)
 //! travels in extension members that strangers ignore.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,8 @@ use weal_domain::agreements::{
     Constraint, Operator, Policy, RightOperand, policy, policy_of, policy_of_terms,
 };
 use weal_domain::catalogue::{
-    CatalogueEntry, Classification, Mode, Offer, OfferId, Product, ProductName, name_made_of, parse_dataset,
+    Approval, CatalogueEntry, Classification, Mode, Offer, OfferId, Product, ProductName, Terms,
+    name_made_of, parse_dataset,
 };
 
 use crate::dsp::catalogue::{
@@ -22,8 +23,12 @@ use crate::{Publisher, WireError, odrl};
 
 /// What the format of a distribution begins with; the mode follows.
 const FORMAT_PREFIX: &str = "weal:";
+/// How most other connectors call a pull of rows over plain HTTP that a bearer token alone opens.
+pub const PULL_FORMAT: &str = "HttpData-PULL";
 /// The most datasets that are read of one catalogue.
 pub const DATASETS_MAX: usize = 10_000;
+/// Where a stranger's policy has no word for what our terms say.
+const NOT_SAID: &str = "Not said by its owner.";
 /// The longest title or description that is taken from a stranger, in characters.
 const TEXT_CHARS_MAX: usize = 4_000;
 
@@ -36,7 +41,16 @@ pub fn format_of(mode: Mode) -> String {
 /// The mode that a `format` names.
 #[must_use]
 pub fn mode_of_format(format: &str) -> Option<Mode> {
+    if format == PULL_FORMAT {
+        return Some(Mode::Extract);
+    }
     format.strip_prefix(FORMAT_PREFIX)?.parse().ok()
+}
+
+/// The formats in which a mode can be had: our own, and for rows also the one that other connectors know.
+fn formats_of(mode: Mode) -> Vec<String> {
+    let pull = (mode == Mode::Extract).then(|| PULL_FORMAT.to_owned());
+    std::iter::once(format_of(mode)).chain(pull).collect()
 }
 
 /// The connector of a publisher: the one service that all distributions name.
@@ -61,8 +75,7 @@ pub fn dataset_of(
     let open = |offer: &&Offer| offer.product == product.name && offer.withdrawn_at.is_none();
     let offers: Vec<&Offer> = offers.iter().filter(open).collect();
     let modes: BTreeSet<Mode> = offers.iter().map(|offer| offer.mode).collect();
-    let distribution =
-        |mode| Distribution { format: format_of(mode), access: access.clone(), offers: Vec::new() };
+    let distribution = |format| Distribution { format, access: access.clone(), offers: Vec::new() };
     (!offers.is_empty()).then(|| Dataset {
         id: product.dataset(&publisher.did),
         title: Some(product.title.clone()),
@@ -77,8 +90,9 @@ pub fn dataset_of(
             version: product.version,
             updated_at: product.updated_at,
         }),
+        terms: offers.iter().map(|offer| (offer.id.to_string(), offer.terms.clone())).collect(),
         offers: offers.into_iter().map(offer_of).collect(),
-        distributions: modes.into_iter().map(distribution).collect(),
+        distributions: modes.into_iter().flat_map(formats_of).map(distribution).collect(),
     })
 }
 
@@ -105,15 +119,10 @@ pub fn catalogue_of(
     }
 }
 
-/// An offer as it stands in a catalogue.
+/// An offer as it stands in a catalogue; its terms stand beside it.
 #[must_use]
 pub fn offer_of(offer: &Offer) -> odrl::Offer {
-    odrl::Offer {
-        id: offer.id.to_string(),
-        profiles: Vec::new(),
-        policy: policy_of(offer),
-        terms: Some(offer.terms.clone()),
-    }
+    odrl::Offer { id: offer.id.to_string(), profiles: Vec::new(), policy: policy_of(offer), terms: None }
 }
 
 /// The entries of a member's catalogue, and what could not become one.
@@ -177,8 +186,12 @@ fn entry_of(
         return Err("it stands twice in the catalogue");
     }
     let mut offers = Vec::new();
-    for offer in &dataset.offers {
-        match offer_read(offer, &product) {
+    let mut formats = dataset.distributions.iter().map(|distribution| distribution.format.as_str());
+    let strange = dataset.product.is_none() && formats.any(|format| format == PULL_FORMAT);
+    for mut offer in dataset.offers {
+        offer.terms = offer.terms.or_else(|| dataset.terms.get(&offer.id).cloned());
+        let read = if strange { strangers_offer(&offer, &product) } else { offer_read(&offer, &product) };
+        match read {
             Ok(offer) => offers.push(offer),
             Err(reason) => passed_over.push((excerpt(&offer.id), reason)),
         }
@@ -187,7 +200,7 @@ fn entry_of(
         title: shortened(dataset.title.as_deref().unwrap_or(&dataset.id)),
         description: shortened(dataset.description.as_deref().unwrap_or_default()),
         keywords: dataset.keywords.iter().map(|keyword| shortened(keyword)).collect(),
-        // Nothing is known of it, so nothing is promised: not open, and nobody may ask yet.
+        // Nothing is known of it, so nothing is promised.
         classification: Classification::Internal,
         columns: Vec::new(),
         version: 1,
@@ -218,7 +231,60 @@ fn offer_read(offer: &odrl::Offer, product: &ProductName) -> Result<Offer, &'sta
         return Err("the offer's policy contradicts its terms");
     }
     let id = OfferId::new(offer.id.clone()).map_err(|_| "the offer's identifier is not an IRI")?;
-    Ok(Offer { id, product: product.clone(), mode, terms, withdrawn_at: None })
+    Ok(Offer { id, product: product.clone(), mode, terms, policy: None, withdrawn_at: None })
+}
+
+/// An offer of somebody whose connector is none of ours: rows, to be had over plain HTTP. Its policy binds as it
+/// stands.
+fn strangers_offer(offer: &odrl::Offer, product: &ProductName) -> Result<Offer, &'static str> {
+    let id = OfferId::new(offer.id.clone()).map_err(|_| "the offer's identifier is not an IRI")?;
+    Ok(Offer {
+        id,
+        product: product.clone(),
+        mode: Mode::Extract,
+        terms: terms_read_in(&offer.policy),
+        policy: Some(offer.policy.clone()),
+        withdrawn_at: None,
+    })
+}
+
+/// What a stranger's policy says of what our terms say.
+fn terms_read_in(policy: &Policy) -> Terms {
+    let constraints = || policy.permissions.iter().flat_map(|rule| &rule.constraints);
+    let named = |operand: &'static str| {
+        constraints().filter_map(move |constraint| match constraint {
+            Constraint::Atomic { left, operator: Operator::Eq | Operator::IsAnyOf, right }
+                if left == operand =>
+            {
+                Some(right)
+            }
+            _ => None,
+        })
+    };
+    let words = |operand| {
+        named(operand).flat_map(|right| match right {
+            RightOperand::One(word) => vec![word.clone()],
+            RightOperand::Many(words) => words.clone(),
+            RightOperand::Other(_) => Vec::new(),
+        })
+    };
+    Terms {
+        purposes: words(policy::iri::PURPOSE).filter_map(|word| word.parse().ok()).collect(),
+        legal_bases: words(policy::iri::LEGAL_BASIS).filter_map(|word| word.parse().ok()).collect(),
+        recipients: Vec::new(),
+        roles: Vec::new(),
+        columns: None,
+        row_filter: None,
+        valid_until: None,
+        uses_per_day_max: None,
+        budget: None,
+        service_level: NOT_SAID.into(),
+        liability: NOT_SAID.into(),
+        licence: NOT_SAID.into(),
+        retention_days: 0,
+        disposal: NOT_SAID.into(),
+        approval: Approval::Steward,
+    }
 }
 
 /// The mode that a policy is for.

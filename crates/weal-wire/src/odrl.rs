@@ -75,7 +75,7 @@ impl Object for Offer {
     fn to_node(&self) -> Map<String, Value> {
         let mut out = begin("Offer", &self.id, &self.profiles);
         policy::write(&self.policy, &mut out);
-        write_terms(self.terms.as_ref(), &mut out);
+        put_terms(self.terms.as_ref(), &mut out);
         out
     }
 }
@@ -95,7 +95,7 @@ impl Object for MessageOffer {
         let mut out = begin("Offer", &self.id, &self.profiles);
         self.target.write("target", &mut out);
         policy::write(&self.policy, &mut out);
-        write_terms(self.terms.as_ref(), &mut out);
+        put_terms(self.terms.as_ref(), &mut out);
         out
     }
 }
@@ -129,7 +129,7 @@ impl Object for Agreement {
             out.insert("timestamp".into(), timestamp.0.clone().into());
         }
         policy::write(&self.policy, &mut out);
-        write_terms(self.terms.as_ref(), &mut out);
+        put_terms(self.terms.as_ref(), &mut out);
         out
     }
 }
@@ -239,14 +239,23 @@ fn read_profiles(node: &Node<'_>) -> Result<Vec<String>, WireError> {
 
 /// Terms of a later version than this node knows are as good as none: the policy binds by itself.
 fn read_terms(node: &Node<'_>) -> Result<Option<Terms>, WireError> {
-    match node.value_if(TERMS_MEMBER) {
-        Some(value) if value["v"] == TERMS_VERSION => node.ours(TERMS_MEMBER).map(Some),
+    terms_in(node, TERMS_MEMBER)
+}
+
+fn put_terms(terms: Option<&Terms>, out: &mut Map<String, Value>) {
+    if let Some(terms) = terms {
+        out.insert(TERMS_MEMBER.into(), write_terms(terms));
+    }
+}
+
+/// The terms in a member, of the version that this node knows.
+pub(crate) fn terms_in(node: &Node<'_>, name: &str) -> Result<Option<Terms>, WireError> {
+    match node.value_if(name) {
+        Some(value) if value["v"] == TERMS_VERSION => node.ours(name).map(Some),
         _ => Ok(None),
     }
 }
 
-fn write_terms(terms: Option<&Terms>, out: &mut Map<String, Value>) {
-    if let Some(terms) = terms {
-        out.insert(TERMS_MEMBER.into(), crate::json::versioned(TERMS_VERSION, terms));
-    }
+pub(crate) fn write_terms(terms: &Terms) -> Value {
+    crate::json::versioned(TERMS_VERSION, terms)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::agreements::Policy;
+use crate::agreements::{Policy, policy_of_terms};
 use crate::catalogue::{Mode, ProductName, Terms, parse_dataset};
 use crate::identity::Did;
 use crate::ledger::Fact;
@@ -106,6 +106,13 @@ pub struct Conclusion {
 }
 
 impl Agreement {
+    /// Whether it was made under a policy that is not written in our terms: the other side's connector is none of
+    /// ours, and data comes as such connectors send it.
+    #[must_use]
+    pub fn is_strangers(&self) -> bool {
+        self.policy != policy_of_terms(self.mode, &self.terms)
+    }
+
     /// The agreement that these make, not yet in force. Its terms must name one purpose and one legal
     /// basis, and its dataset must not be named as another member's.
     pub fn conclude(from: Conclusion) -> Result<Agreement, Refusal> {

@@ -11,7 +11,7 @@ use crate::{Refusal, Timestamp};
 /// The ODRL policy of an offer: its enforceable terms, and nothing that the gate would not check.
 #[must_use]
 pub fn policy_of(offer: &Offer) -> Policy {
-    policy_of_terms(offer.mode, &offer.terms)
+    offer.policy.clone().unwrap_or_else(|| policy_of_terms(offer.mode, &offer.terms))
 }
 
 /// One permission to use, under a constraint for every enforceable term, always in the same order:
@@ -47,9 +47,11 @@ pub fn policy_of_terms(mode: Mode, terms: &Terms) -> Policy {
     Policy { permissions: vec![permission], prohibitions: Vec::new(), obligations: Vec::new() }
 }
 
-/// The terms of an agreement under `offer` for one purpose and one legal basis.
+/// The terms of an agreement under `offer` for one purpose and one legal basis. A stranger's offer that names
+/// none leaves them to whoever asks, who then keeps to what they said.
 pub fn narrow(offer: &Offer, purpose: &Purpose, legal_basis: &LegalBasis) -> Result<Terms, Refusal> {
-    if !offer.terms.purposes.contains(purpose) {
+    let left_open = |named: usize| named == 0 && offer.policy.is_some();
+    if !offer.terms.purposes.contains(purpose) && !left_open(offer.terms.purposes.len()) {
         return Err(Refusal::forbidden(
             "purpose-not-offered",
             format!("The offer is not for the purpose {}.", super::sentence::purpose_label(purpose)),
@@ -60,7 +62,7 @@ pub fn narrow(offer: &Offer, purpose: &Purpose, legal_basis: &LegalBasis) -> Res
         ))
         .changed_by("the owner's steward"));
     }
-    if !offer.terms.legal_bases.contains(legal_basis) {
+    if !offer.terms.legal_bases.contains(legal_basis) && !left_open(offer.terms.legal_bases.len()) {
         let bases: Vec<String> =
             offer.terms.legal_bases.iter().map(super::sentence::legal_basis_label).collect();
         return Err(Refusal::forbidden(

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::agreements::{LegalBasis, Purpose};
+use crate::agreements::{LegalBasis, Policy, Purpose};
 use crate::catalogue::{Mode, ProductName};
 use crate::compute::Loss;
 use crate::identity::{Did, Role};
@@ -78,5 +78,9 @@ pub struct Offer {
     pub product: ProductName,
     pub mode: Mode,
     pub terms: Terms,
+    /// The policy of a stranger's offer, exactly as it stands there; its terms are then only our reading of it.
+    /// Our own offers have the policy that their terms make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
     pub withdrawn_at: Option<Timestamp>,
 }

@@ -40,7 +40,7 @@ pub fn describe_naming(fact: &Fact, name: &dyn Fn(&Did) -> String) -> String {
         Fact::UseGranted { receipt } => {
             format!("Let {} use {}", name(&receipt.consumer), of_receipt(receipt))
         }
-        Fact::UseReceived { receipt, .. } => {
+        Fact::UseReceived { receipt, .. } | Fact::UsePulled { receipt } => {
             format!("Received from {} a use of {}", name(&receipt.provider), of_receipt(receipt))
         }
         Fact::UseRefused { peer, mode, code, .. } => {

@@ -110,6 +110,10 @@ pub enum Fact {
         receipt: Receipt,
         provider_index: u64,
     },
+    /// A use of an owner whose connector is none of ours and keeps no ledger: our half is all there is.
+    UsePulled {
+        receipt: Receipt,
+    },
     UseRefused {
         agreement: Option<AgreementId>,
         peer: Did,

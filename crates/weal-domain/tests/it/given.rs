@@ -69,6 +69,7 @@ pub(crate) fn offer(mode: Mode) -> Offer {
         product: payroll(),
         mode,
         terms: terms(),
+        policy: None,
         withdrawn_at: None,
     }
 }

@@ -65,8 +65,8 @@ impl House {
         replies: &Replies,
     ) -> Result<(Event<M>, Result<()>)> {
         let url = format!("{}{}", address.trim_end_matches('/'), outgoing.path);
-        let token = self.token_for(peer)?;
-        let sent = self.peers.post_text(peer, &url, Some(&token), outgoing.body).await;
+        let authorization = self.authorization_for(peer)?;
+        let sent = self.peers.post_text(peer, &url, Some(&authorization), outgoing.body).await;
         let (event, failure) = judge(own, turn, sent, replies);
         Ok((event, failure.map_or(Ok(()), |refusal| Err(refusal.into()))))
     }

@@ -14,7 +14,7 @@ use weal_domain::catalogue::{Offer, Product};
 use weal_domain::identity::{Act, one_may};
 use weal_wire::dcat::Form;
 use weal_wire::dsp::Reasons;
-use weal_wire::dsp::catalogue::{AccessService, CatalogError, CatalogRequestMessage};
+use weal_wire::dsp::catalogue::{AccessService, CatalogError, CatalogRequestMessage, Part};
 use weal_wire::dsp::versions::{ProtocolVersion, VersionDocument};
 
 use super::answer::ApiResult;
@@ -82,21 +82,24 @@ async fn catalogue(
     _from: Member,
     Wire(message): Wire<CatalogRequestMessage>,
 ) -> Response {
-    if message.filter.is_some_and(|filter| !filter.is_empty()) {
+    let Some(part) = message.part() else {
         let refusal = Refusal::invalid("filter-unsupported", "This node's catalogue knows no filters.")
             .remedy("Leave the filter out; the catalogue is sent whole.");
         return catalogue_error(refusal);
-    }
-    match own_catalogue(&house).await {
+    };
+    match own_catalogue(&house, part).await {
         Ok(body) => wire(StatusCode::OK, body),
         Err(cause) => super::answer::Problem(cause).into_response(),
     }
 }
 
-async fn own_catalogue(house: &House) -> Result<String> {
+async fn own_catalogue(house: &House, part: Part) -> Result<String> {
     let products = house.own_products().await?;
     let endpoint = format!("{}{DSP_PATH}", house.config.node.origin);
-    Ok(weal_wire::print(&weal_wire::catalogue::catalogue_of(&products, &house.publisher(), &endpoint)))
+    let mut catalogue = weal_wire::catalogue::catalogue_of(&products, &house.publisher(), &endpoint);
+    let datasets = std::mem::take(&mut catalogue.content.datasets);
+    catalogue.content.datasets = datasets.into_iter().skip(part.offset).take(part.limit).collect();
+    Ok(weal_wire::print(&catalogue))
 }
 
 async fn dataset(State(house): Node, _from: Member, Path(id): Path<String>) -> ApiResult<Response> {

@@ -18,7 +18,7 @@ use weal_exchange::RowsFormat;
 use weal_wire::dsp::Turned;
 use weal_wire::dsp::transfer::{
     TransferCompletionMessage, TransferError, TransferProcess, TransferRequestMessage, TransferStartMessage,
-    TransferSuspensionMessage, TransferTerminationMessage,
+    TransferSuspensionMessage, TransferTerminationMessage, short_name,
 };
 use weal_wire::peer::{
     LEDGER_INDEX_HEADER, PERSON_HEADER, QuestionMessage, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER,
@@ -41,6 +41,9 @@ pub const DATA_PATH: &str = "/data";
 /// Uses shown where no number is asked for, and at most.
 const USES_DEFAULT: u32 = 50;
 const USES_MAX: u32 = 10_000;
+
+/// The person of a receipt where the other side's connector names none.
+const NOBODY_NAMED: &str = "connector";
 
 type Node = State<Arc<House>>;
 
@@ -74,6 +77,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
 /// Streams of rows last as long as they last, and a question that is paid is answered.
 pub(super) fn stream_routes() -> Router<Arc<House>> {
     Router::new()
+        .route(&format!("{DATA_PATH}/{{pid}}"), get(pull))
         .route(&format!("{DATA_PATH}/{{pid}}/rows"), get(rows))
         .route(&format!("{DATA_PATH}/{{pid}}/question"), post(question))
 }
@@ -104,9 +108,13 @@ async fn start(
     side: Side,
 ) -> Response {
     let address = message.data_address.map(|wire| DataAddress {
+        endpoint: wire.location().unwrap_or_default().to_owned(),
         endpoint_type: wire.endpoint_type,
-        endpoint: wire.endpoint.unwrap_or_default(),
-        properties: wire.properties.into_iter().map(|property| (property.name, property.value)).collect(),
+        properties: wire
+            .properties
+            .into_iter()
+            .map(|property| (short_name(&property.name).to_owned(), property.value))
+            .collect(),
     });
     let pids = Pids { provider: message.provider_pid, consumer: message.consumer_pid };
     hear(&house, &from, side, pid, pids, Move::Start { address }, mark).await
@@ -214,6 +222,27 @@ async fn rows(
     check_person(&person).map_err(Refusal::from)?;
     let role = role_named(text(ROLE_HEADER))?;
     let using = using(&house, &from, &pid, &headers, person, role, ROWS_QUESTION).await?;
+    rows_in(&house, using, format).await
+}
+
+/// Rows for a connector that knows nothing of ours: the token of its transfer opens them. It names no person,
+/// so it acts as an analyst whom nobody knows.
+async fn pull(State(house): Node, Path(pid): Path<String>, headers: HeaderMap) -> ApiResult<Response> {
+    let said = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let token = said.strip_prefix("Bearer ").unwrap_or(said);
+    let transfer = house.transfer_of_bearer(&pid, token).await?;
+    let asking = Asking {
+        consumer: transfer.peer.clone(),
+        person: NOBODY_NAMED.to_owned(),
+        role: Role::Analyst,
+        purpose: None,
+        legal_basis: None,
+    };
+    let using = house.using(&transfer, asking, ROWS_QUESTION).await?;
+    rows_in(&house, using, RowsFormat::Csv).await
+}
+
+async fn rows_in(house: &Arc<House>, using: Using, format: RowsFormat) -> ApiResult<Response> {
     let released = house.release_rows(using, format).await?;
     let receipt = receipt_header(&released.receipt);
     let index = released.ledger_index.to_string();

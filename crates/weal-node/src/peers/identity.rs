@@ -15,6 +15,11 @@ pub trait Identity: Send + Sync + std::fmt::Debug {
     /// The member whose node is calling.
     async fn caller(&self, house: &House, authorization: Option<&str>) -> Result<Caller>;
 
+    /// What this node says of itself in the `Authorization` header of a request to `peer`.
+    fn authorization(&self, house: &House, peer: &Did) -> Result<String> {
+        Ok(format!("Bearer {}", house.token_for(peer)?))
+    }
+
     /// Whether `name` is what this peer calls itself in an agreement. Among members that is the DID.
     fn is_named(&self, peer: &Did, name: &str) -> bool {
         peer.as_str() == name

@@ -180,13 +180,14 @@ impl Peers {
         Ok(Arc::new(document))
     }
 
-    /// A request to a peer, not yet sent. `url` must lie under the peer's own origin.
+    /// A request to a peer, not yet sent. `url` must lie under the peer's own origin. `authorization` is the
+    /// whole value of that header.
     pub fn request(
         &self,
         method: reqwest::Method,
         peer: &Did,
         url: &str,
-        token: Option<&str>,
+        authorization: Option<&str>,
     ) -> Result<reqwest::RequestBuilder, Refusal> {
         let origin = self.origin(peer)?;
         // As it will be asked: steps upwards are taken, whoever wrote them.
@@ -201,8 +202,8 @@ impl Peers {
             ));
         }
         let request = self.http.request(method, url);
-        Ok(match token {
-            Some(token) => request.bearer_auth(token),
+        Ok(match authorization {
+            Some(value) => request.header(reqwest::header::AUTHORIZATION, value),
             None => request,
         })
     }
@@ -240,11 +241,11 @@ impl Peers {
         &self,
         peer: &Did,
         url: &str,
-        token: Option<&str>,
+        authorization: Option<&str>,
         body: String,
     ) -> Result<Reply, Refusal> {
         let request = self
-            .request(reqwest::Method::POST, peer, url, token)?
+            .request(reqwest::Method::POST, peer, url, authorization)?
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .body(body);
         self.exchange(request, peer, ANSWER_BYTES_MAX).await
@@ -255,15 +256,15 @@ impl Peers {
         &self,
         peer: &Did,
         url: &str,
-        token: Option<&str>,
+        authorization: Option<&str>,
         body: &B,
     ) -> Result<Reply, Refusal> {
-        let request = self.request(reqwest::Method::POST, peer, url, token)?.json(body);
+        let request = self.request(reqwest::Method::POST, peer, url, authorization)?.json(body);
         self.exchange(request, peer, ANSWER_BYTES_MAX).await
     }
 
-    pub async fn get(&self, peer: &Did, url: &str, token: Option<&str>) -> Result<Reply, Refusal> {
-        let request = self.request(reqwest::Method::GET, peer, url, token)?;
+    pub async fn get(&self, peer: &Did, url: &str, authorization: Option<&str>) -> Result<Reply, Refusal> {
+        let request = self.request(reqwest::Method::GET, peer, url, authorization)?;
         self.exchange(request, peer, ANSWER_BYTES_MAX).await
     }
 }

@@ -22,7 +22,9 @@ fn sentence(m: &Messages, entry: &Entry, names: &Names) -> String {
     let words = &m.facts;
     match &entry.fact {
         Fact::UseGranted { receipt } => used(m, words.use_granted, receipt, names),
-        Fact::UseReceived { receipt, .. } => used(m, words.use_received, receipt, names),
+        Fact::UseReceived { receipt, .. } | Fact::UsePulled { receipt } => {
+            used(m, words.use_received, receipt, names)
+        }
         Fact::UseRefused { peer, mode, code, .. } => fill(
             words.use_refused,
             &[("peer", names.title(peer)), ("mode", m.mode(*mode).name), ("code", &code_in_words(code))],

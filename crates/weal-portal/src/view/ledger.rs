@@ -61,6 +61,7 @@ impl FactGroup {
         match fact {
             Fact::UseGranted { .. }
             | Fact::UseReceived { .. }
+            | Fact::UsePulled { .. }
             | Fact::UseRefused { .. }
             | Fact::UsesRefused { .. }
             | Fact::UseEnded { .. }

@@ -51,6 +51,7 @@ pub(super) async fn seed(house: &House, cast: &Cast) {
             product: name,
             mode: Mode::Extract,
             terms: terms(),
+            policy: None,
             withdrawn_at: None,
         };
         tx.put_offer(&offer).await.expect("it is kept");

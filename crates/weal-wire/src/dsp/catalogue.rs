@@ -1,13 +1,15 @@
 //! Catalogues, datasets and the messages that ask for them (specification: Catalog Protocol).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use weal_domain::Timestamp;
-use weal_domain::catalogue::{Classification, Column};
+use weal_domain::catalogue::{Classification, Column, Terms};
 
 use super::{Reasons, check_context, envelope};
 use crate::json::{Field, Object, message_fields, node_fields};
-use crate::odrl::Offer;
+use crate::odrl::{Offer, TERMS_MEMBER, terms_in, write_terms};
 use crate::{Message, Node, WireError};
 
 /// The most bytes of a catalogue or a dataset.
@@ -31,6 +33,35 @@ message_fields! {
     CatalogError {
         code: Option<String> = "code",
         reason: Reasons = "reason",
+    }
+}
+
+/// A run of a catalogue's datasets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    pub offset: usize,
+    pub limit: usize,
+}
+
+impl CatalogRequestMessage {
+    /// The part of the catalogue that is asked for; `None` where the filter asks for anything else. The protocol
+    /// leaves filters to the provider. Read is only what EDC puts into every request: a `QuerySpec` that names a
+    /// part and selects nothing.
+    #[must_use]
+    pub fn part(&self) -> Option<Part> {
+        let filter = self.filter.as_deref().unwrap_or_default();
+        let [query] = filter else {
+            return filter.is_empty().then_some(Part { offset: 0, limit: usize::MAX });
+        };
+        let count = |name: &str, default: usize| match query.get(name) {
+            None => Some(default),
+            Some(value) => usize::try_from(value.as_u64()?).ok(),
+        };
+        let selects =
+            query.get("filterExpression").is_some_and(|criteria| criteria != &serde_json::json!([]))
+                || query.get("sortField").is_some();
+        let known = query.get("@type")? == "QuerySpec" && !selects;
+        Some(Part { offset: count("offset", 0)?, limit: count("limit", usize::MAX)? }).filter(|_| known)
     }
 }
 
@@ -129,6 +160,10 @@ pub struct Dataset {
     pub product: Option<PublishedProduct>,
     /// At least one.
     pub offers: Vec<Offer>,
+    /// The terms of offers that do not carry them, by the offers' identifiers. Other connectors copy an offer whole
+    /// into their request and compare every member of it with the agreement, so what only we understand stands
+    /// beside the offer.
+    pub terms: BTreeMap<String, Terms>,
     /// At least one.
     pub distributions: Vec<Distribution>,
 }
@@ -160,6 +195,7 @@ impl Object for Dataset {
             keywords: texts(node, ["dcat:keyword", "http://www.w3.org/ns/dcat#keyword", "keyword"]),
             product: PublishedProduct::read_if(node)?,
             offers: Field::read(node, "hasPolicy")?,
+            terms: read_terms_by_offer(node)?,
             distributions: Field::read(node, "distribution")?,
         })
     }
@@ -175,10 +211,23 @@ impl Object for Dataset {
         if let Some(product) = &self.product {
             out.insert(PRODUCT_MEMBER.into(), product.to_value());
         }
+        if !self.terms.is_empty() {
+            let by_offer = self.terms.iter().map(|(offer, terms)| (offer.clone(), write_terms(terms)));
+            out.insert(TERMS_MEMBER.into(), by_offer.collect::<Map<_, _>>().into());
+        }
         self.offers.write("hasPolicy", &mut out);
         self.distributions.write("distribution", &mut out);
         out
     }
+}
+
+/// Terms of a later version than this node knows are as good as none.
+fn read_terms_by_offer(node: &Node<'_>) -> Result<BTreeMap<String, Terms>, WireError> {
+    let Some(value) = node.value_if(TERMS_MEMBER) else { return Ok(BTreeMap::new()) };
+    let by_offer = Node::of(value, node.path(TERMS_MEMBER))?;
+    let known = |offer: &String| Some((offer.clone(), terms_in(&by_offer, offer).transpose()?));
+    let Value::Object(members) = value else { return Ok(BTreeMap::new()) };
+    members.keys().filter_map(known).map(|(offer, terms)| Ok((offer, terms?))).collect()
 }
 
 /// A dataset as a document of its own: the answer to `GET /catalog/datasets/:id`.

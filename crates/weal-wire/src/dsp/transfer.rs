@@ -38,11 +38,38 @@ impl DataAddress {
         }
     }
 
-    /// The value of a property; of two with the same name, the first.
+    /// The same address for a connector that reads nothing but the properties: the endpoint is one too.
+    #[must_use]
+    pub fn with_endpoint_property(mut self) -> Self {
+        let value = self.endpoint.clone().unwrap_or_default();
+        self.properties.push(EndpointProperty { name: ENDPOINT.into(), value });
+        self
+    }
+
+    /// Where it is, in its own member or among the properties.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        self.endpoint.as_deref().or_else(|| self.property(ENDPOINT))
+    }
+
+    /// The value of a property, whether its name is short or EDC's; of two with the same name, the first.
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&str> {
-        self.properties.iter().find(|property| property.name == name).map(|property| &*property.value)
+        let short = |property: &EndpointProperty| short_name(&property.name) == name;
+        self.properties.iter().find(|property| short(property)).map(|property| &*property.value)
     }
+}
+
+/// The property in which some connectors put the endpoint instead of in its own member.
+pub const ENDPOINT: &str = "endpoint";
+
+/// The namespace that EDC writes before the names of properties.
+const EDC: &str = "https://w3id.org/edc/v0.0.1/ns/";
+
+/// The name of a property without EDC's namespace.
+#[must_use]
+pub fn short_name(name: &str) -> &str {
+    name.strip_prefix(EDC).unwrap_or(name)
 }
 
 /// The endpoint type of plain HTTP, as the protocol's own examples write it.

@@ -226,6 +226,7 @@ pub fn offers(product: ProductName) -> impl Strategy<Value = Vec<Offer>> {
             product: product.clone(),
             mode,
             terms,
+            policy: None,
             withdrawn_at,
         };
         list.into_iter().enumerate().map(offer).collect()

@@ -5,7 +5,7 @@ use serde_json::json;
 use weal_domain::Timestamp;
 use weal_domain::catalogue::{CatalogueEntry, Classification, Holder, Mode};
 use weal_wire::catalogue::{catalogue_of, entries_of, format_of, mode_of_format};
-use weal_wire::dsp::catalogue::Catalog;
+use weal_wire::dsp::catalogue::{Catalog, CatalogRequestMessage, Part};
 use weal_wire::{Publisher, parse};
 
 use crate::any;
@@ -32,6 +32,15 @@ fn read(document: &serde_json::Value) -> Catalog {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Other connectors copy an offer whole and compare all of it with the agreement.
+    #[test]
+    fn what_only_we_understand_stands_beside_the_offer(products in any::products()) {
+        let catalog = catalogue_of(&products, &publisher(), "https://revenue.example/dsp/2025-1");
+        for offer in catalog.content.datasets.iter().flat_map(|dataset| &dataset.offers) {
+            prop_assert_eq!(&offer.terms, &None);
+        }
+    }
 
     #[test]
     fn entries_come_back_as_their_owner_would_make_them(products in any::products()) {
@@ -70,7 +79,8 @@ fn formats_name_modes() {
         assert_eq!(mode_of_format(&format_of(mode)), Some(mode));
     }
     assert_eq!(format_of(Mode::Statistics), "weal:statistics");
-    for other in ["statistics", "weal:", "weal:everything", "HttpData-PULL"] {
+    assert_eq!(mode_of_format("HttpData-PULL"), Some(Mode::Extract));
+    for other in ["statistics", "weal:", "weal:everything", "HttpData-PUSH"] {
         assert_eq!(mode_of_format(other), None);
     }
 }
@@ -128,6 +138,43 @@ fn strangers_datasets_are_listed_without_offers() {
     assert_eq!(names, ["d3f_1", "d3f_1_2", "d3f_1_3"]);
     assert!(outcome.entries.iter().all(|entry| entry.offers.is_empty()));
     assert_eq!(outcome.passed_over.len(), 3);
+}
+
+/// What EDC 0.15 sends, `@id`s apart.
+#[test]
+fn rows_that_a_stranger_lets_be_pulled_can_be_asked_for() {
+    let document = json!({
+        "@context": ["https://w3id.org/dspace/2025/1/context.jsonld", "https://w3id.org/edc/dspace/v0.0.1"],
+        "@id": "76a59bae", "@type": "Catalog", "participantId": publisher().did,
+        "dataset": [{
+            "@id": "incomes", "@type": "Dataset", "edc:name": "Incomes", "id": "incomes",
+            "distribution": [{"@type": "Distribution", "format": "HttpData-PULL", "accessService": {
+                "@id": "4d6d63d2", "@type": "DataService", "endpointURL": "https://revenue.example/dsp/2025-1"}}],
+            "hasPolicy": [{"@id": "YWxs:aW5jb21lcw==:YTFl", "@type": "Offer", "permission": [{"action": "use",
+                "constraint": [{"leftOperand": "odrl:purpose", "operator": "eq", "rightOperand": "urn:why"}]}]}],
+        }],
+    });
+    let read = entries_of(read(&document), &publisher(), now()).unwrap();
+    assert_eq!(read.passed_over, []);
+    let offer = &read.entries[0].offers[0];
+    assert_eq!((offer.mode, offer.id.as_str()), (Mode::Extract, "YWxs:aW5jb21lcw==:YTFl"));
+    assert_eq!(offer.terms.purposes, ["urn:why".parse().unwrap()]);
+    assert_eq!(offer.policy.as_ref().unwrap().permissions[0].constraints.len(), 1);
+}
+
+#[test]
+fn of_filters_only_a_part_of_the_whole_is_understood() {
+    let part = |filter: serde_json::Value| CatalogRequestMessage { filter: filter.as_array().cloned() }.part();
+    let edc = |criteria: serde_json::Value| {
+        json!([{"@type": "QuerySpec", "limit": 50, "offset": 10, "sortOrder": "ASC", "filterExpression": criteria}])
+    };
+    assert_eq!(part(json!(null)), Some(Part { offset: 0, limit: usize::MAX }));
+    assert_eq!(part(json!([])), Some(Part { offset: 0, limit: usize::MAX }));
+    assert_eq!(part(edc(json!([]))), Some(Part { offset: 10, limit: 50 }));
+    assert_eq!(part(edc(json!([{"operandLeft": "id", "operator": "=", "operandRight": "1"}]))), None);
+    assert_eq!(part(json!([{"@type": "QuerySpec", "sortField": "name"}])), None);
+    assert_eq!(part(json!([{"@type": "QuerySpec", "limit": -1}])), None);
+    assert_eq!(part(json!(["anything else"])), None);
 }
 
 #[test]

@@ -109,6 +109,7 @@ fn dataset() -> impl Strategy<Value = Dataset> {
             keywords: about.2,
             product,
             offers,
+            terms: Default::default(),
             distributions,
         },
     )

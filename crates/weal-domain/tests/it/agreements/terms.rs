@@ -2,7 +2,7 @@
 
 use weal_domain::agreements::policy::iri;
 use weal_domain::agreements::{
-    Agreement, AgreementStatus, Constraint, Operator, Proposal, Request, RightOperand, Side, accepts,
+    Agreement, AgreementStatus, Constraint, Operator, Policy, Proposal, Request, RightOperand, Side, accepts,
     mode_not_offered, narrow, policy_of, policy_of_terms,
 };
 use weal_domain::catalogue::{Mode, Offer, Terms};
@@ -165,6 +165,21 @@ fn closed_offers_and_foreign_purposes_are_refused() {
     assert_helps(&refusal, "purpose-not-in-charter");
     let other = Proposal { mode: Some(Mode::Extract), ..asked };
     assert_eq!(weigh_one(&open, &other).unwrap_err().code, "mode-differs");
+}
+
+#[test]
+fn a_strangers_offer_leaves_open_what_it_does_not_name() {
+    let policy = Some(Policy::default());
+    let named = Offer { policy: policy.clone(), ..offer(Mode::Extract) };
+    assert_eq!(narrow(&named, &purpose(CONSENT), &basis(PUBLIC_TASK)).unwrap_err().code, "purpose-not-offered");
+    let nothing = Terms { purposes: Vec::new(), legal_bases: Vec::new(), ..named.terms.clone() };
+    let silent = Offer { terms: nothing.clone(), ..named };
+    let terms = narrow(&silent, &purpose(FRAUD), &basis(PUBLIC_TASK)).unwrap();
+    assert_eq!((terms.purposes, terms.legal_bases), (vec![purpose(FRAUD)], vec![basis(PUBLIC_TASK)]));
+    assert_eq!(policy_of(&silent), Policy::default());
+    // Of an offer of ours that names no purpose nobody could take advantage.
+    let ours = Offer { terms: nothing, ..offer(Mode::Extract) };
+    assert!(narrow(&ours, &purpose(FRAUD), &basis(PUBLIC_TASK)).is_err());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sending what was decided, and taking in the peer's acknowledgement.
 
 use weal_domain::agreements::negotiation::{Event, Move, Notice, Turn};
-use weal_domain::agreements::{AgreementId, AgreementStatus, Negotiation, Side};
+use weal_domain::agreements::{AgreementId, AgreementStatus, Negotiation, Side, policy_of_terms};
 use weal_domain::identity::Did;
 use weal_store::Tx;
 use weal_wire::dsp::Reasons;
@@ -63,11 +63,17 @@ impl House {
     async fn heard_back(&self, own_pid: &str, event: Event) -> Result<()> {
         let mut tx = self.store.write("agreements.acked").await?;
         let (negotiation, revision) = tx.negotiation(own_pid).await?.ok_or_else(negotiation_unknown)?;
+        let refused = matches!(event, Event::Rejected { .. });
         let step = negotiation.on(event, self.clock.now())?;
         if step.next == negotiation {
             return Ok(());
         }
-        self.keep_and_go_on(&mut tx, step, revision).await?;
+        if refused {
+            // What the other side refuses it would refuse again: a person looks at it first.
+            self.keep_negotiation(&mut tx, step, revision, None).await?;
+        } else {
+            self.keep_and_go_on(&mut tx, step, revision).await?;
+        }
         tx.commit().await?;
         self.wakers.ring();
         Ok(())
@@ -125,7 +131,11 @@ impl House {
                     ContractAgreementMessage {
                         provider_pid,
                         consumer_pid,
-                        agreement: wire_agreement(agreement)?,
+                        agreement: WireAgreement {
+                            // To whoever asked without our terms the agreement must be what they asked for.
+                            terms: negotiation.proposal.terms.as_ref().map(|_| agreement.terms.clone()),
+                            ..wire_agreement(agreement)?
+                        },
                     },
                 ),
             },
@@ -168,7 +178,11 @@ fn message_offer(proposal: &weal_domain::agreements::Proposal) -> MessageOffer {
         target: proposal.dataset.clone(),
         profiles: Vec::new(),
         policy: proposal.policy.clone(),
-        terms: proposal.terms.clone(),
+        // Our reading of a stranger's policy is for us.
+        terms: proposal
+            .terms
+            .clone()
+            .filter(|terms| proposal.mode.is_none_or(|mode| policy_of_terms(mode, terms) == proposal.policy)),
     }
 }
 

@@ -103,7 +103,7 @@ impl House {
         let proposal = Proposal {
             offer: offer.id.clone(),
             dataset: dataset.to_owned(),
-            policy: policy_of_terms(offer.mode, &terms),
+            policy: offer.policy.clone().unwrap_or_else(|| policy_of_terms(offer.mode, &terms)),
             mode: Some(offer.mode),
             terms: Some(terms),
             purpose: Some(purpose.clone()),

@@ -55,7 +55,7 @@ impl House {
         let peer = agreement.peer();
         let url = format!("{}{REVOCATION_PATH}", self.peers.origin(peer)?);
         let body = weal_wire::print(&RevocationMessage { agreement: id, at, role, reason });
-        let reply = self.peers.post_text(peer, &url, Some(&self.token_for(peer)?), body).await?;
+        let reply = self.peers.post_text(peer, &url, Some(&self.authorization_for(peer)?), body).await?;
         match reply.check(peer) {
             Err(refusal) if !reply.is_temporary() => {
                 tracing::info!(%peer, %refusal, "the other party does not take in that an agreement was revoked");

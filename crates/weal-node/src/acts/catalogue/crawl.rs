@@ -56,9 +56,9 @@ impl House {
 
     async fn crawl_member(&self, member: &Member) -> Result<usize> {
         let url = format!("{}{DSP_PATH}/catalog/request", self.peers.origin(&member.did)?);
-        let token = self.token_for(&member.did)?;
+        let authorization = self.authorization_for(&member.did)?;
         let body = weal_wire::print(&CatalogRequestMessage { filter: None });
-        let reply = self.peers.post_text(&member.did, &url, Some(&token), body).await?;
+        let reply = self.peers.post_text(&member.did, &url, Some(&authorization), body).await?;
         if !reply.is_success() {
             return Err(unavailable(&member.did, &format!("answered with status {}", reply.status)).into());
         }

@@ -41,6 +41,7 @@ impl House {
             product: product.name.clone(),
             mode: make.mode,
             terms: make.terms.clone(),
+            policy: None,
             withdrawn_at: None,
         };
         tx.put_offer(&offer).await?;

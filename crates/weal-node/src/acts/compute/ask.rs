@@ -173,9 +173,9 @@ impl House {
             loss: ask.loss,
             preview: ask.preview,
         };
-        let token = self.token_for(provider)?;
+        let authorization = self.authorization_for(provider)?;
         let url = format!("{}/question", address.endpoint);
-        let request = self.peers.request(reqwest::Method::POST, provider, &url, Some(&token))?;
+        let request = self.peers.request(reqwest::Method::POST, provider, &url, Some(&authorization))?;
         let request = self.over(request, address, by, role).json(&message);
         let reply = self.peers.exchange(request, provider, weal_wire::peer::ANSWER_BYTES_MAX).await?;
         reply.check(provider)?;

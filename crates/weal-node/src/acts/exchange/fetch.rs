@@ -13,7 +13,7 @@ use weal_domain::ledger::{Entry, Fact, Receipt};
 use weal_domain::{Refusal, RefusalKind};
 use weal_trust::proof::TlogProof;
 use weal_trust::seal::{Commitment, Nonce};
-use weal_wire::catalogue::format_of;
+use weal_wire::catalogue::{PULL_FORMAT, format_of};
 use weal_wire::peer::{
     LEDGER_INDEX_HEADER, LedgerProof, PERSON_HEADER, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER,
 };
@@ -27,7 +27,7 @@ use crate::peers::{ANSWER_BYTES_MAX, read_reply, unavailable};
 /// Rows received from an owner. They go with this value, however the question about them ends: answered,
 /// failed, or given up by whoever asked.
 #[derive(Debug)]
-pub struct ReceivedFile(PathBuf);
+pub struct ReceivedFile(pub(super) PathBuf);
 
 impl ReceivedFile {
     #[must_use]
@@ -71,7 +71,7 @@ impl House {
             own_pid: self.entropy.urn()?,
             peer_address: self.peers.callback(&agreement.provider, address)?,
             agreement: agreement.id.clone(),
-            format: format_of(agreement.mode),
+            format: if agreement.is_strangers() { PULL_FORMAT.into() } else { format_of(agreement.mode) },
         };
         let step = Transfer::request(opening, self.clock.now());
         let pid = step.next.own_pid.clone();
@@ -130,6 +130,9 @@ impl House {
         agreement: &Agreement,
         person: &Person,
     ) -> Result<(ReceivedFile, Receipt)> {
+        if agreement.is_strangers() {
+            return self.pull_rows(agreement, person).await;
+        }
         let address = self.open_line(agreement).await?;
         // From sending on the owner may have sealed the use, so our half is sealed even when the asker has
         // gone away; only the rows themselves are then left where they are.
@@ -156,9 +159,9 @@ impl House {
     ) -> Result<(reqwest::Response, Receipt)> {
         let provider = &agreement.provider;
         let url = format!("{}/rows?format=parquet", address.endpoint);
-        let token = self.token_for(provider)?;
+        let authorization = self.authorization_for(provider)?;
         let role = acting_role(agreement, person);
-        let request = self.peers.request(reqwest::Method::GET, provider, &url, Some(&token))?;
+        let request = self.peers.request(reqwest::Method::GET, provider, &url, Some(&authorization))?;
         let request = self.over(request, address, person, role);
         let response = request.send().await.map_err(|_| unavailable(provider, "cannot be reached"))?;
         if !response.status().is_success() {
@@ -260,7 +263,7 @@ pub(crate) fn acting_role(agreement: &Agreement, person: &Person) -> Role {
     allowed.or_else(|| asking().next()).unwrap_or(Role::Analyst)
 }
 
-async fn download(
+pub(super) async fn download(
     response: &mut reqwest::Response,
     file: &Path,
     size_max: u64,

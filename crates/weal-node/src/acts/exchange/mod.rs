@@ -2,6 +2,7 @@
 
 mod deliver;
 mod fetch;
+mod pull;
 mod receive;
 mod refusals;
 mod rows;

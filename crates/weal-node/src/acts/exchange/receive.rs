@@ -5,7 +5,7 @@ use weal_domain::exchange::transfer::{Event, Move, Opening};
 use weal_domain::exchange::{DataAddress, Transfer};
 use weal_domain::{Mark, Refusal, RefusalKind};
 use weal_store::Tx;
-use weal_wire::catalogue::format_of;
+use weal_wire::catalogue::{PULL_FORMAT, format_of, mode_of_format};
 use weal_wire::dsp::Turned;
 use weal_wire::dsp::transfer::{DataAddress as WireAddress, TransferRequestMessage};
 
@@ -42,7 +42,7 @@ impl House {
             .remedy("Leave dataAddress out, and fetch from the address in the TransferStartMessage.")
             .into());
         }
-        if message.format != format_of(agreement.mode) {
+        if mode_of_format(&message.format) != Some(agreement.mode) {
             return Err(Refusal::invalid("format-not-offered", "The agreement is for another format.")
                 .remedy(format!("Ask for {}.", format_of(agreement.mode)))
                 .into());
@@ -104,6 +104,8 @@ impl House {
             ),
             secret,
         );
+        let strange = transfer.format == PULL_FORMAT;
+        let wire = if strange { wire.with_endpoint_property() } else { wire };
         Ok(DataAddress {
             endpoint_type: wire.endpoint_type,
             endpoint: wire.endpoint.unwrap_or_default(),
@@ -157,6 +159,18 @@ impl House {
         let found: Option<(Transfer, u64)> = tx.transfer(pid).await?;
         let found = found.filter(|(transfer, _)| transfer.peer == from.did && transfer.side == side);
         Ok(found.ok_or_else(transfer_unknown)?)
+    }
+
+    /// The open transfer that a token opens by itself, in the format in which other connectors pull: whoever
+    /// holds the token is the peer to whom it was sent, or somebody the peer has sent.
+    pub async fn transfer_of_bearer(&self, pid: &str, token: &str) -> Result<Transfer> {
+        let mut tx = self.store.read("exchange.bearer").await?;
+        let named = tx.transfer_of_token(&sha256_hex(token)).await?;
+        let found: Option<(Transfer, u64)> = tx.transfer(pid).await?;
+        let transfer = found.map(|(transfer, _)| transfer).filter(|transfer| {
+            named.as_deref() == Some(pid) && transfer.side == Side::Provider && transfer.format == PULL_FORMAT
+        });
+        Ok(transfer.ok_or_else(transfer_unknown)?)
     }
 
     /// The open transfer that a token at the data plane stands for, if it is this caller's.

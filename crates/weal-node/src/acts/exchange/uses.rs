@@ -23,7 +23,7 @@ use crate::house::House;
 use crate::observe::Outcome;
 
 /// Receipts are versioned like entries.
-const RECEIPT_VERSION: u8 = 1;
+pub(super) const RECEIPT_VERSION: u8 = 1;
 
 /// The account from which every question about a product is paid.
 #[must_use]
@@ -146,9 +146,13 @@ impl House {
         receipt: &Receipt,
         provider_index: Option<u64>,
     ) -> Result<u64> {
-        let fact = match provider_index {
-            None => Fact::UseGranted { receipt: receipt.clone() },
-            Some(provider_index) => Fact::UseReceived { receipt: receipt.clone(), provider_index },
+        let receipt_kept = receipt.clone();
+        let fact = match (side, provider_index) {
+            (Side::Consumer, Some(provider_index)) => {
+                Fact::UseReceived { receipt: receipt_kept, provider_index }
+            }
+            (Side::Consumer, None) => Fact::UsePulled { receipt: receipt_kept },
+            (Side::Provider, _) => Fact::UseGranted { receipt: receipt_kept },
         };
         let indices = self.remember(tx, &self.actor(None), vec![fact]).await?;
         let index =

@@ -288,16 +288,16 @@ impl House {
     pub(crate) async fn send_register(&self, member: &Did) -> Result<()> {
         let (_, register) = self.signed_papers().await?;
         let url = format!("{}/governance/register", self.peers.origin(member)?);
-        let token = self.token_for(member)?;
-        Ok(self.peers.post_text(member, &url, Some(&token), register).await?.check(member)?)
+        let authorization = self.authorization_for(member)?;
+        Ok(self.peers.post_text(member, &url, Some(&authorization), register).await?.check(member)?)
     }
 
     pub(crate) async fn send_admission(&self, member: &Did) -> Result<()> {
         let admission = self.admission_of(member).await?;
         let url = format!("{}/governance/admission", self.peers.origin(member)?);
-        let token = self.token_for(member)?;
+        let authorization = self.authorization_for(member)?;
         let body = weal_wire::print(&admission);
-        Ok(self.peers.post_text(member, &url, Some(&token), body).await?.check(member)?)
+        Ok(self.peers.post_text(member, &url, Some(&authorization), body).await?.check(member)?)
     }
 
     /// What the admitted member is sent.

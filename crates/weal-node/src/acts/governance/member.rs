@@ -45,10 +45,10 @@ impl House {
             origin: self.config.node.origin.clone(),
             charter_version: charter.version,
         };
-        let token = self.token_for(body)?;
+        let authorization = self.authorization_for(body)?;
         let reply = self
             .peers
-            .post(body, &format!("{origin}/governance/applications"), Some(&token), &message)
+            .post(body, &format!("{origin}/governance/applications"), Some(&authorization), &message)
             .await?;
         let admission: AdmissionMessage = reply.accept(body)?;
         let mut tx = self.store.write("governance.join").await?;

@@ -145,6 +145,11 @@ impl House {
             .map_err(Error::from)
     }
 
+    /// The `Authorization` header of one request to a peer.
+    pub fn authorization_for(&self, peer: &Did) -> Result<String> {
+        self.identity.authorization(self, peer)
+    }
+
     pub async fn members(&self) -> Result<Vec<Member>> {
         Ok(self.store.read("governance.members").await?.members().await?)
     }

@@ -71,7 +71,8 @@ async fn offers(node: &MemberNode, offers: Vec<(Mode, Terms)>) {
     let mut tx = node.house().store.write("test.publish").await.expect("a writer");
     for (mode, terms) in offers {
         let id = node.house().entropy.urn().expect("an id").parse().expect("an offer id");
-        let offer = Offer { id, product: product.name.clone(), mode, terms, withdrawn_at: None };
+        let offer =
+            Offer { id, product: product.name.clone(), mode, terms, policy: None, withdrawn_at: None };
         tx.put_offer(&offer).await.expect("offered");
     }
     let path = "products/payroll.parquet".into();
