@@ -4,6 +4,7 @@
 //! the sizes, the documents. `cargo xtask docs` writes the generated pages. `cargo xtask conformance` lets
 //! strangers test us. `cargo xtask bench` measures.
 
+mod api;
 mod bench;
 mod conformance;
 mod docs;
@@ -20,6 +21,8 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
        cargo xtask docs [--check]   write the generated pages, or check that they are fresh
        cargo xtask conformance dsp [--node FILE] [--kit VERSION]
                                     the Dataspace Protocol's public test kit; needs Maven and a JDK 17
+       cargo xtask conformance edc [--node FILE]
+                                    a node and the reference connector, both ways; needs Maven and a JDK 17
        cargo xtask bench node [--weal FILE] [--data FILE]
                                     measure a node; builds the release binary where none is named
        cargo xtask bench connector [--weal FILE] [--quick] [--only weal|edc]
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         ["docs", "--check"] => docs::check(&root),
         ["conformance", "dsp", rest @ ..] => conformance::dsp(&root, rest),
         ["bench", "node", rest @ ..] => bench::node(&root, rest),
+        ["conformance", "edc", rest @ ..] => conformance::edc(&root, rest),
         ["bench", "connector", rest @ ..] => bench::connector(&root, rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -1,6 +1,7 @@
 //! Federations of real nodes for tests: each with its own folder, keys, database and loopback port, in one
 //! process, speaking to each other over HTTP as they do in life. And strangers, who do not behave.
 
+pub mod edc;
 mod federation;
 mod products;
 mod stranger;

@@ -3,7 +3,6 @@
 
 mod connector;
 mod data;
-mod http;
 mod machine;
 mod nodes;
 
@@ -13,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::api::Api;
 pub(crate) use connector::connector;
-use http::Api;
 use nodes::{Node, run};
 
 const STARTS: usize = 10;
@@ -69,7 +68,7 @@ fn build(root: &Path) -> Result<String, String> {
     Ok(crate::target(root).join("release/weal").display().to_string())
 }
 
-fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
+pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
     eprintln!("cargo {}", arguments.join(" "));
     let status = Command::new("cargo").args(arguments).current_dir(root).status();
     match status {
@@ -80,10 +79,10 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
 }
 
 /// A folder that is gone with this value.
-struct Place(PathBuf);
+pub(crate) struct Place(pub(crate) PathBuf);
 
 impl Place {
-    fn make() -> Result<Self, String> {
+    pub(crate) fn make() -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("weal-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).map_err(|cause| format!("{}: {cause}", folder.display()))?;
         Ok(Self(folder))
@@ -160,8 +159,8 @@ fn small_products(weal: &str, owner: &Node, folder: &Path) -> Result<Vec<String>
 }
 
 fn agreeing(owner: &Node, asker: &Node, small: &[String], rows: &mut Rows) -> Result<(), String> {
-    let mut api = Api::open(&asker.address, &asker.folder)?;
-    let mut own = Api::open(&owner.address, &owner.folder)?;
+    let mut api = asker.api()?;
+    let mut own = owner.api()?;
     api.post("/catalogue/refresh", &json!(null))?;
     let request = |product: &str| json!({"product": {"member": "revenue", "product": product}, "mode": "statistics", "purpose": PURPOSE, "wait_ms": 20_000});
     let agreement = |answer: &serde_json::Value| {

@@ -27,6 +27,11 @@ impl Node {
         Ok(node)
     }
 
+    /// Its local API, as the operator.
+    pub(super) fn api(&self) -> Result<crate::api::Api, String> {
+        crate::api::Api::open(&self.address, &self.folder.join("operator.token"))
+    }
+
     /// The identity that its address gives it.
     pub(super) fn did(&self) -> String {
         format!("did:web:{}", self.address.replace(':', "%3A"))

@@ -1,5 +1,7 @@
 //! Strangers: whether others than our own nodes understand us, and we them.
 
 mod dsp;
+mod edc;
 
 pub(crate) use dsp::dsp;
+pub(crate) use edc::edc;

@@ -43,6 +43,8 @@ struct State {
     tokens: HashMap<String, String>,
     /// Where each transfer of a consumer may be fetched, as the provider told it.
     started: HashMap<String, Line>,
+    /// What the connector behind us has refused, question and answer, for whoever looks for the cause of a failure.
+    refused: Vec<String>,
     /// How each negotiation ended that a connector has told us about.
     negotiations: HashMap<String, String>,
 }
@@ -83,6 +85,16 @@ impl DataPlane {
     /// What a connector is told to signal to.
     pub(crate) fn url(&self) -> String {
         format!("http://{}/dataflows", self.address)
+    }
+
+    /// The one origin of protocol and data, where it stands in front of a connector.
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the connector behind us has refused so far.
+    pub(crate) fn refused(&self) -> String {
+        self.shared.lock().refused.join("\n")
     }
 
     /// Waits until the provider has told the consumer where a transfer may be fetched.
@@ -141,7 +153,12 @@ impl Shared {
                 Some(connector) => pass_on(connector, method, path, authorization, &body),
                 None => self.answer(method, path, authorization, &body),
             };
-            let (status, media_type, body) = reply;
+            let (status, media_type, answer) = reply;
+            if status >= 400 && behind.is_some() {
+                let (asked, answered) = (String::from_utf8_lossy(&body), String::from_utf8_lossy(&answer));
+                self.lock().refused.push(format!("{method} {path} {asked}\n  {status} {answered}"));
+            }
+            let body = answer;
             let head = format!(
                 "HTTP/1.1 {status} Answer\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n\r\n",
                 body.len()

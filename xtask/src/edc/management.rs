@@ -133,6 +133,30 @@ impl Management {
         text(&shown, "contractAgreementId").map(str::to_owned)
     }
 
+    /// Looks until a transfer stands in `state`.
+    pub(crate) fn transfer_in(
+        &mut self,
+        transfer: &str,
+        state: &str,
+        wait_max: Duration,
+    ) -> Result<(), String> {
+        let path = format!("/v3/transferprocesses/{transfer}");
+        self.wait_for(&path, state, Duration::from_millis(50), wait_max).map(|_| ())
+    }
+
+    /// What the protocol calls an agreement that the connector holds under a name of its own.
+    pub(crate) fn protocol_name(&mut self, agreement: &str) -> Result<String, String> {
+        let shown = self.call("GET", &format!("/v3/contractagreements/{agreement}"), &Value::Null)?;
+        text(&shown, "agreementId").map(str::to_owned)
+    }
+
+    /// Every agreement that the connector holds.
+    pub(crate) fn agreements(&mut self) -> Result<Vec<Value>, String> {
+        let query = json!({"@context": context(), "@type": "QuerySpec", "limit": 1_000});
+        let found = self.call("POST", "/v3/contractagreements/request", &query)?;
+        Ok(found.as_array().cloned().unwrap_or_default())
+    }
+
     fn wait_for(
         &mut self,
         path: &str,

@@ -164,10 +164,9 @@ fn rows_that_a_stranger_lets_be_pulled_can_be_asked_for() {
 
 #[test]
 fn of_filters_only_a_part_of_the_whole_is_understood() {
-    let part = |filter: serde_json::Value| CatalogRequestMessage { filter: filter.as_array().cloned() }.part();
-    let edc = |criteria: serde_json::Value| {
-        json!([{"@type": "QuerySpec", "limit": 50, "offset": 10, "sortOrder": "ASC", "filterExpression": criteria}])
-    };
+    let part =
+        |filter: serde_json::Value| CatalogRequestMessage { filter: filter.as_array().cloned() }.part();
+    let edc = |criteria: serde_json::Value| json!([{"@type": "QuerySpec", "limit": 50, "offset": 10, "sortOrder": "ASC", "filterExpression": criteria}]);
     assert_eq!(part(json!(null)), Some(Part { offset: 0, limit: usize::MAX }));
     assert_eq!(part(json!([])), Some(Part { offset: 0, limit: usize::MAX }));
     assert_eq!(part(edc(json!([]))), Some(Part { offset: 10, limit: 50 }));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::load::{self, Load};
 use super::{Figures, Plan};
-use crate::bench::http::Api;
+use crate::api::Api;
 use crate::bench::nodes::{Node, run};
 use crate::bench::{PURPOSE, federate, median, timed};
 
@@ -80,7 +80,7 @@ fn agreement_in(answer: &Value) -> Result<String, String> {
 }
 
 fn exchanges(asker: &Node, plan: Plan) -> Result<Duration, String> {
-    let mut api = Api::open(&asker.address, &asker.folder)?;
+    let mut api = asker.api()?;
     let mut exchange = || -> Result<(), String> {
         api.post("/catalogue/refresh", &json!(null))?;
         let agreement = agreement_in(&api.post("/requests", &request(PRODUCT))?)?;
@@ -96,7 +96,7 @@ fn exchanges(asker: &Node, plan: Plan) -> Result<Duration, String> {
 
 fn under_load(owner: &Node, asker: &Node, plan: Plan) -> Result<Load, String> {
     let worker = || {
-        let mut api = Api::open(&asker.address, &asker.folder)?;
+        let mut api = asker.api()?;
         Ok(move || Ok(agreement_in(&api.post("/requests", &request(PRODUCT))?).is_ok()))
     };
     let memory = || Some(owner.resident_mib()?.max(asker.resident_mib()?));
@@ -104,8 +104,8 @@ fn under_load(owner: &Node, asker: &Node, plan: Plan) -> Result<Load, String> {
 }
 
 fn catalogues(owner: &Node, asker: &Node, plan: Plan) -> Result<Duration, String> {
-    let mut own = Api::open(&owner.address, &owner.folder)?;
-    let shown = own.send("GET", &format!("/products/{PRODUCT}"), "application/json", b"")?;
+    let mut own = owner.api()?;
+    let shown = own.get(&format!("/products/{PRODUCT}"))?;
     let terms = shown["offers"][0]["terms"].clone();
     if terms.is_null() {
         return Err(format!("the first product has no offer: {shown}"));
@@ -115,7 +115,7 @@ fn catalogues(owner: &Node, asker: &Node, plan: Plan) -> Result<Duration, String
     for number in 1..before {
         publish(&mut own, number, &terms)?;
     }
-    let mut api = Api::open(&asker.address, &asker.folder)?;
+    let mut api = asker.api()?;
     let mut took = Vec::new();
     for number in before..plan.products {
         publish(&mut own, number, &terms)?;

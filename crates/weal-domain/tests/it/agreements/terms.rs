@@ -171,7 +171,10 @@ fn closed_offers_and_foreign_purposes_are_refused() {
 fn a_strangers_offer_leaves_open_what_it_does_not_name() {
     let policy = Some(Policy::default());
     let named = Offer { policy: policy.clone(), ..offer(Mode::Extract) };
-    assert_eq!(narrow(&named, &purpose(CONSENT), &basis(PUBLIC_TASK)).unwrap_err().code, "purpose-not-offered");
+    assert_eq!(
+        narrow(&named, &purpose(CONSENT), &basis(PUBLIC_TASK)).unwrap_err().code,
+        "purpose-not-offered"
+    );
     let nothing = Terms { purposes: Vec::new(), legal_bases: Vec::new(), ..named.terms.clone() };
     let silent = Offer { terms: nothing.clone(), ..named };
     let terms = narrow(&silent, &purpose(FRAUD), &basis(PUBLIC_TASK)).unwrap();

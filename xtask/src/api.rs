@@ -4,22 +4,27 @@ use std::path::Path;
 
 use crate::http::Connection;
 
-pub(super) struct Api {
+#[derive(Debug)]
+pub(crate) struct Api {
     authorization: String,
     connection: Connection,
 }
 
 impl Api {
-    pub(super) fn open(address: &str, folder: &Path) -> Result<Self, String> {
-        let token = crate::read(&folder.join("operator.token"))?;
+    pub(crate) fn open(address: &str, token_file: &Path) -> Result<Self, String> {
+        let token = crate::read(token_file)?;
         Ok(Self { authorization: format!("Bearer {}", token.trim()), connection: Connection::to(address) })
     }
 
-    pub(super) fn post(&mut self, path: &str, body: &serde_json::Value) -> Result<serde_json::Value, String> {
+    pub(crate) fn get(&mut self, path: &str) -> Result<serde_json::Value, String> {
+        self.send("GET", path, "application/json", b"")
+    }
+
+    pub(crate) fn post(&mut self, path: &str, body: &serde_json::Value) -> Result<serde_json::Value, String> {
         self.send("POST", path, "application/json", body.to_string().as_bytes())
     }
 
-    pub(super) fn send(
+    pub(crate) fn send(
         &mut self,
         method: &str,
         path: &str,

@@ -1,0 +1,254 @@
+//! `cargo xtask conformance edc`: one node of ours and one reference connector, each once as the consumer of the
+//! other, from the catalogue to the data. Our side is a real node but for its identity (weal-testkit's `weal-edc`),
+//! driven over its own local API; the other side is driven over its management API. Every step is checked and said.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::bench::{Place, cargo};
+use crate::edc::{Assembly, Counterparty, DataPlane, Edc, Management, PULL, Polling, items, text};
+use crate::http::{Connection, split_url};
+
+/// What our node has, and what the connector has.
+const OURS: &str = "district,inhabitants\nnorth,1200\nsouth,3400\n";
+const THEIRS: &str = "station,degrees\nharbour,17\nairport,21\n";
+/// Their datasets are not named as ours are.
+const THEIR_DATASET: &str = "urn:example:weather";
+const PURPOSE: &str = "https://w3id.org/dpv#FraudPreventionAndDetection";
+const LEGAL_BASIS: &str = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e";
+const WAIT_MAX: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(50);
+
+pub(crate) fn edc(root: &Path, arguments: &[&str]) -> Result<String, String> {
+    let program = match arguments {
+        [] => {
+            // Together with the tests of its crate, whose build it then shares.
+            cargo(root, &["test", "--workspace", "--test", "testkit", "--no-run"])?;
+            crate::target(root).join("debug/weal-edc")
+        }
+        ["--node", file] => root.join(file),
+        _ => return Err(crate::USAGE.to_owned()),
+    };
+    let began = Instant::now();
+    let place = Place::make()?;
+    let assembly = Assembly::make(root)?;
+    said(began, &format!("the connector's artifacts are here: EDC {}", assembly.version));
+    let addresses = Edc::addresses()?;
+    let plane = DataPlane::start(THEIRS.as_bytes(), Some(&addresses.protocol))?;
+    let origin = plane.origin();
+    let connector = Edc::start(&assembly, &place.0, &did_of(&origin), &origin, addresses, Polling::Quick)?;
+    connector.use_data_plane(&plane.url(), &[PULL])?;
+    let node = Node::start(&program, &origin)?;
+    said(began, &format!("{} and {} are ready", connector.id, node.did));
+    let talk = Talk { began, connector: &connector, plane: &plane, node: &node };
+    let both = talk.they_ask().and_then(|steps| Ok(steps + talk.we_ask()?));
+    match both {
+        Ok(steps) => Ok(format!("conformance edc: {steps} steps, both ways, with EDC {}", assembly.version)),
+        Err(why) => {
+            let ours = node.api().and_then(|mut own| own.get("/negotiations")).unwrap_or_default();
+            let (refused, log) = (plane.refused(), connector.last_words());
+            Err(format!(
+                "FAILED: {why}\nour negotiations: {ours:#}\nthe connector refused:\n{refused}\nits log ends:\n{log}"
+            ))
+        }
+    }
+}
+
+fn said(began: Instant, what: &str) {
+    println!("{:7.2} s  {what}", began.elapsed().as_secs_f64());
+}
+
+fn did_of(origin: &str) -> String {
+    format!("did:web:{}", origin.trim_start_matches("http://").replace(':', "%3A"))
+}
+
+/// Our node, as a process.
+struct Node {
+    did: String,
+    origin: String,
+    token_file: PathBuf,
+    process: Child,
+}
+
+impl Node {
+    fn start(program: &Path, peer: &str) -> Result<Self, String> {
+        let failed = |cause: std::io::Error| format!("{}: {cause}", program.display());
+        let mut process = Command::new(program)
+            .arg(peer)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let mut line = String::new();
+        let output = process.stdout.take().ok_or("a node without output")?;
+        BufReader::new(output).read_line(&mut line).map_err(failed)?;
+        let (origin, token_file) =
+            line.trim().split_once(' ').ok_or_else(|| format!("{} said `{line}`", program.display()))?;
+        Ok(Self { did: did_of(origin), origin: origin.to_owned(), token_file: token_file.into(), process })
+    }
+
+    fn api(&self) -> Result<Api, String> {
+        Api::open(split_url(&self.origin)?.0, &self.token_file)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Its input ends, and with it the node.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+struct Talk<'a> {
+    began: Instant,
+    connector: &'a Edc,
+    plane: &'a DataPlane,
+    node: &'a Node,
+}
+
+/// One direction: what is done, and how many steps held.
+struct Steps<'a> {
+    talk: &'a Talk<'a>,
+    done: usize,
+}
+
+impl Steps<'_> {
+    /// Says what holds, or fails with it.
+    fn holds(&mut self, what: &str, is_so: bool, seen: &dyn std::fmt::Debug) -> Result<(), String> {
+        if !is_so {
+            return Err(format!("{what}; seen: {seen:?}"));
+        }
+        self.done += 1;
+        said(self.talk.began, what);
+        Ok(())
+    }
+}
+
+impl Talk<'_> {
+    fn steps(&self) -> Steps<'_> {
+        Steps { talk: self, done: 0 }
+    }
+
+    /// The connector is the consumer.
+    fn they_ask(&self) -> Result<usize, String> {
+        let mut steps = self.steps();
+        let (mut own, mut asker) = (self.node.api()?, self.connector.management());
+        publish(&mut own)?;
+        let us = Counterparty { id: self.node.did.clone(), url: format!("{}/dsp/2025-1", self.node.origin) };
+        self.strangers_are_refused(&mut steps)?;
+        let catalogue = asker.catalogue(&us, 50)?;
+        let datasets = items(&catalogue, "dataset");
+        let dataset_id = format!("{}#districts", self.node.did);
+        let dataset = datasets.iter().copied().find(|dataset| dataset["@id"] == dataset_id.as_str());
+        steps.holds("EDC reads our catalogue and finds the product", dataset.is_some(), &catalogue)?;
+        let dataset = dataset.unwrap_or(&Value::Null);
+        let formats: Vec<&Value> =
+            items(dataset, "distribution").iter().map(|distribution| &distribution["format"]).collect();
+        steps.holds(
+            "EDC sees a format that it knows",
+            formats.iter().any(|format| **format == PULL),
+            &formats,
+        )?;
+        let offer = items(dataset, "hasPolicy").first().copied().cloned().unwrap_or_default();
+        let negotiation = asker.negotiate(&us, &dataset_id, &offer, None)?;
+        let agreement = asker.agreement_of(&negotiation, LOOK, WAIT_MAX)?;
+        steps.holds("EDC negotiates to FINALIZED", !agreement.is_empty(), &negotiation)?;
+        let name = asker.protocol_name(&agreement)?;
+        let shown = own.get(&format!("/agreements/{name}"))?;
+        steps.holds("our node holds the same agreement, in force", shown["in_force"] == true, &shown)?;
+        let transfer = asker.transfer(&us, &agreement, PULL, &self.plane.events_url())?;
+        let line = self.plane.started(&transfer, WAIT_MAX)?;
+        steps.holds("our node starts EDC's transfer", line.endpoint.starts_with(&self.node.origin), &line)?;
+        let data = String::from_utf8(line.fetch()?).map_err(|cause| cause.to_string())?;
+        steps.holds("EDC's token fetches the data", data == OURS, &data)?;
+        let uses = own.get(&format!("/uses?agreement={name}"))?;
+        let sealed = uses.as_array().is_some_and(|uses| uses.len() == 1);
+        steps.holds("our ledger holds one use of it", sealed, &uses)?;
+        own.post(&format!("/agreements/{name}/revoke"), &json!({"reason": "The test is over."}))?;
+        let fetched = line.fetch();
+        steps.holds("a revoked agreement opens nothing", fetched.is_err(), &fetched)?;
+        asker.transfer_in(&transfer, "TERMINATED", WAIT_MAX)?;
+        steps.holds("EDC is told that its transfer has ended", true, &transfer)?;
+        Ok(steps.done)
+    }
+
+    /// Tolerance ends where identity begins.
+    fn strangers_are_refused(&self, steps: &mut Steps<'_>) -> Result<(), String> {
+        let mut connection = Connection::to(split_url(&self.node.origin)?.0);
+        let body = json!({"@context": ["https://w3id.org/dspace/2025/1/context.jsonld"],
+                          "@type": "CatalogRequestMessage"});
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", r#"{"clientId":"did:web:somebody.example"}"#),
+        ];
+        let path = "/dsp/2025-1/catalog/request";
+        let answer = connection.send("POST", path, &headers, body.to_string().as_bytes())?;
+        steps.holds("somebody else is refused", answer.status == 401, &answer)
+    }
+
+    /// Our node is the consumer.
+    fn we_ask(&self) -> Result<usize, String> {
+        let mut steps = self.steps();
+        let (mut own, mut owner) = (self.node.api()?, self.connector.management());
+        owner.offer_all()?;
+        owner.add_product(THEIR_DATASET, "Weather")?;
+        let refreshed = own.post("/catalogue/refresh", &Value::Null)?;
+        steps.holds("our node reads EDC's catalogue", refreshed["entries"] == 1, &refreshed)?;
+        let found = own.get("/catalogue?q=weather")?;
+        let entry =
+            found["entries"].as_array().and_then(|entries| entries.first()).cloned().unwrap_or_default();
+        steps.holds("our catalogue shows what EDC offers", entry["dataset"] == THEIR_DATASET, &found)?;
+        let request = json!({
+            "product": {"member": "edc", "product": "weather"}, "mode": "extract", "purpose": PURPOSE,
+            "legal_basis": LEGAL_BASIS, "wait_ms": 60_000,
+        });
+        let requested = own.post("/requests", &request)?;
+        let agreement = requested["agreement"]["id"].as_str().unwrap_or_default().to_owned();
+        steps.holds("our node negotiates to FINALIZED", !agreement.is_empty(), &requested)?;
+        let held = self.held_by_edc(&mut owner, &agreement)?;
+        steps.holds("EDC holds the same agreement", held, &agreement)?;
+        let answer = own.post(
+            "/questions",
+            &json!({"sql": "SELECT station, degrees FROM edc.weather ORDER BY degrees"}),
+        )?;
+        let rows = &answer["rows"];
+        steps.holds(
+            "our node pulls EDC's data and asks it",
+            *rows == json!([["harbour", 17], ["airport", 21]]),
+            &answer,
+        )?;
+        let uses = own.get(&format!("/uses?agreement={agreement}"))?;
+        let sealed = uses.as_array().is_some_and(|uses| uses.len() == 1);
+        steps.holds("our ledger holds one use of it", sealed, &uses)?;
+        Ok(steps.done)
+    }
+
+    fn held_by_edc(&self, owner: &mut Management, agreement: &str) -> Result<bool, String> {
+        let all = owner.agreements()?;
+        let same = |held: &Value| text(held, "agreementId").is_ok_and(|id| id == agreement);
+        Ok(all.iter().any(same))
+    }
+}
+
+/// A product of ours with one purpose and one legal basis, so that whoever knows nothing of them need not choose.
+fn publish(own: &mut Api) -> Result<(), String> {
+    let upload = own.post("/uploads", &Value::Null)?["upload"].as_str().unwrap_or_default().to_owned();
+    own.send("PUT", &format!("/uploads/{upload}/districts.csv"), "text/csv", OURS.as_bytes())?;
+    own.post(&format!("/uploads/{upload}/inspect"), &json!({}))?;
+    let terms = json!({
+        "purposes": [PURPOSE], "legal_bases": [LEGAL_BASIS], "service_level": "Answered on working days.",
+        "liability": "Each side answers for its own node.", "licence": "CC-BY-4.0", "retention_days": 30,
+        "disposal": "Delete all copies.", "approval": "automatic",
+    });
+    let product = json!({
+        "upload": upload, "name": "districts", "title": "Districts", "description": "", "classification": "open",
+        "privacy": null, "offers": [{"product": "districts", "mode": "extract", "terms": terms}],
+    });
+    own.post("/products", &product).map(|_| ())
+}
