@@ -189,7 +189,8 @@ impl Edc {
         Err(format!("the connector was not ready in {} s:\n{}", READY_MAX.as_secs(), self.last_words()))
     }
 
-    /// It calls itself ready before all of its addresses answer; ready is when they do.
+    /// It calls itself ready to whoever asks before all of its addresses answer, and these answer before all of its
+    /// parts have started; it is ready when its log says so too.
     fn answers(&self) -> bool {
         let all = [
             (&self.addresses.checks, "/api/check/readiness"),
@@ -197,9 +198,11 @@ impl Edc {
             (&self.addresses.control, "/control/v1/dataplanes"),
             (&self.addresses.management, "/management/v3/dataplanes"),
         ];
-        all.iter().all(|(address, path)| {
+        let answers = all.iter().all(|(address, path)| {
             Connection::to(address).get(path, &[]).is_ok_and(|answer| answer.is_success())
-        })
+        });
+        let started = |line: &str| line.contains("Runtime ") && line.contains(" ready");
+        answers && std::fs::read_to_string(&self.log).is_ok_and(|log| log.lines().any(started))
     }
 
     /// Names the data plane that does what `formats` say.
