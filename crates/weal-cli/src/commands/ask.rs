@@ -16,6 +16,7 @@ use crate::failure::{Doing as _, Exit, Failure, Result};
 use crate::print::number::{bytes, decimal, loss, thousands};
 use crate::print::terminal::Unit;
 use crate::print::{Table, WIDTH, csv, wrap};
+use crate::words::short;
 
 /// Ask a question in SQL.
 ///
@@ -152,7 +153,7 @@ pub fn beside(answered: &Answered) -> String {
         }
         Answered::Statistics { answer, receipt, provider_index, budget_before, budget_after, .. } => {
             let mut lines = vec![format!(
-                "Each ± holds the truth with {} % confidence. {}",
+                "With {} % confidence each ± holds the true figure, counted by these rules. {}",
                 decimal(answer.confidence * 100.0, 0),
                 answer.protection.join(" ")
             )];
@@ -163,7 +164,12 @@ pub fn beside(answered: &Answered) -> String {
                 percent(share_spent(budget_after)),
                 left(budget_after),
             ));
-            lines.push(format!("Receipt {}, entry {provider_index} of the owner's ledger.", receipt.use_id));
+            lines.push(format!(
+                "Asked for {}, under {}. Receipt {}, entry {provider_index} of the owner's ledger.",
+                short(receipt.purpose.as_str()),
+                receipt.agreement,
+                receipt.use_id
+            ));
             lines.iter().flat_map(|line| wrap(line, WIDTH)).collect::<Vec<_>>().join("\n")
         }
     }

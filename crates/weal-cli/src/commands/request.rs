@@ -50,7 +50,8 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
         (Some(agreement), Some(sentence)) => format!("Agreed: {sentence}\n  agreement {}", agreement.id),
         (Some(agreement), None) => format!("Agreed.\n  agreement {}", agreement.id),
         (None, _) => format!(
-            "Not decided yet: the negotiation is {}.\nNext: weal negotiations {}",
+            "Not decided yet: the negotiation is {}. Where the other side has it, a steward there decides: some \
+             offers say so, and a second agreement about the same product always asks one.\nNext: weal negotiations {}",
             requested.negotiation.state, requested.negotiation.id
         ),
     });

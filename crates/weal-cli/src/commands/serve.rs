@@ -20,14 +20,15 @@ pub struct Args {
 
 pub(super) async fn run(args: &Args, setting: &Setting) -> Result<Exit> {
     let config = setting.config()?;
-    if !args.exit_with_parent {
-        setting
-            .terminal
-            .note(format!("{} answers at {}; stop it with Ctrl-C", config.node.title, config.node.origin));
-    }
     let mut terminated = signal(SignalKind::terminate()).doing("cannot listen for SIGTERM")?;
     let parent_gone = parent_gone(args.exit_with_parent);
+    let exit_with_parent = args.exit_with_parent;
+    // It is waited for once the node answers, and not where it could not begin.
     let stop = async move {
+        if !exit_with_parent {
+            let (title, origin) = (&config.node.title, &config.node.origin);
+            setting.terminal.note(format!("{title} answers at {origin}; stop it with Ctrl-C"));
+        }
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminated.recv() => {}

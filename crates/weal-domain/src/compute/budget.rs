@@ -77,7 +77,7 @@ impl Budget {
         let remedy = if left.is_zero() {
             "Ask the owner for a larger budget; answers you already have stay yours and cost nothing."
         } else {
-            "Ask a cheaper question: fewer totals at once, or a wider interval."
+            "Ask a cheaper question: fewer totals at once, or wider intervals (`weal ask --epsilon`, smaller)."
         };
         Refusal::new(RefusalKind::Exhausted, "budget-exhausted", reason).remedy(remedy)
     }

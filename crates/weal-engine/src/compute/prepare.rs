@@ -171,7 +171,8 @@ impl Prepared {
         for part in &self.reading.parts {
             if let Part::Total(value) | Part::Spread(value) = part {
                 said.push(format!(
-                    "Values that are summed or averaged count as at least {} and at most {}.",
+                    "Values that are summed or averaged count as at least {} and at most {}; where many lie outside, \
+                     the file's own total or average is another.",
                     value.low, value.high
                 ));
             }

@@ -77,7 +77,7 @@ async fn counts_sums_and_averages_come_with_intervals_and_small_groups_do_not_co
     insta::assert_snapshot!(answer.protection.join("\n"), @r"
     Random noise was added to every number. Its interval holds the true number of the protected data in 95 of 100 cases.
     Nobody counts in more than 3 groups, nor for more than 2 rows in any.
-    Values that are summed or averaged count as at least 0 and at most 5000.
+    Values that are summed or averaged count as at least 0 and at most 5000; where many lie outside, the file's own total or average is another.
     Groups of fewer than about 11 subjects are not shown, and none of fewer than 5.
     Rows without a value in `person` are left out.
     The privacy loss is rho 5.
@@ -201,7 +201,7 @@ fn a_preview_reads_nothing_and_names_the_price() {
       "explanation": [
         "Random noise was added to every number. Its interval holds the true number of the protected data in 95 of 100 cases.",
         "Nobody counts in more than 3 groups, nor for more than 2 rows in any.",
-        "Values that are summed or averaged count as at least 0 and at most 5000.",
+        "Values that are summed or averaged count as at least 0 and at most 5000; where many lie outside, the file's own total or average is another.",
         "Groups of fewer than about 46 subjects are not shown, and none of fewer than 1.",
         "Rows without a value in `person` are left out.",
         "The privacy loss is rho 0.1."

@@ -10,7 +10,9 @@ use super::{Config, Folder};
 /// What is wrong with the configuration and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("there is no node here: {0} does not exist; make one with `weal init DIR`")]
+    #[error(
+        "there is no node here: {0} does not exist; name the folder of one with `--node DIR` or WEAL_NODE, or make one with `weal init DIR`"
+    )]
     Missing(PathBuf),
     #[error("cannot read {path}: {cause}")]
     Unreadable { path: PathBuf, cause: std::io::Error },
