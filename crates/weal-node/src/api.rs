@@ -404,6 +404,9 @@ pub struct SetRoles {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetPassword {
     pub password: String,
+    /// The password until now: for one's own, unless the token has all of its person's roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
 }
 
 impl std::fmt::Debug for SetPassword {

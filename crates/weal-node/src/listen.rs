@@ -1,10 +1,11 @@
 //! Connections: HTTP/1.1 over TCP, with a time for everything that a stranger could be slow at. TLS and
 //! HTTP/2 are the reverse proxy's.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,8 +23,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
+use crate::config::Prefix;
+use crate::http::ClientAddress;
+
 /// Connections open at once; the next ones wait until one is closed.
 const CONNECTIONS_MAX: usize = 1_024;
+/// Of those, from one address; one more is closed at once. A proxy of ours brings everybody's.
+const CONNECTIONS_OF_ADDRESS_MAX: usize = 64;
 /// The longest time that a request's head may take, and an idle connection until its next one.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// After an accept that failed for want of something (open files, say).
@@ -35,10 +41,12 @@ pub(crate) async fn answer(
     listener: TcpListener,
     app: Router,
     stall: Duration,
+    proxies: &[Prefix],
     stopping: CancellationToken,
     conversations: TaskTracker,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let open = Open::default();
     loop {
         let accepted = async {
             let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
@@ -50,10 +58,18 @@ pub(crate) async fn answer(
         };
         match accepted {
             Ok((place, (stream, from))) => {
+                let is_proxy = proxies.iter().any(|prefix| prefix.contains(from.ip()));
+                let counted = match is_proxy {
+                    true => None,
+                    false => match open.one_more(ClientAddress::of(from.ip())) {
+                        Some(counted) => Some(counted),
+                        None => continue,
+                    },
+                };
                 let conversation = converse(stream, from, app.clone(), stall, stopping.clone());
                 conversations.spawn(async move {
                     conversation.await;
-                    drop(place);
+                    drop((place, counted));
                 });
             }
             // The client's own doing; the next one waits already.
@@ -61,6 +77,42 @@ pub(crate) async fn answer(
             Err(cause) => {
                 tracing::warn!(%cause, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Connections that are open, by address.
+#[derive(Debug, Clone, Default)]
+struct Open(Arc<Mutex<HashMap<ClientAddress, usize>>>);
+
+/// One of them, until this is dropped.
+#[derive(Debug)]
+struct OpenOne {
+    open: Open,
+    from: ClientAddress,
+}
+
+impl Open {
+    /// None where this address has as many as it may.
+    fn one_more(&self, from: ClientAddress) -> Option<OpenOne> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(from).or_default();
+        if *count >= CONNECTIONS_OF_ADDRESS_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(OpenOne { open: self.clone(), from })
+    }
+}
+
+impl Drop for OpenOne {
+    fn drop(&mut self) {
+        let mut counts = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.from) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.from);
             }
         }
     }

@@ -70,7 +70,9 @@ pub async fn start_with(config: Config, folder: Folder, seams: Seams) -> Result<
     drivers::start(&house, &stopping, &tasks);
     let app = http::router(Arc::clone(&house));
     let stall = Duration::from_secs(house.config.limits.stall_s_max);
-    tasks.spawn(listen::answer(listener, app, stall, stopping.clone(), tasks.clone()));
+    let proxies = house.config.network.trusted_proxies.clone();
+    let (until, conversations) = (stopping.clone(), tasks.clone());
+    tasks.spawn(async move { listen::answer(listener, app, stall, &proxies, until, conversations).await });
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     house.doors.started_in_ms(took_ms);
     tracing::info!(did = %house.did, %address, took_ms, "node is ready");

@@ -37,6 +37,12 @@ impl Tx {
         })
     }
 
+    /// Whether an account was ever granted anything, be it nothing: a zero that was granted is a decision.
+    pub async fn has_budget(&mut self, account: &str) -> Result<bool, StoreError> {
+        let query = sql("SELECT account FROM budget WHERE account = $1").bind(account.to_owned());
+        Ok(self.row(query).await?.is_some())
+    }
+
     /// Sets an account's total. A total below what is already reserved and spent is set to that sum, so
     /// that nothing is left; the total that now stands is returned.
     pub async fn grant(&mut self, account: &str, total: Loss) -> Result<Loss, StoreError> {

@@ -27,7 +27,8 @@ enum What {
     /// Give a person these roles and no others.
     #[command(after_help = "Example: weal person roles ada --role auditor")]
     Roles(RolesArgs),
-    /// Give a person a new password and sign them out everywhere; it is asked for, or stands in WEAL_PASSWORD.
+    /// Give a person a new password and sign them out everywhere; it is asked for, or stands in WEAL_PASSWORD. Where
+    /// the one until now is needed, it stands in WEAL_PASSWORD_CURRENT.
     #[command(after_help = "Example: weal person password ada")]
     Password(AccountArgs),
     /// Sign a person out everywhere.
@@ -98,7 +99,8 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
             setting.terminal.answer(&person, || format!("{} is now {roles}.", person.display_name));
         }
         What::Password(AccountArgs { account }) => {
-            let body = SetPassword { password: password(&account)? };
+            let current = std::env::var("WEAL_PASSWORD_CURRENT").ok();
+            let body = SetPassword { password: password(&account)?, current };
             let path = format!("/persons/{account}/password");
             client.put_quietly(&path, &body, "changing a password").await?;
             setting.terminal.answer(&account, || {

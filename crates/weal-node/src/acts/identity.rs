@@ -9,6 +9,7 @@ use weal_domain::words::is_line;
 use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_store::{ApiToken, SignInKey, SignInKind};
 
+pub use access::Came;
 pub use sign_in::{BROWSER_DAYS, Knock, SignedIn};
 
 use super::sha256_hex;
@@ -57,7 +58,7 @@ impl House {
     }
 
     pub async fn add_person(&self, by: &Person, person: Person, password: &str) -> Result<Person> {
-        let role = self.require_act(by, Act::GiveRoles)?;
+        self.require_act(by, Act::GiveRoles)?;
         if person.account == by.account {
             return Err(access::roles_own().into());
         }
@@ -71,6 +72,7 @@ impl House {
         }
         let secret = self.hash_password(password.to_owned()).await?;
         let mut tx = self.store.write("identity.add").await?;
+        let (by, role) = self.giving_roles(&mut tx, by).await?;
         if tx.person(&person.account).await?.is_some() {
             return Err(Refusal::conflict(
                 "account-taken",
@@ -79,7 +81,7 @@ impl House {
             .remedy("Choose another account name.")
             .into());
         }
-        self.save_person(&mut tx, Some((by, role)), &person, secret, self.clock.now()).await?;
+        self.save_person(&mut tx, Some((&by, role)), &person, secret, self.clock.now()).await?;
         tx.commit().await?;
         Ok(person)
     }

@@ -48,7 +48,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
 ];
 
 /// Variables of ours that are not configuration keys.
-const OTHER_VARIABLES: &[&str] = &["WEAL_NODE", "WEAL_PASSWORD"];
+const OTHER_VARIABLES: &[&str] = &["WEAL_NODE", "WEAL_PASSWORD", "WEAL_PASSWORD_CURRENT"];
 const PREFIX: &str = "WEAL_";
 /// Variables that tests of this project use.
 const TEST_PREFIX: &str = "WEAL_TEST_";

@@ -82,7 +82,7 @@ impl<T: serde::Serialize> IntoResponse for Json<T> {
 }
 
 /// How long a body of at most a few megabytes may take to arrive.
-const BODY_TIME_MAX: Duration = Duration::from_secs(60);
+pub(super) const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     let arriving = tokio::time::timeout(BODY_TIME_MAX, Bytes::from_request(request, state)).await;

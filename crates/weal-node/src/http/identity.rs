@@ -12,6 +12,7 @@ use weal_domain::identity::{AccountName, Act, Person};
 use super::answer::ApiResult;
 use super::body::Json;
 use super::extract::{Local, Path};
+use crate::acts::identity::Came;
 use crate::api::{AddPerson, MakeToken, NodeInfo, PREFIX, SetPassword, SetRoles, TokenMade, TokenShown};
 use crate::house::House;
 
@@ -79,7 +80,7 @@ async fn set_password(
     Path(account): Path<AccountName>,
     Json(set): Json<SetPassword>,
 ) -> ApiResult<StatusCode> {
-    house.set_password(&by, &account, &set.password).await?;
+    house.set_password(Came::ByToken(&by), &account, &set.password, set.current.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -88,7 +89,7 @@ async fn sign_out(
     Local(by): Local,
     Path(account): Path<AccountName>,
 ) -> ApiResult<StatusCode> {
-    house.sign_out_everywhere(&by, &account).await?;
+    house.sign_out_everywhere(Came::ByToken(&by), &account).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -101,7 +102,7 @@ async fn make_token(
     Local(by): Local,
     Json(make): Json<MakeToken>,
 ) -> ApiResult<Json<TokenMade>> {
-    Ok(Json(house.make_token(&by, make).await?))
+    Ok(Json(house.make_token(Came::ByToken(&by), make).await?))
 }
 
 async fn revoke_token(
@@ -109,6 +110,6 @@ async fn revoke_token(
     Local(by): Local,
     Path(id): Path<String>,
 ) -> ApiResult<StatusCode> {
-    house.revoke_token(&by, &id).await?;
+    house.revoke_token(Came::ByToken(&by), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

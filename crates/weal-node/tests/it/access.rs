@@ -4,7 +4,7 @@ use weal_domain::catalogue::Mode;
 use weal_domain::compute::Loss;
 use weal_domain::identity::{Act, Person, Role, may};
 use weal_domain::ledger::{Entry, Fact};
-use weal_node::acts::identity::Knock;
+use weal_node::acts::identity::{Came, Knock};
 use weal_node::api::{Ask, Inspect, MakeToken, Publish};
 use weal_node::fault::Error;
 use weal_node::http::ClientAddress;
@@ -60,13 +60,16 @@ async fn access_ends_with_the_password_the_roles_or_the_account() {
     };
     let session = sign_in(PASSWORD).await.expect("signed in");
     let make = MakeToken { label: "nightly".into(), roles: vec![Role::Steward] };
-    let made = house.make_token(&ben, make).await.expect("a token");
+    let made = house.make_token(Came::SignedIn(&ben), make).await.expect("a token");
 
-    house.set_password(&revenue.person, &ben.account, OTHER_PASSWORD).await.expect("changed");
+    house
+        .set_password(Came::SignedIn(&revenue.person), &ben.account, OTHER_PASSWORD, None)
+        .await
+        .expect("changed");
     assert!(house.session(&session).await.expect("read").is_none(), "the old password's session is over");
     refused(sign_in(PASSWORD).await, "sign-in-wrong");
     let session = sign_in(OTHER_PASSWORD).await.expect("signed in again");
-    house.sign_out_everywhere(&ben, &ben.account).await.expect("one's own");
+    house.sign_out_everywhere(Came::SignedIn(&ben), &ben.account).await.expect("one's own");
     assert!(house.session(&session).await.expect("read").is_none());
 
     let session = sign_in(OTHER_PASSWORD).await.expect("signed in again");
@@ -77,7 +80,10 @@ async fn access_ends_with_the_password_the_roles_or_the_account() {
     refused(house.person_of_token(&made.token).await, "role-missing");
 
     let ben = signed.person;
-    refused(house.set_password(&ben, &revenue.person.account, PASSWORD).await, "role-missing");
+    refused(
+        house.set_password(Came::SignedIn(&ben), &revenue.person.account, PASSWORD, None).await,
+        "role-missing",
+    );
     refused(house.remove_person(&ben, &revenue.person.account).await, "role-missing");
     refused(house.remove_person(&revenue.person, &revenue.person.account).await, "own-account");
     let analyst = vec![Role::Analyst];
@@ -99,11 +105,15 @@ async fn a_token_does_what_its_roles_may_until_it_is_revoked() {
     let house = revenue.house();
     let ana = adds(revenue, "ana", &[Role::Analyst]).await;
     let more = MakeToken { label: "x".into(), roles: vec![Role::Operator] };
-    refused(house.make_token(&ana, more).await, "token-roles");
+    refused(house.make_token(Came::SignedIn(&ana), more).await, "token-roles");
 
     let make = |label: &str, role| MakeToken { label: label.into(), roles: vec![role] };
-    let operator = house.make_token(&revenue.person, make("prometheus", Role::Operator)).await.expect("made");
-    let analyst = house.make_token(&ana, make("notebook", Role::Analyst)).await.expect("made");
+    let operator = house
+        .make_token(Came::SignedIn(&revenue.person), make("prometheus", Role::Operator))
+        .await
+        .expect("made");
+    let analyst =
+        house.make_token(Came::SignedIn(&ana), make("notebook", Role::Analyst)).await.expect("made");
     let get =
         async |token: &str, path: &str| wire::get(&format!("{}{path}", revenue.origin()), Some(token)).await;
     assert_eq!(get(&operator.token, "/metrics").await.status, 200);
@@ -117,11 +127,11 @@ async fn a_token_does_what_its_roles_may_until_it_is_revoked() {
     assert!(get(&revenue.operator_token(), "/api/v1/products").await.text.contains("Aston"));
 
     assert_eq!(house.tokens(&ana).await.expect("own").len(), 1);
-    refused(house.revoke_token(&ana, &operator.shown.id).await, "token-unknown");
+    refused(house.revoke_token(Came::SignedIn(&ana), &operator.shown.id).await, "token-unknown");
     let listed = house.tokens(&revenue.person).await.expect("all");
     let used = listed.iter().find(|token| token.id == operator.shown.id).expect("listed");
     assert!(used.last_used_at.is_some() && used.label == "prometheus");
-    house.revoke_token(&revenue.person, &operator.shown.id).await.expect("revoked");
+    house.revoke_token(Came::SignedIn(&revenue.person), &operator.shown.id).await.expect("revoked");
     get(&operator.token, "/metrics").await.is_refused(401, "token-unknown");
 }
 
@@ -209,6 +219,21 @@ async fn a_granted_budget_is_raised_by_the_data_protection_officer_alone() {
     assert_eq!(raised.by.role, Some(Role::DataProtectionOfficer));
     assert!(matches!(raised.fact, Fact::BudgetGranted { before: Some(before), .. }
         if before.rho_nano == 500_000_000));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_closed_before_it_was_spent_stays_closed_to_who_publishes_anew() {
+    let federation = Federation::of(&["revenue"]).await;
+    let revenue = federation.member("revenue");
+    let house = revenue.house();
+    let steward = adds(revenue, "sam", &[Role::Steward]).await;
+    let officer = adds(revenue, "dora", &[Role::DataProtectionOfficer]).await;
+    publishes_with_budget(revenue, &steward, 1_000_000_000).await.expect("the first grant");
+    let name = "payroll".parse().expect("a name");
+    house.grant_budget(&officer, &name, Loss::default()).await.expect("closed");
+    let anew = publishes_with_budget(revenue, &steward, 1_000_000_000).await;
+    refused(anew, "budget-raised");
+    assert!(house.budget_shown("product:payroll").await.expect("a budget").granted.is_zero());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

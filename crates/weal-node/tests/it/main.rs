@@ -2,10 +2,12 @@
 
 mod access;
 mod config;
+mod connections;
 mod documents;
 mod harvest;
 mod keep;
 mod pages;
 mod rates;
 mod reach;
+mod standing;
 mod uploads;

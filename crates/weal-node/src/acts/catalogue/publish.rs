@@ -133,15 +133,17 @@ impl House {
         });
     }
 
-    /// Removes what was to be discarded when the node stopped.
+    /// Removes what was to be discarded when the node stopped. A file that cannot be removed is no reason not
+    /// to start: nothing reads it.
     pub(crate) async fn discard_former_versions(&self) -> Result<()> {
         let products = self.store.read("start.products").await?.products().await?;
         for former in products.iter().flat_map(|stored| {
             let name = &stored.product.name;
             (1..stored.product.version).map(move |version| file_of(name, version))
         }) {
-            let removed = self.engine.discard(&self.folder.path().join(former)).await;
-            removed.map_err(|cause| Fault::new("removing a former version", cause))?;
+            if let Err(cause) = self.engine.discard(&self.folder.path().join(&former)).await {
+                tracing::warn!(%cause, file = former, "the file of a former version could not be removed");
+            }
         }
         Ok(())
     }

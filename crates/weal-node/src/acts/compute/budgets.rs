@@ -79,19 +79,20 @@ impl House {
         let account = product_account(name);
         let before = tx.budget(&account).await?.granted;
         let is_raised = total.rho_nano > before.rho_nano || total.delta_femto > before.delta_femto;
-        let role = match before.is_zero() {
-            true => fitting(&by.roles, Act::Publish),
-            false if is_raised => match self.require_act(by, Act::GrantBudget) {
+        let stands = tx.has_budget(&account).await?;
+        let role = match stands {
+            false => fitting(&by.roles, Act::Publish),
+            true if is_raised => match self.require_act(by, Act::GrantBudget) {
                 Ok(role) => Some(role),
                 Err(_) => return Err(raised(name, before).into()),
             },
-            false => fitting(&by.roles, Act::GrantBudget).or(fitting(&by.roles, Act::Publish)),
+            true => fitting(&by.roles, Act::GrantBudget).or(fitting(&by.roles, Act::Publish)),
         };
         let granted = tx.grant(&account, total).await?;
-        if granted == before {
+        if stands && granted == before {
             return Ok(());
         }
-        let before = Some(before).filter(|before| !before.is_zero());
+        let before = stands.then_some(before);
         let fact = Fact::BudgetGranted { product: name.clone(), loss: granted, before };
         self.remember(tx, &self.actor(role.map(|role| (by, role))), vec![fact]).await?;
         Ok(())

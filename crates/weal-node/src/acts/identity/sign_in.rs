@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 use weal_domain::identity::{AccountName, CountedFor};
 use weal_domain::{Refusal, RefusalKind, Timestamp};
-use weal_store::SignInKind;
+use weal_store::{SignInKind, Tx};
 
 use super::SESSION_HOURS;
 use crate::acts::sha256_hex;
@@ -98,19 +98,24 @@ impl House {
         // Counted as failed before it is looked at: many at once are as slow as one after another.
         self.count_attempt(&counts, now).await?;
         let hashing = if is_known { &HASHING_KNOWN } else { &HASHING };
-        let checking = |cause: String| Fault::new("checking a password", cause);
-        let turn = hashing.acquire().await.map_err(|cause| checking(cause.to_string()))?;
-        let (password, secret) = (knock.password.to_owned(), stored.clone());
-        let right = tokio::task::spawn_blocking(move || matches(&password, secret.as_deref()))
-            .await
-            .map_err(|cause| checking(cause.to_string()))?;
-        drop(turn);
+        let right = is_right(hashing, knock.password, stored.clone()).await?;
         match stored.filter(|_| right) {
             Some(secret) => self.let_in(knock.account, &secret, &counts, now).await,
             None => Err(wrong().into()),
         }
     }
 
+    /// The stored secret of a person who says their password once more. A wrong one counts like any other;
+    /// the count ends when whoever asks has done what it was asked for.
+    pub(super) async fn password_again(&self, account: &AccountName, password: &str) -> Result<String> {
+        let counts = [(format!("account:{account}"), CountedFor::Account)];
+        self.count_attempt(&counts, self.clock.now()).await?;
+        let stored = self.sign_in_secret(account.as_str()).await?;
+        let right = is_right(&HASHING, password, stored.clone()).await?;
+        Ok(stored.filter(|_| right).ok_or_else(current_wrong)?)
+    }
+
+    /// `secret` was found to be the password's; while that was computed it may have been replaced.
     async fn let_in(
         &self,
         account: &str,
@@ -130,6 +135,9 @@ impl House {
             expires_at: now + Duration::from_secs(u64::try_from(SESSION_HOURS * 3600).unwrap_or(0)),
         };
         let mut tx = self.store.write("identity.sign-in").await?;
+        if secret_in(&mut tx, &kept.account).await?.as_deref() != Some(secret) {
+            return Err(wrong().into());
+        }
         for (count, counted_for) in counts {
             match counted_for {
                 CountedFor::Browser => tx.clear_sign_in_failures(count).await?,
@@ -164,8 +172,7 @@ impl House {
     async fn sign_in_secret(&self, account: &str) -> Result<Option<String>> {
         let mut tx = self.store.read("identity.secret").await?;
         let Ok(account) = AccountName::new(account) else { return Ok(None) };
-        let keys = tx.sign_in_keys(&account, SignInKind::Password).await?;
-        Ok(keys.into_iter().next().map(|key| key.secret))
+        secret_in(&mut tx, &account).await
     }
 
     /// The nonce of a browser that this account was let in with, while it is remembered and the password
@@ -184,6 +191,26 @@ impl House {
         let signed = format!("weal-browser-v1\n{account}\n{secret}\n{nonce}\n{until_s}");
         format!("{nonce}.{until_s}.{}", sha256_hex(self.key.sign(signed.as_bytes())))
     }
+}
+
+/// What a person's password is compared with, as it stands now.
+pub(super) async fn secret_in(tx: &mut Tx, account: &AccountName) -> Result<Option<String>> {
+    let keys = tx.sign_in_keys(account, SignInKind::Password).await?;
+    Ok(keys.into_iter().next().map(|key| key.secret))
+}
+
+/// Waits for its turn and compares.
+async fn is_right(turns: &Semaphore, password: &str, stored: Option<String>) -> Result<bool> {
+    let checking = |cause: String| Fault::new("checking a password", cause);
+    let _turn = turns.acquire().await.map_err(|cause| checking(cause.to_string()))?;
+    let password = password.to_owned();
+    let compared = tokio::task::spawn_blocking(move || matches(&password, stored.as_deref())).await;
+    Ok(compared.map_err(|cause| checking(cause.to_string()))?)
+}
+
+pub(super) fn current_wrong() -> Refusal {
+    Refusal::forbidden("password-current", "Who changes their own password gives the one they have.")
+        .remedy("Send it as `current`, which `weal person password` takes from WEAL_PASSWORD_CURRENT; or ask a colleague who may give roles to set a new one.")
 }
 
 fn wrong() -> Refusal {

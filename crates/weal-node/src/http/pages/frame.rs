@@ -1,6 +1,7 @@
 //! What every page shares: the visitor, the chrome, and errors on their way to becoming pages.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
@@ -16,6 +17,7 @@ use weal_portal::view::{FaultView, Footer, Language, RefusalView, Section, Signe
 use weal_portal::{Chrome, pages, paths};
 
 use super::super::answer::{Problem, log_fault};
+use super::super::body::BODY_TIME_MAX;
 use super::super::extract::{self, Session, session_token};
 use crate::fault::{Error, Result};
 use crate::house::House;
@@ -202,12 +204,18 @@ impl<T: DeserializeOwned> FromRequest<Arc<House>> for Posted<T> {
     }
 }
 
-/// The fields of a form as they were sent.
+/// The fields of a form as they were sent; whoever is slow to send them does not keep a place for long.
 pub(super) async fn read_form<T: DeserializeOwned>(
     request: Request,
     house: &Arc<House>,
 ) -> Result<T, Refusal> {
-    Form::<T>::from_request(request, house).await.map(|Form(fields)| fields).map_err(|cause| {
+    let time_max = BODY_TIME_MAX.min(Duration::from_secs(house.config.limits.stall_s_max));
+    let arriving = tokio::time::timeout(time_max, Form::<T>::from_request(request, house)).await;
+    let arrived = arriving.map_err(|_| {
+        Refusal::invalid("form-slow", "This form took too long to arrive.")
+            .remedy("Send it again. Nothing was changed.")
+    })?;
+    arrived.map(|Form(fields)| fields).map_err(|cause| {
         if cause.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
             return Refusal::new(
                 RefusalKind::TooLarge,
