@@ -27,8 +27,7 @@ enum What {
     /// Give a person these roles and no others.
     #[command(after_help = "Example: weal person roles ada --role auditor")]
     Roles(RolesArgs),
-    /// Give a person a new password and sign them out everywhere; it is asked for, or stands in WEAL_PASSWORD. Where
-    /// the one until now is needed, it stands in WEAL_PASSWORD_CURRENT.
+    /// Give a person a new password and sign them out everywhere; it is asked for, or stands in WEAL_PASSWORD.
     #[command(after_help = "Example: weal person password ada")]
     Password(AccountArgs),
     /// Sign a person out everywhere.
