@@ -27,6 +27,8 @@ pub struct EngineLimits {
     pub files_max: usize,
     /// The most groups that one private answer may hold.
     pub groups_max: usize,
+    /// The most groups that one private question may find, counted after the noise that decides which show.
+    pub groups_found_max: usize,
     /// Threads that one question may keep busy.
     pub threads: usize,
     /// Private questions that are computed, and previews that are worked on, at the same time.
@@ -50,10 +52,11 @@ impl Default for EngineLimits {
             rows_max: 1 << 32,
             files_max: 10_000,
             groups_max: 100_000,
+            groups_found_max: 1 << 20,
             questions_at_once_max: 4,
             previews_at_once_max: 4,
-            turn_wait_max: Duration::from_secs(15),
-            question_time_max: Duration::from_secs(100),
+            turn_wait_max: Duration::from_secs(8),
+            question_time_max: Duration::from_secs(80),
             threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
         }
     }

@@ -9,6 +9,7 @@ use weal_domain::agreements::AgreementId;
 use weal_domain::{Refusal, RefusalKind, Timestamp};
 
 use crate::acts::catalogue::Uploads;
+use crate::acts::compute::Unanswered;
 use crate::acts::exchange::Refusals;
 use crate::http::Rates;
 use crate::http::pages::{Answers, Forms};
@@ -41,7 +42,7 @@ pub struct Doors {
     all_streams: CancellationToken,
     by_agreement: Mutex<HashMap<AgreementId, CancellationToken>>,
     /// Paid questions that could not be answered.
-    unanswered: Mutex<HashMap<AgreementId, u32>>,
+    pub unanswered: Arc<Unanswered>,
 }
 
 impl Doors {
@@ -61,20 +62,8 @@ impl Doors {
             started_in_ms: AtomicU64::new(0),
             all_streams: CancellationToken::new(),
             by_agreement: Mutex::default(),
-            unanswered: Mutex::default(),
+            unanswered: Arc::default(),
         }
-    }
-
-    /// How many paid questions under an agreement could not be answered since the node started.
-    #[must_use]
-    pub fn unanswered(&self, agreement: &AgreementId) -> u32 {
-        let counts = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.get(agreement).copied().unwrap_or_default()
-    }
-
-    pub fn count_unanswered(&self, agreement: &AgreementId) {
-        let mut counts = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(agreement.clone()).or_default() += 1;
     }
 
     /// Cancelled when the agreement is revoked or the node stops: every stream under it watches this.

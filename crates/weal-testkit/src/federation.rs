@@ -14,6 +14,7 @@ use weal_domain::identity::{Did, Person};
 use weal_node::api::{Answered, Ask, Inspect, MakeOffer, Publish, Published, RequestAgreement, Requested};
 use weal_node::config::{Config, Folder, Reach};
 use weal_node::fault::Error;
+use weal_node::seams::Seams;
 use weal_node::{House, InitOptions, Running};
 
 /// The name under which the governing body's node runs.
@@ -171,6 +172,12 @@ impl MemberNode {
         let running =
             weal_node::start(self.config.clone(), self.folder.clone()).await.expect("it starts again");
         self.running = Some(running);
+    }
+
+    /// Starts it again in the same folder, with seams of the test's own.
+    pub async fn starts_with(&mut self, seams: Seams) {
+        let running = weal_node::start_with(self.config.clone(), self.folder.clone(), seams).await;
+        self.running = Some(running.expect("it starts again"));
     }
 
     async fn until_admitted(&self, members: usize) {

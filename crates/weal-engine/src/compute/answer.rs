@@ -9,9 +9,10 @@ use weal_domain::catalogue::Product;
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::exchange::{Permit, Statistics};
 use weal_domain::identity::MemberName;
+use weal_privacy::mechanism::Thresholded;
 
 use super::condition::condition;
-use super::exact::{ExactGroups, exact};
+use super::exact::{Choice, ExactGroups, exact};
 use super::plan::{PlanError, Totals};
 use super::prepare::{Asked, Prepared, prepare};
 use super::release::release;
@@ -73,7 +74,7 @@ impl Engine {
         let key = QueryKey::fresh().doing("drawing a query's key")?;
         let subject_is_key = about.is_unique(&prepared.policy.subject);
         let run = Run { product, source, row_filter: grant.row_filter.as_deref(), subject_is_key, key };
-        let totals = self.exact_groups(&prepared, run, &session);
+        let totals = self.exact_groups(&prepared, run, &session, prepared.price.threshold);
         let groups = tokio::time::timeout(self.limits().question_time_max, totals).await;
         let groups = groups.doing("computing a private answer in time")??;
         // Drawing is work for a processor, and what draws must not change threads.
@@ -87,10 +88,12 @@ impl Engine {
         prepared: &Prepared,
         run: Run<'_>,
         session: &SessionState,
+        threshold: Option<Thresholded>,
     ) -> Result<ExactGroups, EngineError> {
         let (reading, subject_is_key) = (&prepared.reading, run.subject_is_key);
         let plan = self.totals_plan(prepared, run)?;
-        exact(session, &plan, &reading.parts, reading.keys.len(), subject_is_key).await
+        let choice = Choice { threshold, groups_max: self.limits().groups_found_max };
+        exact(session, &plan, &reading.parts, reading.keys.len(), subject_is_key, choice).await
     }
 
     fn totals_plan(&self, prepared: &Prepared, run: Run<'_>) -> Result<LogicalPlan, EngineError> {
@@ -159,7 +162,7 @@ impl ExactAnswer {
         let subject_is_key = !general && about(&source.file).await?.is_unique(&prepared.policy.subject);
         let run = || Run { product, source, row_filter, subject_is_key, key: QueryKey::known(key) };
         let plan = session.optimize(&engine.totals_plan(&prepared, run())?).doing("planning")?;
-        let exact = engine.exact_groups(&prepared, run(), &session).await?;
+        let exact = engine.exact_groups(&prepared, run(), &session, None).await?;
         let options = FormatOptions::default().with_null("NULL");
         let mut groups = Vec::new();
         for (group, subjects) in exact.subjects.iter().enumerate() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt32Array};
-use arrow::compute::{SortColumn, SortOptions, cast, filter, lexsort_to_indices, take_record_batch};
+use arrow::compute::{SortColumn, SortOptions, cast, filter, lexsort_to_indices};
 use arrow::datatypes::{DataType, Field, Schema, UInt32Type};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -77,18 +77,14 @@ fn draw(prepared: &Prepared, exact: ExactGroups) -> Result<Noisy, EngineError> {
     let doing = |error: MechanismError| crate::Fault::new("drawing noise", error);
     let price = &prepared.price;
     let Some(public) = &prepared.public else {
-        let threshold = price
-            .threshold
+        let shown = exact
+            .shown
             .ok_or_else(|| crate::Fault::new("drawing noise", "private keys without a threshold"))?;
-        let shown = threshold.release(&exact.subjects).map_err(doing)?;
-        let places = UInt32Array::from_iter_values(shown.iter().map(|&(group, _)| group as u32));
-        let keys = take_record_batch(&exact.keys, &places).doing("choosing groups")?;
-        let mut totals = vec![shown.iter().map(|&(_, count)| count).collect()];
+        let mut totals = vec![shown];
         for (noise, part) in price.noise.iter().zip(&exact.totals[1..]) {
-            let of_shown: Vec<i64> = shown.iter().map(|&(group, _)| part[group]).collect();
-            totals.push(noise.release(&of_shown).map_err(doing)?);
+            totals.push(noise.release(part).map_err(doing)?);
         }
-        return Ok(Noisy { keys, totals });
+        return Ok(Noisy { keys: exact.keys, totals });
     };
     let found = places_in(&exact.keys, &public.keys)?;
     let mut totals = Vec::new();

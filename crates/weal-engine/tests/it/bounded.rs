@@ -42,6 +42,30 @@ async fn a_question_has_a_deadline() {
 }
 
 #[tokio::test]
+async fn only_groups_that_show_through_the_noise_count_against_the_most_there_may_be() {
+    let house = House::with(|limits| limits.groups_found_max = 10);
+    let loss = policy().question_loss_default;
+    let sql = "SELECT region, COUNT(*) FROM owner.payroll GROUP BY region";
+    // Forty regions of one person, which no threshold lets through, and few or many of five hundred.
+    for (large, is_answered) in [(3, true), (11, false)] {
+        let mut csv = String::from("person,region\n");
+        for region in 0..40 {
+            csv += &format!("s{region},small{region}\n");
+        }
+        for person in 0..large * 500 {
+            csv += &format!("p{person},large{}\n", person % large);
+        }
+        let (product, source) = house.publish(&csv, policy()).await;
+        let permit = permit::<Statistics>(None, None, loss);
+        let answer = house.engine.answer(&permit, sql, &product, &owner(), &source, loss).await;
+        match answer {
+            Ok(answer) => assert!(is_answered && answer.rows.len() == large, "{large}: {answer:?}"),
+            Err(cause) => assert!(!is_answered && cause.refusal().is_none(), "{large}: {cause}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn groups_below_the_minimum_are_dropped_where_they_are_found() {
     let house = House::new();
     let csv = "person,region\na,north\nb,north\nc,south\nd,\n";

@@ -40,7 +40,7 @@ pub use extract::{Local, Member, Session};
 pub use rates::{ClientAddress, Counted, Rates};
 
 /// How long a request may take to be answered, streams of rows excepted.
-const REQUEST_SECONDS_MAX: u64 = 120;
+pub const REQUEST_SECONDS_MAX: u64 = 120;
 
 /// Every route of the node.
 pub fn router(house: Arc<House>) -> Router {

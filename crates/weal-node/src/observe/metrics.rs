@@ -49,6 +49,8 @@ pub struct Metrics {
     seconds: Histogram,
     uses: Family<Labelled, Counter>,
     deliveries: Family<Labelled, Counter>,
+    questions_unanswered: Counter,
+    questions_not_taken: Counter,
     invariants_broken: Counter,
     ledger_size: Gauge<i64>,
     streams_open: Gauge<f64, AtomicU64>,
@@ -66,6 +68,8 @@ impl Default for Metrics {
         let seconds = Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
         let uses = Family::<Labelled, Counter>::default();
         let deliveries = Family::<Labelled, Counter>::default();
+        let questions_unanswered = Counter::default();
+        let questions_not_taken = Counter::default();
         let invariants_broken = Counter::default();
         let ledger_size = Gauge::default();
         let streams_open = Gauge::default();
@@ -74,6 +78,16 @@ impl Default for Metrics {
         registry.register_with_unit("request_duration", "Time to answer", Unit::Seconds, seconds.clone());
         registry.register("uses", "Uses of agreements that were asked for", uses.clone());
         registry.register("deliveries", "Messages to peers", deliveries.clone());
+        registry.register(
+            "questions_unanswered",
+            "Paid questions that could not be answered",
+            questions_unanswered.clone(),
+        );
+        registry.register(
+            "questions_not_taken",
+            "Questions refused because too many before them could not be answered",
+            questions_not_taken.clone(),
+        );
         registry.register("invariants_broken", "Named invariants found broken", invariants_broken.clone());
         registry.register("faults", "Incidents", FAULTS.clone());
         registry.register("ledger_size", "Entries in the ledger", ledger_size.clone());
@@ -84,6 +98,8 @@ impl Default for Metrics {
             seconds,
             uses,
             deliveries,
+            questions_unanswered,
+            questions_not_taken,
             invariants_broken,
             ledger_size,
             streams_open,
@@ -101,6 +117,12 @@ impl Metrics {
     }
     pub fn delivered(&self, outcome: Outcome) {
         self.deliveries.get_or_create(&Labelled { outcome }).inc();
+    }
+    pub fn question_unanswered(&self) {
+        self.questions_unanswered.inc();
+    }
+    pub fn question_not_taken(&self) {
+        self.questions_not_taken.inc();
     }
     pub fn invariant_broken(&self) {
         self.invariants_broken.inc();

@@ -34,6 +34,9 @@ pub use tokens::TokenMemory;
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The time that one message and its answer may take. Shorter than the lease of a delivery.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(40);
+/// The time that a private question and its answer may take: longer than an owner's door holds a question, so
+/// that an owner who has charged for an answer is not left while it is on its way.
+pub const QUESTION_TIME_MAX: Duration = Duration::from_secs(130);
 /// The time that a DID document may take: a caller is waiting meanwhile.
 const DOCUMENT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an open connection to a peer waits for its next use: less than a node waits for a request.
@@ -43,6 +46,8 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Peers {
     http: reqwest::Client,
+    /// For questions: it bears an owner's silence for as long as computing may take.
+    patient: reqwest::Client,
     reach: Reach,
     documents: Documents,
 }
@@ -107,22 +112,37 @@ pub fn unavailable(peer: &Did, what: &str) -> Refusal {
         .remedy("Nothing was lost. Try again in a minute.")
 }
 
+/// A private question was sent, and what became of it is not known here.
+#[must_use]
+pub fn answer_lost(peer: &Did, what: &str) -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, "answer-lost", format!("{peer} was sent the question and {what}."))
+        .remedy(
+            "It may have been answered and charged: `weal uses` on the owner's node tells its operator. Ask \
+             them, or see what is left of the budget with `weal ask --preview`, before you ask again.",
+        )
+        .changed_by("the owner's operator")
+}
+
 impl Peers {
     pub fn new(config: &NetworkConfig) -> Result<Self, Fault> {
         // A second installation is refused and harmless: the first one stands.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(GuardedResolver::new(config.reach)))
-            .connect_timeout(Duration::from_secs(config.peer_timeout_s.min(10)))
-            .read_timeout(Duration::from_secs(config.peer_timeout_s))
-            .pool_idle_timeout(IDLE_TIME_MAX)
-            .tcp_nodelay(true)
-            .user_agent(concat!("weal/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|cause| Fault::new("making the HTTP client", cause))?;
-        Ok(Self { http, reach: config.reach, documents: Documents::default() })
+        let client = |silence_max: Duration| {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .dns_resolver(Arc::new(GuardedResolver::new(config.reach)))
+                .connect_timeout(Duration::from_secs(config.peer_timeout_s.min(10)))
+                .read_timeout(silence_max)
+                .pool_idle_timeout(IDLE_TIME_MAX)
+                .tcp_nodelay(true)
+                .user_agent(concat!("weal/", env!("CARGO_PKG_VERSION")))
+                .build()
+                .map_err(|cause| Fault::new("making the HTTP client", cause))
+        };
+        let http = client(Duration::from_secs(config.peer_timeout_s))?;
+        let patient = client(QUESTION_TIME_MAX)?;
+        Ok(Self { http, patient, reach: config.reach, documents: Documents::default() })
     }
 
     /// How a DID becomes an address within this node's reach.
@@ -189,6 +209,27 @@ impl Peers {
         url: &str,
         authorization: Option<&str>,
     ) -> Result<reqwest::RequestBuilder, Refusal> {
+        self.request_by(&self.http, method, peer, url, authorization)
+    }
+
+    /// A private question to a peer, not yet sent, as [`Peers::request`].
+    pub fn question(
+        &self,
+        peer: &Did,
+        url: &str,
+        authorization: &str,
+    ) -> Result<reqwest::RequestBuilder, Refusal> {
+        self.request_by(&self.patient, reqwest::Method::POST, peer, url, Some(authorization))
+    }
+
+    fn request_by(
+        &self,
+        client: &reqwest::Client,
+        method: reqwest::Method,
+        peer: &Did,
+        url: &str,
+        authorization: Option<&str>,
+    ) -> Result<reqwest::RequestBuilder, Refusal> {
         let origin = self.origin(peer)?;
         // As it will be asked: steps upwards are taken, whoever wrote them.
         let asked = url::Url::parse(url).map(String::from).unwrap_or_default();
@@ -201,7 +242,7 @@ impl Peers {
                 ),
             ));
         }
-        let request = self.http.request(method, url);
+        let request = client.request(method, url);
         Ok(match authorization {
             Some(value) => request.header(reqwest::header::AUTHORIZATION, value),
             None => request,
@@ -222,6 +263,31 @@ impl Peers {
             unavailable(peer, "cannot be reached")
         })?;
         read_reply(response, peer, bytes_max).await
+    }
+
+    /// Sends a private question made by [`Peers::question`]. Where the peer was reached and no answer came, it
+    /// may have charged for one, and the refusal says so.
+    pub async fn ask(&self, question: reqwest::RequestBuilder, peer: &Did) -> Result<Reply, Refusal> {
+        let response = question.timeout(QUESTION_TIME_MAX).send().await.map_err(|cause| {
+            tracing::debug!(peer = %peer, %cause, "no answer to a question");
+            if cause.is_connect() || cause.is_builder() {
+                unavailable(peer, "cannot be reached")
+            } else {
+                answer_lost(peer, "gave no answer")
+            }
+        })?;
+        let reply = read_reply(response, peer, weal_wire::peer::ANSWER_BYTES_MAX).await;
+        let reply = reply.map_err(|_| answer_lost(peer, "broke off its answer, or sent too much"))?;
+        // Only the peer's own word says that nothing was charged; something between may have given up.
+        match weal_wire::parse::<Problem>(&reply.body) {
+            _ if reply.is_success() => Ok(reply),
+            Ok(Problem::Fault { id }) => {
+                Err(answer_lost(peer, &format!("had a fault of its own (incident {id})")))
+            }
+            Ok(Problem::Refusal(refusal)) if refusal.code != "peer-problem" => Ok(reply),
+            _ if reply.status < 500 => Ok(reply),
+            _ => Err(answer_lost(peer, &format!("the answer has status {}", reply.status))),
+        }
     }
 
     /// A callback address that a peer gave, where it lies under the origin that the peer's DID names.

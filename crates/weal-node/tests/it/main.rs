@@ -10,4 +10,5 @@ mod pages;
 mod rates;
 mod reach;
 mod standing;
+mod unanswered;
 mod uploads;

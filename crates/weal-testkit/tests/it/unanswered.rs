@@ -25,19 +25,52 @@ async fn a_question_that_fails_is_paid_told_in_one_sentence_and_soon_not_taken_a
     let _ = education.requests("revenue.payroll", Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
     let file = revenue.folder.products().join("payroll/1.parquet");
     let aside = file.with_extension("aside");
+    education.asks(SQL).await.expect("an answer");
+    let price = spent(revenue).await;
     std::fs::rename(&file, &aside).expect("moved");
-    let mut paid = 0;
-    for _ in 0..3 {
-        let refusal = education.asks(SQL).await.expect_err("there is no file");
-        assert_eq!(refusal.code, "could-not-be-answered");
-        assert!(!format!("{refusal:?}").contains("parquet"), "nothing of the cause: {refusal:?}");
-        let now = spent(revenue).await;
-        assert!(now > paid, "it costs what an answer costs");
-        paid = now;
-    }
+    // All at once: no more of them may fail than one after the other.
+    let asked = futures::future::join_all((0..8).map(|_| education.asks(SQL))).await;
+    let codes: Vec<String> = asked.into_iter().map(|asked| asked.expect_err("no file").code).collect();
+    let failed = codes.iter().filter(|code| *code == "could-not-be-answered").count();
+    let not_taken = codes.iter().filter(|code| *code == "too-many-unanswered").count();
+    assert_eq!((failed, not_taken), (3, 5), "{codes:?}");
+    let paid = spent(revenue).await;
+    assert_eq!(paid, 4 * price, "each costs what an answer costs");
     std::fs::rename(&aside, &file).expect("moved back");
-    assert_eq!(education.asks(SQL).await.expect_err("too many").code, "too-many-unanswered");
+    // Another agreement about the same product gives nothing anew.
+    let _ = education.requests("revenue.payroll", Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
+    let refusal = education.asks(SQL).await.expect_err("too many");
+    assert_eq!(refusal.code, "too-many-unanswered");
+    assert!(!format!("{refusal:?}").contains("parquet"), "nothing of the cause: {refusal:?}");
     assert_eq!(spent(revenue).await, paid, "what is not taken costs nothing");
+    let metrics = revenue.house().metrics.text();
+    assert!(metrics.contains("weal_questions_unanswered_total 3"), "{metrics}");
+    assert!(metrics.contains("weal_questions_not_taken_total 6"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_answer_arrives_although_peers_are_given_up_sooner() {
+    let mut federation = Federation::of(&["revenue", "education"]).await;
+    let education = federation.member_mut("education");
+    education.config_mut().network.peer_timeout_s = 1;
+    education.stops().await;
+    education.starts().await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    revenue.publishes("payroll", &payroll(), vec![(Mode::Statistics, statistics_terms(500_000_000))]).await;
+    education.looks_around().await;
+    let _ = education.requests("revenue.payroll", Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
+    // The owner has its hands full for longer than a peer is waited for.
+    let engine = &revenue.house().engine;
+    let mut turns = Vec::new();
+    for _ in 0..engine.limits().questions_at_once_max {
+        turns.push(engine.turn().await.expect("a turn"));
+    }
+    let free = async {
+        tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+        drop(turns);
+    };
+    let (asked, ()) = tokio::join!(education.asks(SQL), free);
+    asked.expect("an answer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

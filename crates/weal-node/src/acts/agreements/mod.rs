@@ -11,12 +11,12 @@ mod revoke;
 mod say;
 mod show;
 
-use weal_domain::Refusal;
 use weal_domain::agreements::negotiation::{AgreementChange, Event, Move, Step};
-use weal_domain::agreements::{Agreement, Conclusion, Negotiation, NegotiationState, Side};
+use weal_domain::agreements::{Agreement, AgreementStatus, Conclusion, Negotiation, NegotiationState, Side};
 use weal_domain::catalogue::Terms;
 use weal_domain::identity::{Person, Role};
 use weal_domain::ledger::Fact;
+use weal_domain::{Refusal, RefusalKind};
 use weal_store::Tx;
 
 pub use answer::{refusal_of_words, words_of_refusal};
@@ -83,12 +83,17 @@ impl House {
             }
             AgreementChange::Void(id) => {
                 if let Some(agreement) = tx.agreement(&id).await? {
-                    let (ended, _) = agreement.revoke(
+                    let revoked = agreement.revoke(
                         &self.did,
                         "node",
                         "The negotiation was terminated before the agreement came into force.",
                         self.clock.now(),
-                    )?;
+                    );
+                    // A person may have revoked it before; theirs is the word that stands.
+                    if matches!(&revoked, Err(refusal) if refusal.kind == RefusalKind::Conflict) {
+                        return Ok(());
+                    }
+                    let (ended, _) = revoked?;
                     tx.put_agreement(&ended, &json_sha256(&ended.policy)?).await?;
                 }
             }
@@ -111,6 +116,13 @@ impl House {
     async fn own_move(&self, tx: &mut Tx, negotiation: &Negotiation) -> Result<Option<Move>> {
         if self.moves == Moves::ByHand || !negotiation.waits_for_us() {
             return Ok(None);
+        }
+        if let Some(id) = &negotiation.agreement
+            && let Some(agreement) = tx.agreement(id).await?
+            && let AgreementStatus::Revoked { reason, .. } = agreement.status
+        {
+            // Nothing comes into force any more, so the other side is not left waiting for it.
+            return Ok(Some(Move::Terminate { code: "agreement-revoked".to_owned(), reason }));
         }
         Ok(match (negotiation.side, negotiation.state) {
             (Side::Provider, NegotiationState::Requested) => self.answer_request(tx, negotiation).await?,

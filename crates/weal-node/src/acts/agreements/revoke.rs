@@ -14,6 +14,7 @@ use crate::acts::json_sha256;
 use crate::drivers::JOB_REVOCATION;
 use crate::fault::{Fault, Result};
 use crate::house::House;
+use crate::peers::Reply;
 
 impl House {
     /// Revokes an agreement (`GT-3`): nothing opens under it any more, open streams are cut before this
@@ -57,12 +58,30 @@ impl House {
         let body = weal_wire::print(&RevocationMessage { agreement: id, at, role, reason });
         let reply = self.peers.post_text(peer, &url, Some(&self.authorization_for(peer)?), body).await?;
         match reply.check(peer) {
-            Err(refusal) if !reply.is_temporary() => {
+            Err(refusal) if self.is_final(agreement.id.clone(), &reply, &refusal).await? => {
                 tracing::info!(%peer, %refusal, "the other party does not take in that an agreement was revoked");
                 Ok(())
             }
+            // It was reached, so what else waits for it need not rest.
+            Err(refusal) if !reply.is_temporary() => {
+                Err(Refusal { kind: RefusalKind::Conflict, ..refusal }.into())
+            }
             outcome => Ok(outcome?),
         }
+    }
+
+    /// Whether a node will say the same to this revocation whenever it hears it. What is not a refusal of such
+    /// a node (a proxy's page, an address that moved) says nothing; and an agreement that the peer does not
+    /// know may still reach it while the negotiation goes on.
+    async fn is_final(&self, id: AgreementId, reply: &Reply, refusal: &Refusal) -> Result<bool> {
+        if reply.is_temporary() {
+            return Ok(false);
+        }
+        if refusal.code == "agreement-unknown" {
+            let negotiation = self.store.read("agreements.revoking").await?.negotiation_of(&id).await?;
+            return Ok(negotiation.is_none_or(|(negotiation, _)| negotiation.state.is_final()));
+        }
+        Ok(FINAL_CODES.contains(&refusal.code.as_str()))
     }
 
     /// The other party says that it has revoked an agreement. Whatever its standing, it is heard: a revocation
@@ -106,6 +125,9 @@ impl House {
         Ok(())
     }
 }
+
+/// What a node refuses about a revocation, and will refuse again.
+const FINAL_CODES: [&str; 1] = ["agreement-revoked"];
 
 /// The lines of a termination's reason that say who revoked, in which role, and when.
 const ROLE_LINE: &str = "Role: ";

@@ -10,15 +10,12 @@ use weal_domain::ledger::Fact;
 use weal_domain::{Refusal, RefusalKind};
 use weal_wire::peer::{AnswerMessage, BudgetLeft, Exact, LedgerProof, PreviewMessage, QuestionMessage};
 
+use super::Slot;
 use crate::acts::agreements::agreement_account;
 use crate::acts::exchange::{Using, product_account};
 use crate::acts::sha256_hex;
-use crate::fault::{Fault, Result};
+use crate::fault::{Error, Fault, Result};
 use crate::house::House;
-
-/// Paid questions of one agreement that may fail. Each failure may say one thing about the data that no budget
-/// counts.
-const UNANSWERED_MAX: u32 = 3;
 
 impl House {
     /// What a question would cost. Reads no data, costs nothing.
@@ -42,42 +39,73 @@ impl House {
     ///
     /// Once it is paid it runs to its end whether the asker still listens or not. What goes wrong while it is
     /// computed is one and the same refusal, since a reason could depend on the data; and after a few of those
-    /// the agreement is asked no more until the owner's operator has looked and started the node again.
+    /// the consumer asks nothing more about this product for an hour ([`super::Unanswered`]).
     pub async fn answer_question(
         self: &Arc<Self>,
         using: Using,
         message: QuestionMessage,
     ) -> Result<AnswerMessage> {
-        if self.doors.unanswered(&using.agreement.id) >= UNANSWERED_MAX {
-            return Err(too_many_unanswered().into());
-        }
-        let loss = self.plan(&using, &message).await?.loss;
         // Before anything is charged: whoever waits too long has lost nothing.
+        let mut slot = self.slot_for(&using).await?;
+        let loss = self.plan(&using, &message).await?.loss;
         let turn = self.engine.turn().await?;
         let (permit, before) = self.refused(&using, self.reserve(&using, loss).await).await?;
-        let (house, agreement) = (Arc::clone(self), using.agreement.id.clone());
+        slot.charged();
+        let house = Arc::clone(self);
         let paid = tokio::spawn(async move {
             let _turn = turn;
-            let member = &house.config.node.name;
-            let computed =
-                house.engine.answer(&permit, &message.sql, &using.product, member, &using.source, loss).await;
-            match computed {
-                Ok(answer) => house.release_answer(&using, &permit, answer, loss, before).await,
-                Err(cause) => {
-                    tracing::error!(%cause, "a paid question could not be answered");
-                    let mut tx = house.store.write("compute.settle").await?;
-                    tx.settle(&permit.grant().use_id).await?;
-                    tx.commit().await?;
-                    house.doors.count_unanswered(&using.agreement.id);
-                    Err(unanswered().into())
-                }
+            let answer = house.answer_paid(&using, &message, &permit, loss, before).await;
+            // Whatever else becomes of it, a panic too, it is counted as not answered.
+            if !matches!(&answer, Err(Error::Fault(_))) {
+                slot.answered();
             }
+            answer
         });
-        paid.await.unwrap_or_else(|cause| {
-            tracing::error!(%cause, "a paid question could not be answered");
-            self.doors.count_unanswered(&agreement);
-            Err(unanswered().into())
+        let answer =
+            paid.await.unwrap_or_else(|cause| Err(Fault::new("answering a paid question", cause).into()));
+        answer.map_err(|cause| match cause {
+            Error::Fault(cause) => {
+                self.metrics.question_unanswered();
+                tracing::error!(%cause, "a paid question could not be answered");
+                unanswered().into()
+            }
+            refused @ Error::Refused(_) => refused,
         })
+    }
+
+    async fn slot_for(&self, using: &Using) -> Result<Slot> {
+        let wait_max = self.engine.limits().turn_wait_max;
+        let (consumer, product) = (&using.asking.consumer, &using.product.name);
+        let slot = self.doors.unanswered.slot(consumer, product, self.clock.now(), wait_max).await;
+        if slot.as_ref().is_err_and(|refusal| refusal.code == "too-many-unanswered") {
+            self.metrics.question_not_taken();
+            tracing::warn!(%consumer, %product, "too many paid questions could not be answered; no more are taken");
+        }
+        Ok(slot?)
+    }
+
+    /// Computes and releases. A fault says that the question could not be answered; its cause may depend on the
+    /// data.
+    async fn answer_paid(
+        &self,
+        using: &Using,
+        message: &QuestionMessage,
+        permit: &Permit<Statistics>,
+        loss: Loss,
+        before: Loss,
+    ) -> Result<AnswerMessage> {
+        let member = &self.config.node.name;
+        let computed =
+            self.engine.answer(permit, &message.sql, &using.product, member, &using.source, loss).await;
+        match computed {
+            Ok(answer) => self.release_answer(using, permit, answer, loss, before).await,
+            Err(cause) => {
+                let mut tx = self.store.write("compute.settle").await?;
+                tx.settle(&permit.grant().use_id).await?;
+                tx.commit().await?;
+                Err(Fault::new("answering a paid question", cause).into())
+            }
+        }
     }
 
     async fn reserve(&self, using: &Using, loss: Loss) -> Result<(Permit<Statistics>, Loss)> {
@@ -155,18 +183,6 @@ fn unanswered() -> Refusal {
         "The question could not be answered. Its loss is spent, as if it had been.",
     )
     .remedy("Ask something simpler, with fewer groups; the owner's operator finds the reason in their log.")
-}
-
-fn too_many_unanswered() -> Refusal {
-    Refusal::new(
-        RefusalKind::Unavailable,
-        "too-many-unanswered",
-        format!(
-            "{UNANSWERED_MAX} questions under this agreement could not be answered, so no more are taken."
-        ),
-    )
-    .remedy("Ask the owner's operator to look into their log and to start the node again.")
-    .changed_by("the owner's operator")
 }
 
 /// The accounts that a question is paid from: the product's, and the agreement's where it was granted one.

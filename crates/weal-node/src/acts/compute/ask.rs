@@ -19,7 +19,7 @@ use crate::acts::sha256_hex;
 use crate::api::{Answered, Ask, BudgetShown};
 use crate::fault::{Error, Fault, Result};
 use crate::house::House;
-use crate::peers::unavailable;
+use crate::peers::answer_lost;
 
 /// Products that one question may join.
 const TABLES_MAX: usize = 16;
@@ -175,9 +175,9 @@ impl House {
         };
         let authorization = self.authorization_for(provider)?;
         let url = format!("{}/question", address.endpoint);
-        let request = self.peers.request(reqwest::Method::POST, provider, &url, Some(&authorization))?;
+        let request = self.peers.question(provider, &url, &authorization)?;
         let request = self.over(request, address, by, role).json(&message);
-        let reply = self.peers.exchange(request, provider, weal_wire::peer::ANSWER_BYTES_MAX).await?;
+        let reply = self.peers.ask(request, provider).await?;
         reply.check(provider)?;
         if ask.preview {
             let preview: PreviewMessage = reply.accept(provider)?;
@@ -189,7 +189,7 @@ impl House {
             });
         }
         let answer = AnswerMessage::parse(&reply.body)
-            .map_err(|_| unavailable(provider, "sent an answer this node cannot read"))?;
+            .map_err(|_| answer_lost(provider, "sent an answer this node cannot read"))?;
         self.take_in(agreement, by, ask, answer).await
     }
 

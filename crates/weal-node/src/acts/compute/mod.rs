@@ -5,6 +5,8 @@ mod ask;
 
 mod budgets;
 mod results;
+mod unanswered;
 
 pub use ask::Asked;
 pub use budgets::TOLD_DELTA;
+pub use unanswered::{COUNTED_FOR, Slot, UNANSWERED_MAX, Unanswered};
