@@ -82,6 +82,12 @@ fn in_table(from: State, by: Side, kind: MoveKind) -> Option<State> {
     TABLE.iter().find(|row| (row.0, row.1, row.2) == (from, by, kind)).map(|row| row.3)
 }
 
+/// The owner's side, with a first request in hand whose messages nobody numbers.
+fn asked_by_a_stranger() -> Negotiation {
+    let pid = CONSUMER_PID.to_owned();
+    Negotiation::received(Side::Provider, opening_of_revenue(), pid, &Mark::Bare, now()).next
+}
+
 #[test]
 fn every_message_from_every_state_does_what_the_standard_says() {
     for from in State::ALL {
@@ -189,14 +195,7 @@ fn a_haggled_way_keeps_the_proposal_on_the_table() {
 
 #[test]
 fn a_repeated_message_is_answered_and_changes_nothing() {
-    let provider = Negotiation::received(
-        Side::Provider,
-        opening_of_revenue(),
-        CONSUMER_PID.to_owned(),
-        &Mark::Bare,
-        now(),
-    )
-    .next;
+    let provider = asked_by_a_stranger();
     provider.reopened(&proposal(&offer(Mode::Statistics))).expect("the same request");
     assert_helps(&provider.reopened(&proposal(&offer(Mode::Extract))).unwrap_err(), "negotiation-exists");
 
@@ -210,14 +209,7 @@ fn a_repeated_message_is_answered_and_changes_nothing() {
 
 #[test]
 fn a_message_that_follows_ours_acknowledges_it() {
-    let provider = Negotiation::received(
-        Side::Provider,
-        opening_of_revenue(),
-        CONSUMER_PID.to_owned(),
-        &Mark::Bare,
-        now(),
-    )
-    .next;
+    let provider = asked_by_a_stranger();
     let agree = provider.on(Event::Intend(a_move(MoveKind::Agree)), now()).unwrap().next;
     let step = agree.on(received(MoveKind::Verify, CONSUMER_PID), now()).unwrap();
     assert_eq!(step.next.state, State::Verified);
@@ -242,14 +234,7 @@ fn the_first_answer_may_be_overtaken_by_the_agreement() {
 
 #[test]
 fn only_one_message_of_ours_is_on_its_way_and_termination_may_overtake_it() {
-    let provider = Negotiation::received(
-        Side::Provider,
-        opening_of_revenue(),
-        CONSUMER_PID.to_owned(),
-        &Mark::Bare,
-        now(),
-    )
-    .next;
+    let provider = asked_by_a_stranger();
     let agree = provider.on(Event::Intend(a_move(MoveKind::Agree)), now()).unwrap().next;
     assert_helps(&agree.on(Event::Intend(a_move(MoveKind::Agree)), now()).unwrap_err(), "awaiting-ack");
     let ending = agree.on(Event::Intend(a_move(MoveKind::Terminate)), now()).unwrap().next;
@@ -265,14 +250,7 @@ fn only_one_message_of_ours_is_on_its_way_and_termination_may_overtake_it() {
 
 #[test]
 fn a_refused_message_leaves_the_state_and_says_why() {
-    let provider = Negotiation::received(
-        Side::Provider,
-        opening_of_revenue(),
-        CONSUMER_PID.to_owned(),
-        &Mark::Bare,
-        now(),
-    )
-    .next;
+    let provider = asked_by_a_stranger();
     let agree = provider.on(Event::Intend(a_move(MoveKind::Agree)), now()).unwrap().next;
     let why = "The policy cannot be read.".to_owned();
     let refused =
