@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -28,8 +28,11 @@ use crate::http::ClientAddress;
 
 /// Connections open at once; the next ones wait until one is closed.
 const CONNECTIONS_MAX: usize = 1_024;
-/// Of those, from one address; one more is closed at once. A proxy of ours brings everybody's.
+/// Of those, from one address; with one more, the one that was not used for longest has to end. A proxy of
+/// ours brings everybody's.
 const CONNECTIONS_OF_ADDRESS_MAX: usize = 64;
+/// Of one address, that were asked to end and still answer; one more is closed at once.
+const CONNECTIONS_ENDING_MAX: usize = 64;
 /// The longest time that a request's head may take, and an idle connection until its next one.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// After an accept that failed for want of something (open files, say).
@@ -59,17 +62,17 @@ pub(crate) async fn answer(
         match accepted {
             Ok((place, (stream, from))) => {
                 let is_proxy = proxies.iter().any(|prefix| prefix.contains(from.ip()));
-                let counted = match is_proxy {
-                    true => None,
+                let line = match is_proxy {
+                    true => Line::new(None),
                     false => match open.one_more(ClientAddress::of(from.ip())) {
-                        Some(counted) => Some(counted),
+                        Some(line) => line,
                         None => continue,
                     },
                 };
-                let conversation = converse(stream, from, app.clone(), stall, stopping.clone());
+                let conversation = converse(stream, from, app.clone(), stall, line, stopping.clone());
                 conversations.spawn(async move {
                     conversation.await;
-                    drop((place, counted));
+                    drop(place);
                 });
             }
             // The client's own doing; the next one waits already.
@@ -84,35 +87,76 @@ pub(crate) async fn answer(
 
 /// Connections that are open, by address.
 #[derive(Debug, Clone, Default)]
-struct Open(Arc<Mutex<HashMap<ClientAddress, usize>>>);
+struct Open(Arc<Mutex<HashMap<ClientAddress, Vec<Arc<Kept>>>>>);
 
-/// One of them, until this is dropped.
+/// What is known of an open connection by those that come after it.
 #[derive(Debug)]
-struct OpenOne {
-    open: Open,
-    from: ClientAddress,
+struct Kept {
+    opened: Instant,
+    /// When its last request began.
+    asked: Mutex<Option<Instant>>,
+    /// Asked to end once what it answers now is answered.
+    retires: CancellationToken,
+}
+
+/// An open connection, until this is dropped.
+#[derive(Debug)]
+struct Line {
+    kept: Arc<Kept>,
+    counted: Option<(Open, ClientAddress)>,
 }
 
 impl Open {
-    /// None where this address has as many as it may.
-    fn one_more(&self, from: ClientAddress) -> Option<OpenOne> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(from).or_default();
-        if *count >= CONNECTIONS_OF_ADDRESS_MAX {
+    /// Clients keep connections that they may never use again. Where this address has as many as it may,
+    /// the one that was not used for longest is asked to end; None where enough of them are ending already.
+    fn one_more(&self, from: ClientAddress) -> Option<Line> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lines.entry(from).or_default();
+        if kept.len() >= CONNECTIONS_OF_ADDRESS_MAX + CONNECTIONS_ENDING_MAX {
             return None;
         }
-        *count += 1;
-        Some(OpenOne { open: self.clone(), from })
+        if kept.len() >= CONNECTIONS_OF_ADDRESS_MAX {
+            let staying = kept.iter().filter(|kept| !kept.retires.is_cancelled());
+            if let Some(longest) = staying.min_by_key(|kept| kept.last_used()) {
+                longest.retires.cancel();
+            }
+        }
+        let line = Line::new(Some((self.clone(), from)));
+        kept.push(Arc::clone(&line.kept));
+        Some(line)
     }
 }
 
-impl Drop for OpenOne {
+impl Kept {
+    fn last_used(&self) -> Instant {
+        self.last_asked().unwrap_or(self.opened)
+    }
+
+    fn last_asked(&self) -> Option<Instant> {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_asked(&self) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+impl Line {
+    fn new(counted: Option<(Open, ClientAddress)>) -> Self {
+        let kept =
+            Kept { opened: Instant::now(), asked: Mutex::new(None), retires: CancellationToken::new() };
+        Self { kept: Arc::new(kept), counted }
+    }
+}
+
+impl Drop for Line {
     fn drop(&mut self) {
-        let mut counts = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.from) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.from);
+        let Some((open, from)) = &self.counted else { return };
+        let mut lines = open.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = lines.get_mut(from) {
+            kept.retain(|kept| !Arc::ptr_eq(kept, &self.kept));
+            if kept.is_empty() {
+                lines.remove(from);
             }
         }
     }
@@ -123,13 +167,15 @@ async fn converse(
     from: SocketAddr,
     app: Router,
     stall: Duration,
+    line: Line,
     stopping: CancellationToken,
 ) {
     if let Err(cause) = stream.set_nodelay(true) {
         tracing::debug!(%cause, "a connection was gone before it began");
         return;
     }
-    let answer = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+    let answer = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
+        line.kept.is_asked();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(from));
         app.clone().call(request)
@@ -146,6 +192,14 @@ async fn converse(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        // On one that asked nothing yet there is nothing to end well.
+        () = line.kept.retires.cancelled() => match line.kept.last_asked() {
+            None => return,
+            Some(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
     };
     if let Err(cause) = ended {
         tracing::debug!(%from, %cause, "a connection broke");

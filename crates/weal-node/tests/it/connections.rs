@@ -27,22 +27,55 @@ async fn says(mut stream: TcpStream, bytes: &str) -> String {
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
 
-/// Opens connections that stay silent, more than one address may have.
-async fn many(node: &MemberNode) -> Vec<TcpStream> {
-    let mut silent = Vec::new();
-    for _ in 0..=OF_ADDRESS_MAX {
-        silent.push(connect(node).await);
+const LASTING: &str = "GET /healthz HTTP/1.1\r\nHost: node\r\n\r\n";
+
+/// A request whose body is asked for and never comes.
+const HALF: &str = "POST /sign-in HTTP/1.1\r\nHost: node\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\
+                    Content-Type: application/x-www-form-urlencoded\r\n\r\ncsrf=";
+
+/// Connections that were asked this and stay open.
+async fn many(node: &MemberNode, count: usize, asked: &str) -> Vec<TcpStream> {
+    let mut kept = Vec::new();
+    for _ in 0..count {
+        let mut stream = connect(node).await;
+        stream.write_all(asked.as_bytes()).await.expect("asked");
+        let begun = if asked == LASTING { "HTTP/1.1 200" } else { "HTTP/1.1 100" };
+        if !asked.is_empty() {
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.expect("answered");
+            assert_eq!(String::from_utf8_lossy(&answer), begun);
+        }
+        kept.push(stream);
     }
-    silent
+    kept
+}
+
+/// What this connection has to say until it is closed.
+async fn rest(mut stream: TcpStream) -> usize {
+    let mut text = Vec::new();
+    let read = tokio::time::timeout(SOON, stream.read_to_end(&mut text)).await.expect("it is closed");
+    read.unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_a_client_keeps_and_forgets_make_room_for_its_new_ones() {
+    let federation = Federation::of(&[]).await;
+    let node = federation.member(GOVERNING);
+    for asked in ["", LASTING] {
+        let mut kept = many(node, 2 * OF_ADDRESS_MAX, asked).await;
+        let answer = says(connect(node).await, HEALTH).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "after connections that asked {asked:?}: {answer}");
+        rest(kept.swap_remove(0)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_address_has_some_of_the_places_and_a_proxy_of_ours_all() {
     let mut federation = Federation::of(&[]).await;
     let node = federation.member_mut(GOVERNING);
-    let silent = many(node).await;
+    let busy = many(node, 2 * OF_ADDRESS_MAX, HALF).await;
     assert_eq!(says(connect(node).await, HEALTH).await, "", "closed unheard");
-    drop(silent);
+    drop(busy);
     let mut answer = String::new();
     for _ in 0..50 {
         answer = says(connect(node).await, HEALTH).await;
@@ -56,9 +89,9 @@ async fn one_address_has_some_of_the_places_and_a_proxy_of_ours_all() {
     node.stops().await;
     node.config_mut().network.trusted_proxies = vec!["127.0.0.1".parse().expect("a prefix")];
     node.starts().await;
-    let silent = many(node).await;
+    let busy = many(node, 2 * OF_ADDRESS_MAX, HALF).await;
     assert!(says(connect(node).await, HEALTH).await.starts_with("HTTP/1.1 200"));
-    drop(silent);
+    drop(busy);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
