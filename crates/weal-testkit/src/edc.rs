@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Did;
 use weal_domain::{Refusal, RefusalKind};
-use weal_node::config::{Config, Folder, Reach};
+use weal_node::config::{Config, Folder};
 use weal_node::fault::Result;
 use weal_node::peers::{Caller, Identity};
 use weal_node::seams::Seams;
@@ -31,18 +31,8 @@ impl Beside {
         let folder = Folder::new(temporary.path().join("node"));
         let listen = crate::federation::free_address();
         let options = InitOptions {
-            folder: folder.path().to_owned(),
-            name: "council".parse().expect("a member name"),
             title: "The node beside the connector".into(),
-            listen,
-            origin: format!("http://{listen}"),
-            governs: true,
-            governing_body: None,
-            reach: Reach::Loopback,
-            store_url: None,
-            account: "ada".parse().expect("an account name"),
-            display_name: "Ada".into(),
-            password: "correct horse battery".into(),
+            ..crate::federation::governing(&folder, "council", listen)
         };
         weal_node::init(options).await.expect("a node is made");
         let peer = weal_wire::did::did_of(peer_origin).expect("the connector's origin makes a DID");

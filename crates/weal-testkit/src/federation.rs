@@ -27,6 +27,24 @@ pub struct Federation {
     _folder: TempDir,
 }
 
+/// What a node on loopback is made of that governs itself and whose first person is Ada.
+pub(crate) fn governing(folder: &Folder, name: &str, listen: SocketAddr) -> InitOptions {
+    InitOptions {
+        folder: folder.path().to_owned(),
+        name: name.parse().expect("a member name"),
+        title: name.to_owned(),
+        listen,
+        origin: format!("http://{listen}"),
+        governs: true,
+        governing_body: None,
+        reach: Reach::Loopback,
+        store_url: None,
+        account: "ada".parse().expect("an account name"),
+        display_name: "Ada".into(),
+        password: "correct horse battery".into(),
+    }
+}
+
 /// One running node and the person who acts there.
 #[derive(Debug)]
 pub struct MemberNode {
@@ -86,18 +104,10 @@ impl MemberNode {
         let listen = free_address();
         let folder = Folder::new(parent.join(name));
         let options = InitOptions {
-            folder: folder.path().to_owned(),
-            name: name.parse().expect("a member name"),
             title: format!("{} Agency", name[..1].to_uppercase() + &name[1..]),
-            listen,
-            origin: format!("http://{listen}"),
             governs: governing_body.is_none(),
             governing_body,
-            reach: Reach::Loopback,
-            store_url: None,
-            account: "ada".parse().expect("an account name"),
-            display_name: "Ada".into(),
-            password: "correct horse battery".into(),
+            ..governing(&folder, name, listen)
         };
         weal_node::init(options).await.expect("a node is made");
         let config = Config::read(&folder, []).expect("its configuration is read");

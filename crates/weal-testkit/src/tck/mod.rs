@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use weal_domain::identity::{Did, Person};
-use weal_node::config::{Config, Folder, Reach};
+use weal_node::config::{Config, Folder};
 use weal_node::seams::{Entropy, Moves, Seams, SystemEntropy};
 use weal_node::{InitOptions, Running};
 
@@ -47,18 +47,10 @@ impl Tested {
         let folder = Folder::new(temporary.path().join("tested"));
         let listen = crate::federation::free_address();
         let options = InitOptions {
-            folder: folder.path().to_owned(),
-            name: "tested".parse().expect("a member name"),
             title: "The node under test".into(),
-            listen,
-            origin: format!("http://{listen}"),
-            governs: true,
-            governing_body: None,
-            reach: Reach::Loopback,
-            store_url: None,
             account: "player".parse().expect("an account name"),
             display_name: "Player".into(),
-            password: "correct horse battery".into(),
+            ..crate::federation::governing(&folder, "tested", listen)
         };
         weal_node::init(options).await.expect("a node is made");
         let did = weal_wire::did::did_of(&format!("http://{kit}")).expect("the kit's origin makes a DID");
