@@ -17,6 +17,7 @@
 //! | `POST /catalogue/refresh` | | [`Refreshed`] |
 //! | `POST /requests` | [`RequestAgreement`] | [`Requested`] |
 //! | `GET /negotiations`, `GET /negotiations/{id}` | | `[NegotiationShown]`, one |
+//! | `POST /negotiations` | [`Propose`] | [`NegotiationShown`] |
 //! | `POST /negotiations/{id}/decision` | [`Decision`] | [`NegotiationShown`] |
 //! | `POST /negotiations/{id}/say` | [`Say`] | [`NegotiationShown`] |
 //! | `GET /agreements`, `GET /agreements/{id}` | | `[Agreement]`, [`AgreementShown`] |
@@ -217,6 +218,20 @@ pub struct Decision {
     pub approve: bool,
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+/// An offer of ours, to a member that has not asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Propose {
+    pub offer: OfferId,
+    pub member: Did,
+    pub purpose: Purpose,
+    /// Where the offer names exactly one, it may be left out.
+    #[serde(default)]
+    pub legal_basis: Option<LegalBasis>,
+    /// Where the member's connector listens as a consumer, under its own origin. A node of our kind need not be told.
+    #[serde(default)]
+    pub callback: Option<String>,
 }
 
 /// What a person says in a negotiation, besides yes or no to a request.

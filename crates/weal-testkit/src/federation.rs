@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use weal_domain::Refusal;
 use weal_domain::agreements::Agreement;
-use weal_domain::catalogue::{Mode, ProductName, Terms};
+use weal_domain::catalogue::{Mode, OfferId, ProductName, Terms};
 use weal_domain::governance::Standing;
 use weal_domain::identity::{Did, Person};
 use weal_node::api::{Answered, Ask, Inspect, MakeOffer, Publish, Published, RequestAgreement, Requested};
@@ -155,7 +155,7 @@ impl MemberNode {
     }
 
     /// Offers a product that stands on paper only.
-    pub async fn offers_on_paper(&self, name: &str, mode: Mode, terms: Terms) {
+    pub async fn offers_on_paper(&self, name: &str, mode: Mode, terms: Terms) -> OfferId {
         let house = self.house();
         let product = crate::products::paper(name, house.clock.now());
         let stored = weal_store::StoredProduct {
@@ -167,7 +167,7 @@ impl MemberNode {
         tx.put_product(&stored).await.expect("it is kept");
         tx.commit().await.expect("it is kept");
         let make = MakeOffer { product: stored.product.name, mode, terms };
-        house.make_offer(&self.person, make).await.expect("it is offered");
+        house.make_offer(&self.person, make).await.expect("it is offered").id
     }
 
     /// Stops the node in order.

@@ -13,6 +13,7 @@ mod negotiations;
 mod offer;
 mod person;
 mod products;
+mod propose;
 pub mod publish;
 mod request;
 mod revoke;
@@ -91,6 +92,7 @@ pub enum Command {
     Offer(offer::Args),
     Search(search::Args),
     Request(request::Args),
+    Propose(propose::Args),
     Negotiations(negotiations::Args),
     Agreements(agreements::Args),
     Ask(ask::Args),
@@ -120,6 +122,7 @@ impl Command {
             Command::Offer(args) => offer::run(args, setting).await,
             Command::Search(args) => search::run(args, setting).await,
             Command::Request(args) => request::run(args, setting).await,
+            Command::Propose(args) => propose::run(args, setting).await,
             Command::Negotiations(args) => negotiations::run(args, setting).await,
             Command::Agreements(args) => agreements::run(args, setting).await,
             Command::Ask(args) => ask::run(args, setting).await,

@@ -25,7 +25,7 @@ use super::extract::{Local, Member, Path, bearer};
 use super::process::{self, Pids};
 use crate::acts::agreements::agreement_unknown;
 use crate::api::{
-    AgreementShown, Decision, NegotiationShown, PREFIX, RequestAgreement, Requested, Revoke, Say,
+    AgreementShown, Decision, NegotiationShown, PREFIX, Propose, RequestAgreement, Requested, Revoke, Say,
 };
 use crate::fault::Result;
 use crate::house::House;
@@ -50,7 +50,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route(&consumer("/{pid}/termination"), post(consumer_termination))
         .route(REVOCATION_PATH, post(revoked))
         .route(&format!("{PREFIX}/requests"), post(ask_for))
-        .route(&format!("{PREFIX}/negotiations"), get(negotiations))
+        .route(&format!("{PREFIX}/negotiations"), get(negotiations).post(propose))
         .route(&format!("{PREFIX}/negotiations/{{id}}"), get(negotiation))
         .route(&format!("{PREFIX}/negotiations/{{id}}/decision"), post(decide))
         .route(&format!("{PREFIX}/negotiations/{{id}}/say"), post(say))
@@ -249,6 +249,15 @@ async fn ask_for(
 
 async fn negotiations(State(house): Node, _by: Local) -> ApiResult<Json<Vec<NegotiationShown>>> {
     Ok(Json(house.negotiations().await?))
+}
+
+async fn propose(
+    State(house): Node,
+    Local(by): Local,
+    Json(propose): Json<Propose>,
+) -> ApiResult<Json<NegotiationShown>> {
+    let negotiation = house.propose(&by, propose).await?;
+    Ok(Json(house.show_negotiation(&negotiation).await?))
 }
 
 async fn negotiation(

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use weal_domain::agreements::NegotiationState;
 use weal_domain::catalogue::{Approval, Mode, Terms};
 use weal_domain::exchange::transfer::TransferState;
-use weal_node::api::Deed;
+use weal_node::api::{Deed, Propose};
 use weal_testkit::{FRAUD, Federation, MemberNode, Stranger, open_terms, wire};
 
 use crate::asking::{callback, segment};
@@ -22,7 +23,7 @@ async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 
 async fn state(node: &MemberNode) -> String {
     let all = node.house().negotiations().await.expect("negotiations");
-    all.first().expect("a negotiation").state.clone()
+    all.first().map(|one| one.state.clone()).unwrap_or_default()
 }
 
 async fn line(node: &MemberNode) -> (String, String) {
@@ -51,14 +52,54 @@ async fn a_steward_offers_less_and_the_other_side_accepts() {
     until("the offer arrives", async || state(education).await == "OFFERED").await;
 
     education.house().accept_offer(&education.person, &requested.negotiation.id).await.expect("it is said");
-    until("the acceptance arrives", async || state(revenue).await == "ACCEPTED").await;
-    revenue.house().decide_request(&revenue.person, &own, true, None).await.expect("it is agreed");
     until("it is in force", async || {
         state(education).await == "FINALIZED" && state(revenue).await == "FINALIZED"
     })
     .await;
     let agreement = education.house().agreements().await.expect("agreements").pop().expect("one");
     assert_eq!(agreement.terms.columns, Some(vec!["region".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_steward_proposes_and_the_other_side_accepts_or_not() {
+    let federation = Federation::of(&["revenue", "education", "welfare"]).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    let for_education = Terms { recipients: vec![education.did()], ..open_terms() };
+    let offer = revenue.offers_on_paper("regions", Mode::Extract, for_education).await;
+    let to = |member: &MemberNode| Propose {
+        offer: offer.clone(),
+        member: member.did(),
+        purpose: FRAUD.parse().expect("a purpose"),
+        legal_basis: None,
+        callback: None,
+    };
+    let house = revenue.house();
+    let elsewhere = house.propose(&revenue.person, to(federation.member("welfare"))).await;
+    assert!(elsewhere.is_err(), "the offer is for another member");
+    let unasked = Propose { callback: Some("http://127.0.0.1:9/".into()), ..to(education) };
+    assert!(house.propose(&revenue.person, unasked).await.is_err(), "PE-1: not the member's own origin");
+
+    let own = house.propose(&revenue.person, to(education)).await.expect("it is sent").own_pid;
+    until("the offer arrives", async || state(education).await == "OFFERED").await;
+    let theirs = education.house().negotiations().await.expect("negotiations").pop().expect("one").id;
+    education.house().accept_offer(&education.person, &theirs).await.expect("it is said");
+    until("it is in force", async || {
+        state(education).await == "FINALIZED" && state(revenue).await == "FINALIZED"
+    })
+    .await;
+    assert!(house.negotiation(&own).await.expect("known").agreement.is_some());
+    education.house().agreements().await.expect("agreements").pop().expect("an agreement");
+
+    let own = house.propose(&revenue.person, to(education)).await.expect("it is sent").own_pid;
+    until("the second offer arrives", async || state(education).await == "OFFERED").await;
+    let theirs = education.house().negotiations().await.expect("negotiations");
+    let theirs = theirs.iter().find(|one| one.state == "OFFERED").expect("an offer").id.clone();
+    house.withdraw_offer(&revenue.person, offer.as_str()).await.expect("it is withdrawn");
+    education.house().accept_offer(&education.person, &theirs).await.expect("it is said");
+    until("the word is not kept, and said so", async || {
+        house.negotiation(&own).await.expect("known").state == NegotiationState::Terminated
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -30,11 +30,17 @@ impl House {
                 Ok(Some(Move::Agree { agreement }))
             }
             Ok(_) => Ok(None),
-            Err(refusal) => {
-                let (code, reason) = words_of_refusal(&refusal);
-                Ok(Some(Move::Terminate { code, reason }))
-            }
+            Err(refusal) => Ok(Some(terminate(&refusal))),
         }
+    }
+
+    /// An offer that a steward made and the other side accepted becomes an agreement, unless it could not be
+    /// made any more.
+    pub(super) async fn keep_word(&self, tx: &mut Tx, negotiation: &Negotiation) -> Result<Move> {
+        Ok(match self.weigh(tx, negotiation).await? {
+            Ok(terms) => Move::Agree { agreement: Box::new(self.conclude(tx, negotiation, terms).await?) },
+            Err(refusal) => terminate(&refusal),
+        })
     }
 
     /// Whether this member has, or had, an agreement about the same product on the same rung with a quota
@@ -110,6 +116,11 @@ impl House {
         self.wakers.ring();
         Ok(next)
     }
+}
+
+fn terminate(refusal: &Refusal) -> Move {
+    let (code, reason) = words_of_refusal(refusal);
+    Move::Terminate { code, reason }
 }
 
 pub(super) fn offer_unknown(offer: &OfferId) -> Refusal {

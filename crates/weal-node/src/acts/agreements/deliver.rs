@@ -16,6 +16,7 @@ use super::negotiation_unknown;
 use crate::acts::deliver::{Outgoing, Replies, process_of_key, turned};
 use crate::fault::{Fault, Result};
 use crate::house::House;
+use crate::http::catalogue::{CALLBACK_PATH, DSP_PATH};
 use crate::peers::segment;
 
 const REPLIES: Replies = Replies {
@@ -96,7 +97,7 @@ impl House {
             Side::Consumer => (peer_pid.clone(), own_pid),
         };
         let thread = if notice.opening {
-            Thread::Opens { callback_address: self.callback_address() }
+            Thread::Opens { callback_address: self.callback_address(negotiation.side) }
         } else {
             Thread::Continues { receiver_pid: peer_pid.clone() }
         };
@@ -161,10 +162,14 @@ impl House {
         })
     }
 
-    /// Where peers answer a process that we begin.
+    /// Where peers answer a process that we begin on this side of it.
     #[must_use]
-    pub fn callback_address(&self) -> String {
-        format!("{}{}", self.config.node.origin, crate::http::catalogue::CALLBACK_PATH)
+    pub fn callback_address(&self, side: Side) -> String {
+        let path = match side {
+            Side::Provider => DSP_PATH,
+            Side::Consumer => CALLBACK_PATH,
+        };
+        format!("{}{path}", self.config.node.origin)
     }
 }
 

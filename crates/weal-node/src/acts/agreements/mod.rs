@@ -126,9 +126,11 @@ impl House {
         }
         Ok(match (negotiation.side, negotiation.state) {
             (Side::Provider, NegotiationState::Requested) => self.answer_request(tx, negotiation).await?,
+            // A steward has offered just this, and has not to say it twice.
+            (Side::Provider, NegotiationState::Accepted) => Some(self.keep_word(tx, negotiation).await?),
             (Side::Provider, NegotiationState::Verified) => Some(Move::Finalize),
             (Side::Consumer, NegotiationState::Agreed) => Some(Move::Verify),
-            // An offer made to us, and an offer of ours that was accepted, are for people.
+            // An offer made to us is for people.
             _ => None,
         })
     }

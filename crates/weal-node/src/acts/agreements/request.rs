@@ -190,7 +190,7 @@ impl House {
     }
 }
 
-fn one_legal_basis(offer: &Offer, given: Option<LegalBasis>) -> Result<LegalBasis, Refusal> {
+pub(super) fn one_legal_basis(offer: &Offer, given: Option<LegalBasis>) -> Result<LegalBasis, Refusal> {
     match (given, offer.terms.legal_bases.as_slice()) {
         (Some(basis), _) => Ok(basis),
         (None, [only]) => Ok(only.clone()),

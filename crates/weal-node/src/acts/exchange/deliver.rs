@@ -30,7 +30,7 @@ impl House {
         let loaded = self.store.read("exchange.send").await?.transfer(own_pid).await?;
         let (transfer, _) = loaded.ok_or_else(transfer_unknown)?;
         let Some(notice) = transfer.talk.awaited(turn) else { return Ok(()) };
-        let (path, body) = outgoing(&transfer, notice, self.callback_address());
+        let (path, body) = outgoing(&transfer, notice, self.callback_address(transfer.side));
         let to = (&transfer.peer, transfer.peer_address.as_str());
         let (event, outcome) =
             self.deliver((transfer.side, own_pid), to, turn, Outgoing { path, body }, &REPLIES).await?;
