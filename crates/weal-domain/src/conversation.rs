@@ -157,8 +157,8 @@ impl<M: Clone> Conversation<M> {
         }
     }
 
-    /// The peer never took up what we began.
-    pub(crate) fn ended_alone(&self) -> Self {
+    /// Nothing of ours is awaited any more.
+    pub(crate) fn silent(&self) -> Self {
         Self { awaiting_ack: None, ..self.clone() }
     }
 

@@ -21,6 +21,9 @@ impl Negotiation {
             return Ok(self.unchanged());
         }
         let kind = message.kind();
+        if self.has_ended_alone() {
+            return Ok(self.end_made_known(self.talk.heard(peer_pid, mark), kind, now));
+        }
         if let Some(own) = &self.talk.awaiting_ack {
             // A message that can only follow ours says that ours has arrived, before its answer did.
             let implied = self.state_awaited(own).and_then(|state| state.after(self.side.other(), kind));
@@ -59,8 +62,10 @@ impl Negotiation {
         }
         if let Some(own) = &self.talk.awaiting_ack {
             if own.opening && kind == MoveKind::Terminate && self.talk.trouble.is_some() {
-                // The peer never answered, so there is nobody to tell.
-                return Ok(self.ended_alone(message, now));
+                // The peer never answered, so nobody can be told yet; but it may have heard us, and so our
+                // first message goes on asking.
+                let talk = self.talk.clone();
+                return Ok(self.ended_alone(message, talk, now));
             }
             if !self.may_withdraw(own, kind) {
                 let ours = own.message.kind().message();
@@ -76,6 +81,7 @@ impl Negotiation {
     /// The peer has acknowledged our message `turn` (`AG-2`).
     pub(super) fn acked(&self, turn: u32, peer_pid: Option<&str>, now: Timestamp) -> Result<Step, Refusal> {
         Ok(match self.talk.acked(turn, peer_pid)? {
+            Some((talk, message)) if self.state.is_final() => self.end_made_known(talk, message.kind(), now),
             Some((talk, message)) => Self { talk, ..self.clone() }.advance(self.side, message, now),
             None => self.unchanged(),
         })
@@ -83,8 +89,9 @@ impl Negotiation {
 
     /// The peer refuses our message. A negotiation whose first message is refused has never begun.
     pub(super) fn rejected(&self, turn: u32, reason: String, now: Timestamp) -> Step {
-        if self.talk.awaited(turn).is_some_and(|own| own.opening) {
-            return self.ended_alone(Move::Terminate { code: "rejected".to_owned(), reason }, now);
+        if self.talk.awaited(turn).is_some_and(|own| own.opening) && !self.state.is_final() {
+            let end = Move::Terminate { code: "rejected".to_owned(), reason };
+            return self.ended_alone(end, self.talk.silent(), now);
         }
         self.talking(self.talk.rejected(turn, reason, now))
     }
@@ -224,13 +231,31 @@ impl Negotiation {
         Step { next: self, remember, tell: Vec::new(), agreement: change }
     }
 
-    /// A negotiation that the peer never took up ends without a message.
-    fn ended_alone(&self, message: Move, now: Timestamp) -> Step {
+    /// A negotiation that the peer has not taken up, as far as we know, ends without a message.
+    fn ended_alone(&self, message: Move, talk: Conversation<Move>, now: Timestamp) -> Step {
         let trouble = message.reason();
-        let next = Self { talk: self.talk.ended_alone(), ..self.clone() };
+        let next = Self { talk, ..self.clone() };
         let mut step = next.advance(self.side, message, now);
         step.next.talk.trouble = trouble;
         step
+    }
+
+    /// Whether it has ended without a word to a peer that may know of it all the same.
+    fn has_ended_alone(&self) -> bool {
+        self.state == NegotiationState::Terminated && self.talk.peer_pid.is_none()
+    }
+
+    /// The peer has taken up what ended here meanwhile, as this `talk` shows. It is told of the end, unless
+    /// that is what it says itself or has just heard.
+    fn end_made_known(&self, talk: Conversation<Move>, heard: MoveKind, now: Timestamp) -> Step {
+        let end = self.turns.last().map(|turn| turn.message.clone());
+        match end.filter(|_| heard != MoveKind::Terminate) {
+            Some(end) => {
+                let (talk, notice) = talk.said(end, now);
+                Step { tell: vec![notice], ..self.talking(talk) }
+            }
+            None => self.talking(talk),
+        }
     }
 
     fn not_now(&self, by: Side, kind: MoveKind) -> Refusal {

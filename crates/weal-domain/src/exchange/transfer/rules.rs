@@ -19,6 +19,9 @@ impl Transfer {
             return Ok(self.unchanged());
         }
         let (peer, kind) = (self.side.other(), message.kind());
+        if self.has_ended_alone() {
+            return Ok(self.end_made_known(self.talk.heard(peer_pid, mark), kind, now));
+        }
         let direct = self.state.after(peer, kind);
         if let Some(own) = &self.talk.awaiting_ack {
             let implied = self.state_awaited(own).and_then(|state| state.after(peer, kind));
@@ -58,7 +61,8 @@ impl Transfer {
         }
         if let Some(own) = &self.talk.awaiting_ack {
             if own.opening && kind == MoveKind::Terminate && self.talk.trouble.is_some() {
-                return Ok(self.ended_alone(message, now));
+                let talk = self.talk.clone();
+                return Ok(self.ended_alone(message, talk, now));
             }
             let may_overtake = kind == MoveKind::Terminate
                 && self.talk.peer_pid.is_some()
@@ -77,6 +81,7 @@ impl Transfer {
     /// The peer has acknowledged our message `turn` (`AG-2`).
     pub(super) fn acked(&self, turn: u32, peer_pid: Option<&str>, now: Timestamp) -> Result<Step, Refusal> {
         Ok(match self.talk.acked(turn, peer_pid)? {
+            Some((talk, message)) if self.state.is_final() => self.end_made_known(talk, message.kind(), now),
             Some((talk, message)) => Self { talk, ..self.clone() }.advance(self.side, message, now),
             None => self.unchanged(),
         })
@@ -84,8 +89,9 @@ impl Transfer {
 
     /// The peer refuses our message. A transfer whose first message is refused has never begun.
     pub(super) fn rejected(&self, turn: u32, reason: String, now: Timestamp) -> Step {
-        if self.talk.awaited(turn).is_some_and(|own| own.opening) {
-            return self.ended_alone(Move::Terminate { code: "rejected".to_owned(), reason }, now);
+        if self.talk.awaited(turn).is_some_and(|own| own.opening) && !self.state.is_final() {
+            let end = Move::Terminate { code: "rejected".to_owned(), reason };
+            return self.ended_alone(end, self.talk.silent(), now);
         }
         self.talking(self.talk.rejected(turn, reason, now))
     }
@@ -168,12 +174,27 @@ impl Transfer {
         Step { next: self, remember, tell: Vec::new() }
     }
 
-    fn ended_alone(&self, message: Move, now: Timestamp) -> Step {
+    fn ended_alone(&self, message: Move, talk: Conversation<Move>, now: Timestamp) -> Step {
         let trouble = message.reason();
-        let next = Self { talk: self.talk.ended_alone(), ..self.clone() };
+        let next = Self { talk, ..self.clone() };
         let mut step = next.advance(self.side, message, now);
         step.next.talk.trouble = trouble;
         step
+    }
+
+    /// As in a negotiation: whether it has ended without a word to a peer that may know of it.
+    fn has_ended_alone(&self) -> bool {
+        self.state == TransferState::Terminated && self.talk.peer_pid.is_none()
+    }
+
+    /// As in a negotiation: the peer has taken up what ended here meanwhile, and is told of the end.
+    fn end_made_known(&self, talk: Conversation<Move>, heard: MoveKind, now: Timestamp) -> Step {
+        if heard == MoveKind::Terminate {
+            return self.talking(talk);
+        }
+        let reason = self.turns.last().and_then(|turn| turn.reason.clone()).unwrap_or_default();
+        let (talk, notice) = talk.said(Move::Terminate { code: "ended-before".to_owned(), reason }, now);
+        Step { tell: vec![notice], ..self.talking(talk) }
     }
 
     fn not_now(&self, by: Side, kind: MoveKind) -> Refusal {

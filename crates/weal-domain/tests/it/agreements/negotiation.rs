@@ -285,6 +285,35 @@ fn a_first_message_that_is_refused_or_given_up_ends_without_a_word() {
 }
 
 #[test]
+fn a_peer_that_took_up_what_ended_alone_is_told_of_the_end() {
+    let request = Negotiation::request(opening_of_education(), now()).next;
+    let silence = Event::Undelivered { turn: 1, reason: "It cannot be reached.".to_owned() };
+    let unreached = request.on(silence, now()).unwrap().next;
+    let ended = unreached.on(Event::Intend(a_move(MoveKind::Terminate)), now()).unwrap().next;
+    let opening = ended.talk.awaiting_ack.as_ref().expect("the first message goes on asking");
+    assert!(opening.opening);
+
+    // It had arrived after all: by its late answer, or by what the peer says next.
+    let answer = Event::Acked { turn: 1, peer_pid: Some(PROVIDER_PID.to_owned()) };
+    for event in [answer, received(MoveKind::Agree, PROVIDER_PID), received(MoveKind::Offer, PROVIDER_PID)] {
+        let step = ended.on(event, now()).unwrap();
+        assert_eq!((step.next.state, step.next.agreement.clone()), (State::Terminated, None));
+        assert!(step.remember.is_empty(), "nothing has changed here");
+        let [notice] = &step.tell[..] else { panic!("one message: {:?}", step.tell) };
+        assert_eq!(notice.message, a_move(MoveKind::Terminate));
+        let told = acked(&step, PROVIDER_PID);
+        assert_eq!((told.next.talk.awaiting_ack, told.tell.len()), (None, 0), "and that is all");
+    }
+    // Where the peer ends it too, or knows nothing of it, nobody has anything to say.
+    let both = ended.on(received(MoveKind::Terminate, PROVIDER_PID), now()).unwrap();
+    let unknown = ended.on(Event::Rejected { turn: 1, reason: "What?".to_owned() }, now()).unwrap();
+    for step in [both, unknown] {
+        assert!(step.tell.is_empty() && step.next.talk.awaiting_ack.is_none(), "{step:?}");
+        assert_eq!(step.next.turns, ended.turns);
+    }
+}
+
+#[test]
 fn an_agreement_that_differs_from_the_proposal_is_refused() {
     let requested = acked(&Negotiation::request(opening_of_education(), now()), PROVIDER_PID).next;
     let good = signed(Mode::Statistics);

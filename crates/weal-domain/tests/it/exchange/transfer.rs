@@ -10,10 +10,10 @@ use weal_domain::{Mark, RefusalKind};
 
 use crate::given::{agreement, assert_helps, education, now, revenue};
 
-pub(super) const CONSUMER_PID: &str = "urn:uuid:transfer-of-consumer";
-pub(super) const PROVIDER_PID: &str = "urn:uuid:transfer-of-provider";
+pub(crate) const CONSUMER_PID: &str = "urn:uuid:transfer-of-consumer";
+pub(crate) const PROVIDER_PID: &str = "urn:uuid:transfer-of-provider";
 
-pub(super) fn opening(side: Side) -> Opening {
+pub(crate) fn opening(side: Side) -> Opening {
     let (peer, own_pid) = match side {
         Side::Consumer => (revenue(), CONSUMER_PID),
         Side::Provider => (education(), PROVIDER_PID),
@@ -27,7 +27,7 @@ pub(super) fn opening(side: Side) -> Opening {
     }
 }
 
-pub(super) fn address(token: &str) -> DataAddress {
+pub(crate) fn address(token: &str) -> DataAddress {
     DataAddress {
         endpoint_type: "urn:weal:data-plane".to_owned(),
         endpoint: "https://revenue.example/data".to_owned(),
@@ -207,4 +207,23 @@ fn a_strangers_start_after_the_end_is_no_repetition() {
     assert_eq!(ended.on(named(MoveKind::Start, "urn:uuid:1"), now()).unwrap().next, ended);
     let again = ended.on(named(MoveKind::Start, "urn:uuid:3"), now());
     assert_eq!(again.unwrap_err().kind, RefusalKind::Conflict);
+}
+
+#[test]
+fn a_peer_that_took_up_a_transfer_which_ended_alone_is_told_of_the_end() {
+    let request = Transfer::request(opening(Side::Consumer), now()).next;
+    let silence = Event::Undelivered { turn: 1, reason: "It cannot be reached.".to_owned() };
+    let unreached = request.on(silence, now()).unwrap().next;
+    let end = a_move(MoveKind::Terminate, Side::Consumer);
+    let ended = unreached.on(Event::Intend(end), now()).unwrap().next;
+    let answer = Event::Acked { turn: 1, peer_pid: Some(PROVIDER_PID.to_owned()) };
+    for event in [answer, received(MoveKind::Start, Side::Provider)] {
+        let step = ended.on(event, now()).unwrap();
+        assert_eq!((step.next.state, step.next.address.clone()), (State::Terminated, None));
+        let [notice] = &step.tell[..] else { panic!("one message: {:?}", step.tell) };
+        assert!(matches!(&notice.message, Move::Terminate { reason, .. } if reason == "Maintenance."));
+        let heard = Event::Acked { turn: notice.turn, peer_pid: Some(PROVIDER_PID.to_owned()) };
+        let told = step.next.on(heard, now()).unwrap();
+        assert_eq!((told.next.talk.awaiting_ack, told.tell.len()), (None, 0), "and that is all");
+    }
 }
