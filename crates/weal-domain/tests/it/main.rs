@@ -10,3 +10,4 @@ mod given;
 mod governance;
 mod identity;
 mod ledger;
+mod simulation;

@@ -1,3 +1,4 @@
 mod gate;
-mod transfer;
+pub(crate) mod transfer;
+mod transfer_any;
 mod transfer_wire;
