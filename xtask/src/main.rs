@@ -7,6 +7,7 @@
 mod api;
 mod bench;
 mod conformance;
+mod crash;
 mod docs;
 mod edc;
 mod http;
@@ -26,7 +27,9 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
        cargo xtask bench node [--weal FILE] [--data FILE]
                                     measure a node; builds the release binary where none is named
        cargo xtask bench connector [--weal FILE] [--quick] [--only weal|edc]
-                                    measure nodes beside the reference connector; needs Maven and a JDK 17";
+                                    measure nodes beside the reference connector; needs Maven and a JDK 17
+       cargo xtask crash [--weal FILE] [--negotiations N] [--seed N]
+                                    kill nodes in the middle of negotiations, and see them end well";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["bench", "node", rest @ ..] => bench::node(&root, rest),
         ["conformance", "edc", rest @ ..] => conformance::edc(&root, rest),
         ["bench", "connector", rest @ ..] => bench::connector(&root, rest),
+        ["crash", rest @ ..] => crash::run_crash(&root, rest),
         _ => Err(USAGE.to_owned()),
     };
     match done {

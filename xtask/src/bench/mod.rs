@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::api::Api;
-pub(crate) use connector::connector;
-use nodes::{Node, run};
+pub(crate) use connector::{connector, publish_first, unlimited};
+pub(crate) use nodes::{Node, run};
 
 const STARTS: usize = 10;
 const AGREEMENTS: usize = 20;
 const QUESTIONS: usize = 10;
 const IDLE_AFTER: Duration = Duration::from_secs(2);
-const PURPOSE: &str = "https://w3id.org/dpv#FraudPreventionAndDetection";
+pub(crate) const PURPOSE: &str = "https://w3id.org/dpv#FraudPreventionAndDetection";
 
 /// Lines of the table: what, figure.
 type Rows = Vec<(String, String)>;
@@ -109,7 +109,7 @@ fn starting(node: &mut Node, rows: &mut Rows) -> Result<(), String> {
     Ok(())
 }
 
-fn federate(weal: &str, governing: &Node, members: &[&Node]) -> Result<(), String> {
+pub(crate) fn federate(weal: &str, governing: &Node, members: &[&Node]) -> Result<(), String> {
     let (governing_did, governing_folder) = (governing.did(), governing.folder.display().to_string());
     for member in members {
         let folder = member.folder.display().to_string();

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 /// How long a node may take to answer before the benchmark is given up.
 const READY_MAX: Duration = Duration::from_secs(30);
 
-pub(super) struct Node {
-    pub(super) folder: PathBuf,
-    pub(super) address: String,
+pub(crate) struct Node {
+    pub(crate) folder: PathBuf,
+    pub(crate) address: String,
     weal: String,
     process: Option<Child>,
 }
 
 impl Node {
     /// `weal init`.
-    pub(super) fn make(weal: &str, place: &Path, name: &str, options: &[&str]) -> Result<Self, String> {
+    pub(crate) fn make(weal: &str, place: &Path, name: &str, options: &[&str]) -> Result<Self, String> {
         let address = crate::http::free_address()?;
         let node = Self { folder: place.join(name), address, weal: weal.to_owned(), process: None };
         let folder = node.folder.display().to_string();
@@ -28,17 +28,17 @@ impl Node {
     }
 
     /// Its local API, as the operator.
-    pub(super) fn api(&self) -> Result<crate::api::Api, String> {
+    pub(crate) fn api(&self) -> Result<crate::api::Api, String> {
         crate::api::Api::open(&self.address, &self.folder.join("operator.token"))
     }
 
     /// The identity that its address gives it.
-    pub(super) fn did(&self) -> String {
+    pub(crate) fn did(&self) -> String {
         format!("did:web:{}", self.address.replace(':', "%3A"))
     }
 
     /// Runs `weal serve`; answers how long it took from the start of the process to its first answer.
-    pub(super) fn start(&mut self) -> Result<Duration, String> {
+    pub(crate) fn start(&mut self) -> Result<Duration, String> {
         let began = Instant::now();
         let log = std::fs::File::create(self.folder.join("node.log")).map_err(|cause| cause.to_string())?;
         let process = Command::new(&self.weal)
@@ -70,7 +70,7 @@ impl Node {
     }
 
     /// Tells the process to stop and waits for it.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             // Its standard input ends, and with it the node, in order.
             drop(process.stdin.take());
@@ -78,8 +78,17 @@ impl Node {
         }
     }
 
+    /// `SIGKILL`: no destructor runs, nothing is flushed.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // One that is gone already is as dead.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
     /// The memory it holds now, in MiB.
-    pub(super) fn resident_mib(&self) -> Option<f64> {
+    pub(crate) fn resident_mib(&self) -> Option<f64> {
         crate::processes::resident_mib(self.process.as_ref()?.id())
     }
 }
@@ -91,7 +100,7 @@ impl Drop for Node {
 }
 
 /// Runs a program to its end and answers with what it printed.
-pub(super) fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(program)
         .args(arguments)
         .env("WEAL_PASSWORD", "a password for a benchmark")

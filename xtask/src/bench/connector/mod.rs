@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::{Place, build, machine, ms};
 use crate::edc::{Assembly, Polling};
+pub(crate) use ours::{publish_first, unlimited};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]

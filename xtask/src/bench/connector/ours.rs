@@ -51,7 +51,7 @@ pub(super) fn measure(weal: &str, place: &Path, plan: Plan) -> Result<Figures, S
     })
 }
 
-fn unlimited(node: &Node) -> Result<(), String> {
+pub(crate) fn unlimited(node: &Node) -> Result<(), String> {
     let file = node.folder.join("weal.toml");
     let raised = |line: &str| match line.split_once(" = ") {
         Some((key, _)) if RAISED.contains(&key) => format!("{key} = {LIMIT}\n"),
@@ -61,7 +61,7 @@ fn unlimited(node: &Node) -> Result<(), String> {
     std::fs::write(&file, said).map_err(|cause| format!("{}: {cause}", file.display()))
 }
 
-fn publish_first(weal: &str, owner: &Node, place: &Path) -> Result<(), String> {
+pub(crate) fn publish_first(weal: &str, owner: &Node, place: &Path) -> Result<(), String> {
     let file = place.join("incomes.csv");
     std::fs::write(&file, DATA).map_err(|cause| cause.to_string())?;
     let (file, folder) = (file.display().to_string(), owner.folder.display().to_string());
