@@ -22,6 +22,8 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
        cargo xtask docs [--check]   write the generated pages, or check that they are fresh
        cargo xtask conformance dsp [--node FILE] [--kit VERSION]
                                     the Dataspace Protocol's public test kit; needs Maven and a JDK 17
+       cargo xtask conformance dcat-ap [--weal FILE]
+                                    the catalogue for harvesters: official shapes, CKAN's parser; needs Python
        cargo xtask conformance edc [--node FILE]
                                     a node and the reference connector, both ways; needs Maven and a JDK 17
        cargo xtask bench node [--weal FILE] [--data FILE]
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(&root),
         ["docs"] => docs::write(&root),
         ["docs", "--check"] => docs::check(&root),
+        ["conformance", "dcat-ap", rest @ ..] => conformance::dcat_ap(&root, rest),
         ["conformance", "dsp", rest @ ..] => conformance::dsp(&root, rest),
         ["bench", "node", rest @ ..] => bench::node(&root, rest),
         ["conformance", "edc", rest @ ..] => conformance::edc(&root, rest),

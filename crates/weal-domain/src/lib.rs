@@ -23,6 +23,8 @@ mod turns;
 
 pub use conversation::{Conversation, Event, Notice};
 pub use jiff::Timestamp;
+/// A day, without a time zone.
+pub use jiff::civil::Date;
 pub use names::InvalidName;
 pub use refusal::{Refusal, RefusalKind};
 pub use turns::Mark;

@@ -46,8 +46,8 @@
 use serde::{Deserialize, Serialize};
 use weal_domain::agreements::{Agreement, LegalBasis, Purpose, Side};
 use weal_domain::catalogue::{
-    CatalogueEntry, Classification, Column, ColumnProfile, DatasetId, Mode, Offer, OfferId, PrivacyPolicy,
-    Product, ProductName, ProductRef, Terms,
+    CatalogueEntry, Classification, Column, ColumnProfile, DatasetId, Mode, Offer, OfferId, Particulars,
+    PrivacyPolicy, Product, ProductName, ProductRef, Terms,
 };
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::identity::{AccountName, Did, MemberName, Role};
@@ -118,6 +118,9 @@ pub struct Publish {
     pub keywords: Vec<String>,
     pub classification: Classification,
     pub privacy: Option<PrivacyPolicy>,
+    /// What catalogues elsewhere want to know of it.
+    #[serde(default, skip_serializing_if = "Particulars::is_empty")]
+    pub particulars: Particulars,
     /// One offer per rung; empty publishes the catalogue entry alone.
     pub offers: Vec<MakeOffer>,
 }

@@ -232,6 +232,7 @@ impl MemberNode {
             keywords: Vec::new(),
             classification: inspected.classification,
             privacy: inspected.privacy,
+            particulars: Default::default(),
             offers,
         };
         house.publish(&self.person, publish).await

@@ -60,6 +60,7 @@ pub fn paper(name: &str, now: weal_domain::Timestamp) -> Product {
         rows: 0,
         size_bytes: 0,
         profile: Vec::new(),
+        particulars: Default::default(),
         published_at: now,
         updated_at: now,
     }

@@ -1,25 +1,27 @@
 //! A catalogue in DCAT-AP 3, as Turtle or JSON-LD, for portals that harvest.
 //!
-//! It is printed in pieces, an entry at a time, so that a catalogue of any length needs no memory. What is said
+//! It is printed in pieces, a product at a time, so that a catalogue of any length needs no memory. What is said
 //! of one subject may stand in several pieces, as RDF allows. Both forms are printed from the same `Graph`, so
-//! they say the same. Every mandatory property of DCAT-AP 3.0.1 stands: title, description and publisher of the
-//! catalogue, title and description of a dataset, the access address of a distribution, title and endpoint of a
-//! service, the name of an agent. Access rights are words of the EU vocabulary.
+//! they say the same. Every mandatory property of DCAT-AP 3.0.1 stands, and every recommended one of which we
+//! know something; what is an entry of an authority table of the EU says of which one, so that the profile's
+//! shapes hold without the tables.
 
+mod dataset;
 mod graph;
+mod policy;
 
-use weal_domain::catalogue::{CatalogueEntry, Classification, Mode};
+use weal_domain::catalogue::{Classification, Offer, Product, Theme};
 
 use crate::Publisher;
-use crate::catalogue::format_of;
-use crate::did::{Scheme, origin_of};
 use graph::{Graph, Resource};
 
 /// The media types of the two forms.
 pub const MEDIA_TYPE_TURTLE: &str = "text/turtle; charset=utf-8";
 pub const MEDIA_TYPE_JSON_LD: &str = "application/ld+json";
 
-const ACCESS_RIGHT: &str = "http://publications.europa.eu/resource/authority/access-right/";
+/// The EU's authority tables.
+const AUTHORITY: &str = "http://publications.europa.eu/resource/authority/";
+const DATASPACE_PROTOCOL: &str = "https://w3id.org/dspace/2025/1/";
 
 /// One of the two forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,34 +40,28 @@ impl Form {
     }
 }
 
-/// Prints a catalogue: [`DcatPrinter::begin`], each entry, [`DcatPrinter::end`].
+/// Prints the catalogue of a publisher: [`DcatPrinter::begin`], each product, [`DcatPrinter::end`].
 #[derive(Debug, Clone)]
 pub struct DcatPrinter {
     form: Form,
     publisher: Publisher,
-    /// How the nodes behind the entries are addressed.
-    scheme: Scheme,
+    /// Where the publisher's connector speaks the Dataspace Protocol.
+    endpoint_url: String,
 }
 
 impl DcatPrinter {
     #[must_use]
-    pub fn new(form: Form, publisher: Publisher, scheme: Scheme) -> Self {
-        Self { form, publisher, scheme }
+    pub fn new(form: Form, publisher: Publisher, endpoint_url: &str) -> Self {
+        Self { form, publisher, endpoint_url: endpoint_url.to_owned() }
     }
 
-    /// The catalogue itself and who publishes it.
+    /// The catalogue itself, who publishes it, the connector, and what all products share.
     #[must_use]
     pub fn begin(&self) -> String {
-        let publisher = &self.publisher;
         let mut graph = Graph::default();
-        graph.add(agent(publisher.did.as_str(), &publisher.title));
-        graph.add(
-            self.root()
-                .text("dct:title", &format!("Catalogue of {}", publisher.title))
-                .text("dct:description", &format!("Data products that {} can name.", publisher.title))
-                .link("dct:publisher", publisher.did.as_str())
-                .link("foaf:homepage", &self.catalogue()),
-        );
+        self.add_catalogue(&mut graph);
+        self.add_connector(&mut graph);
+        add_tables(&mut graph);
         match self.form {
             Form::Turtle => format!("{}{}", graph::turtle_prefixes(), graph.to_turtle()),
             Form::JsonLd => {
@@ -74,22 +70,14 @@ impl DcatPrinter {
         }
     }
 
-    /// One entry, of the publisher's own products or of others'.
+    /// A product of the publisher's with the offers that readers may know of. Of the product itself only what
+    /// stands in its catalogue entry is said (`CA-1`).
     #[must_use]
-    pub fn entry(&self, entry: &CatalogueEntry) -> String {
+    pub fn product(&self, product: &Product, offers: &[Offer]) -> String {
         let mut graph = Graph::default();
-        let origin = origin_of(&entry.did, self.scheme).unwrap_or_else(|_| self.publisher.origin.clone());
-        let service = format!("{}#connector", entry.did);
-        graph.add(self.root().link("dcat:dataset", &entry.dataset).link("dcat:service", &service));
-        graph.add(agent(entry.did.as_str(), &entry.member_title));
-        graph.add(
-            Resource::new(&service, "dcat:DataService")
-                .text("dct:title", &format!("Node of {}", entry.member_title))
-                .link("dcat:endpointURL", &origin)
-                .link("dct:publisher", entry.did.as_str())
-                .link("dcat:servesDataset", &entry.dataset),
-        );
-        add_dataset(&mut graph, entry, &origin, &service);
+        let dataset = product.dataset(&self.publisher.did);
+        graph.add(self.root().link("dcat:dataset", &dataset));
+        dataset::add(&mut graph, self, product, offers);
         match self.form {
             Form::Turtle => graph.to_turtle(),
             Form::JsonLd => format!(",{}", graph.to_json_ld()),
@@ -104,59 +92,97 @@ impl DcatPrinter {
         }
     }
 
-    fn catalogue(&self) -> String {
-        format!("{}/catalogue", self.publisher.origin)
+    fn add_catalogue(&self, graph: &mut Graph) {
+        let publisher = &self.publisher;
+        let (did, homepage) = (publisher.did.as_str(), format!("{}/catalogue", publisher.origin));
+        graph.add(Resource::new(did, "foaf:Agent").text("foaf:name", &publisher.title));
+        graph.add(
+            Resource::new(&self.contact(), "vcard:Kind")
+                .text("vcard:fn", &publisher.title)
+                .link("vcard:hasURL", &publisher.origin),
+        );
+        graph.add(Resource::new(&homepage, "foaf:Document"));
+        graph.add(
+            self.root()
+                .text("dct:title", &format!("Catalogue of {}", publisher.title))
+                .text("dct:description", &format!("Data products that {} can name.", publisher.title))
+                .link("dct:publisher", did)
+                .link("dcat:themeTaxonomy", &table("data-theme"))
+                .link("dcat:service", &self.connector())
+                .link("foaf:homepage", &homepage),
+        );
+    }
+
+    /// It does not list what it serves, which every distribution says of itself: harvesters copy such a list to
+    /// each distribution.
+    fn add_connector(&self, graph: &mut Graph) {
+        let publisher = &self.publisher;
+        let description = format!("{}/.well-known/dspace-version", publisher.origin);
+        for address in [&self.endpoint_url, &description] {
+            graph.add(Resource::new(address, "rdfs:Resource"));
+        }
+        graph.add(
+            Resource::new(&self.connector(), "dcat:DataService")
+                .text("dct:title", &format!("Node of {}", publisher.title))
+                .text(
+                    "dct:description",
+                    "Agreements about the products, and their use, by the Dataspace Protocol.",
+                )
+                .link("dcat:endpointURL", &self.endpoint_url)
+                .link("dcat:endpointDescription", &description)
+                .link("dct:conformsTo", DATASPACE_PROTOCOL)
+                .link("dct:publisher", publisher.did.as_str())
+                .link("dcat:contactPoint", &self.contact()),
+        );
+        graph.add(
+            Resource::new(DATASPACE_PROTOCOL, "dct:Standard").text("dct:title", "Dataspace Protocol 2025-1"),
+        );
     }
 
     fn root(&self) -> Resource {
-        Resource::new(&self.catalogue(), "dcat:Catalog")
+        Resource::new(&format!("{}#catalogue", self.publisher.did), "dcat:Catalog")
+    }
+
+    fn connector(&self) -> String {
+        format!("{}#connector", self.publisher.did)
+    }
+
+    /// Whom to ask about a product that says nothing else.
+    fn contact(&self) -> String {
+        format!("{}#contact", self.publisher.did)
     }
 }
 
-fn agent(did: &str, name: &str) -> Resource {
-    Resource::new(did, "foaf:Agent").text("foaf:name", name)
-}
-
-fn add_dataset(graph: &mut Graph, entry: &CatalogueEntry, origin: &str, service: &str) {
-    let page = format!("{origin}/catalogue/{}/{}", entry.member, entry.product);
-    let rights = format!("{ACCESS_RIGHT}{}", access_right(entry.classification));
-    let mut dataset = Resource::new(&entry.dataset, "dcat:Dataset")
-        .text("dct:title", &entry.title)
-        .text("dct:description", &entry.description)
-        .text("dct:identifier", &entry.dataset)
-        .text("dcat:version", &entry.version.to_string())
-        .link("dct:publisher", entry.did.as_str())
-        .link("dct:accessRights", &rights)
-        .link("dcat:landingPage", &page);
-    for keyword in &entry.keywords {
-        dataset = dataset.text("dcat:keyword", keyword);
-    }
-    for mode in entry.modes() {
-        let id = format!("{}/{mode}", entry.dataset);
-        dataset = dataset.link("dcat:distribution", &id);
+/// The entries of authority tables that products point to.
+fn add_tables(graph: &mut Graph) {
+    graph.add(Resource::new(&table("data-theme"), "skos:ConceptScheme").english("dct:title", "Data theme"));
+    for theme in Theme::ALL {
+        let concept = Resource::new(&entry("data-theme", theme.code()), "skos:Concept");
         graph.add(
-            Resource::new(&id, "dcat:Distribution")
-                .text("dct:title", &format!("{}: {mode}", entry.title))
-                .text("dct:description", &leaves(mode))
-                .text("dct:identifier", &format_of(mode))
-                .link("dcat:accessURL", &page)
-                .link("dcat:accessService", service),
+            concept.english("skos:prefLabel", theme.label()).link("skos:inScheme", &table("data-theme")),
         );
     }
-    graph.add(Resource::new(&rights, "dct:RightsStatement"));
-    graph.add(Resource::new(&page, "foaf:Document"));
-    graph.add(dataset);
+    for class in [Classification::Open, Classification::Internal, Classification::Personal] {
+        let rights = Resource::new(&access_right(class), "dct:RightsStatement");
+        graph.add(rights.link("skos:inScheme", &table("access-right")));
+    }
+}
+
+/// An authority table's address.
+fn table(name: &str) -> String {
+    format!("{AUTHORITY}{name}")
+}
+
+fn entry(table: &str, code: &str) -> String {
+    format!("{AUTHORITY}{table}/{code}")
 }
 
 /// The EU's word for how far a product is open.
-fn access_right(classification: Classification) -> &'static str {
-    match classification {
+fn access_right(classification: Classification) -> String {
+    let word = match classification {
         Classification::Open => "PUBLIC",
         Classification::Internal => "RESTRICTED",
         Classification::Personal | Classification::Sensitive => "NON_PUBLIC",
-    }
-}
-
-fn leaves(mode: Mode) -> String {
-    format!("Under an agreement: {}.", mode.leaves_the_owner())
+    };
+    entry("access-right", word)
 }

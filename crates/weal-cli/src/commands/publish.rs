@@ -1,5 +1,6 @@
 //! `weal publish`
 
+mod about;
 mod decide;
 mod send;
 
@@ -16,6 +17,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::print::number::{bytes, decimal, thousands};
 use crate::print::{WIDTH, wrap};
 
+use about::AboutArgs;
 pub use send::{inspect, upload};
 
 /// Publish a file or a folder of files as a product.
@@ -71,6 +73,8 @@ pub struct Args {
     offer: Vec<Rung>,
     #[command(flatten)]
     terms: TermsArgs,
+    #[command(flatten)]
+    about: AboutArgs,
 }
 
 /// What to answer where no person is in the data.

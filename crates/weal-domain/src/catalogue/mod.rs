@@ -9,6 +9,7 @@ mod check;
 mod ladder;
 mod mode;
 mod offer;
+mod particulars;
 mod product;
 mod search;
 
@@ -16,6 +17,7 @@ pub use check::{check_offer, dataset_id, name_made_of, parse_dataset};
 pub use ladder::{RungStanding, RungView, ladder, suggest_instead};
 pub use mode::Mode;
 pub use offer::{Approval, Offer, OfferId, Terms};
+pub use particulars::{Contact, Particulars, Theme, WebAddress};
 pub use product::{
     Bounds, Classification, Column, ColumnKind, ColumnProfile, DatasetId, Identifying, PrivacyPolicy,
     Product, ProductName,

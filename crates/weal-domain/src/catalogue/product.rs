@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::catalogue::Particulars;
 use crate::compute::Loss;
 use crate::names::{check_id, check_short, text_type};
 
@@ -145,6 +146,8 @@ pub struct Product {
     pub rows: u64,
     pub size_bytes: u64,
     pub profile: Vec<ColumnProfile>,
+    #[serde(default, skip_serializing_if = "Particulars::is_empty")]
+    pub particulars: Particulars,
     pub published_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -190,6 +190,7 @@ pub(crate) fn product() -> Product {
         rows: 200_000,
         size_bytes: 12_000_000,
         profile: Vec::new(),
+        particulars: Default::default(),
         published_at: at("2026-03-01T00:00:00Z"),
         updated_at: at("2026-03-01T00:00:00Z"),
     }

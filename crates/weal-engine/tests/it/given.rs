@@ -80,6 +80,7 @@ pub(crate) fn product(ingested: Ingested, privacy: Option<PrivacyPolicy>) -> Pro
         rows: ingested.rows,
         size_bytes: ingested.size_bytes,
         profile: ingested.profile,
+        particulars: Default::default(),
         published_at: now(),
         updated_at: now(),
     }
@@ -114,6 +115,7 @@ pub(crate) fn payroll(privacy: PrivacyPolicy) -> Product {
         rows: 0,
         size_bytes: 0,
         profile: Vec::new(),
+        particulars: Default::default(),
         published_at: now(),
         updated_at: now(),
     }

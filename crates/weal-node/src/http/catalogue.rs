@@ -46,6 +46,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route(&format!("{DSP_PATH}/catalog/datasets/{{id}}"), get(dataset))
         .route("/catalogue.ttl", get(turtle))
         .route("/catalogue.jsonld", get(json_ld))
+        .route("/contracts/{name}", get(contract_for_everyone))
         .route(&api("/uploads"), post(begin_upload))
         .route(&api("/products"), get(products).post(publish))
         .route(&api("/products/{name}"), get(product))
@@ -137,6 +138,12 @@ async fn json_ld(State(house): Node) -> Response {
 fn harvest(house: &Arc<House>, form: Form) -> Response {
     let body = Body::from_stream(house.harvested(form));
     ([(header::CONTENT_TYPE, form.media_type())], body).into_response()
+}
+
+async fn contract_for_everyone(State(house): Node, Path(name): Path<String>) -> ApiResult<Response> {
+    let name = name.parse().map_err(|_| product_unknown())?;
+    let contract = house.contract_for_everyone(&name).await?;
+    Ok(([(header::CONTENT_TYPE, weal_wire::odcs::MEDIA_TYPE_YAML)], contract).into_response())
 }
 
 // --- For local programs --------------------------------------------------------------------------

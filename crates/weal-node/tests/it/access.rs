@@ -187,6 +187,7 @@ async fn publishes_with_budget(node: &MemberNode, by: &Person, rho_nano: u64) ->
         keywords: Vec::new(),
         classification: inspected.classification,
         privacy: Some(privacy),
+        particulars: Default::default(),
         offers: Vec::new(),
     };
     house.publish(by, publish).await.map(drop)

@@ -45,6 +45,15 @@ async fn harvesters_see_what_is_open_and_offered_to_everyone() {
     };
     assert_eq!(shown(revenue, "ttl").await, ["holidays"]);
     assert_eq!(shown(revenue, "jsonld").await, ["holidays"]);
+    let contract = async |name: &str| {
+        wire::get(&format!("{}/contracts/{name}", federation.member("revenue").origin()), None).await
+    };
+    let open = contract("holidays").await;
+    assert_eq!((open.status, open.media_type.as_str()), (200, weal_wire::odcs::MEDIA_TYPE_YAML));
+    assert!(open.text.contains("inhabitants") && !open.text.contains("wealPrivacy"), "{}", open.text);
+    for closed in ["for_education", "unoffered", "rosters", "payslips", "nothing", "NO NAME"] {
+        assert_eq!(contract(closed).await.status, 404, "{closed}");
+    }
 
     federation.member_mut("revenue").stops().await;
     federation.member_mut("revenue").config_mut().catalogue.public_up_to = Classification::Internal;

@@ -52,6 +52,7 @@ pub(crate) fn product(name: &str, version: u32) -> Product {
         rows: 3,
         size_bytes: 99,
         profile: Vec::new(),
+        particulars: Default::default(),
         published_at: at(0),
         updated_at: at(i64::from(version)),
     }

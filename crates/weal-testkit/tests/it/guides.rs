@@ -20,7 +20,7 @@ const DATA: &str = "../shared/data/cps_tax_units.csv.gz";
 const SECONDS_MAX: u64 = 300;
 
 /// What a reader would see if all goes as the guides say, in this order.
-const SEEN: [&str; 28] = [
+const SEEN: [&str; 29] = [
     "Revenue Agency (revenue)",
     "is now in good standing",
     "We are a member of Tax and Welfare Commons",
@@ -40,6 +40,7 @@ const SEEN: [&str; 28] = [
     "All is as it was sealed.",
     "Something is wrong.",
     "On its way to Welfare Agency",
+    "data-theme/GOVE",
     "Ended the token ",
     "Added Ada Lind (steward, auditor).",
     "Ada Lind is now auditor.",

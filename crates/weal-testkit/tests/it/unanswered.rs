@@ -157,6 +157,7 @@ async fn an_owner_cannot_declare_what_no_noise_could_cover() {
             keywords: Vec::new(),
             classification: inspected.classification,
             privacy: Some(policy),
+            particulars: Default::default(),
             offers: Vec::new(),
         };
         match house.publish(&revenue.person, publish).await {

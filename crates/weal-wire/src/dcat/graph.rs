@@ -6,10 +6,17 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 /// The prefixes of the terms that are used here.
-const PREFIXES: [(&str, &str); 3] = [
+const PREFIXES: [(&str, &str); 10] = [
     ("dcat", "http://www.w3.org/ns/dcat#"),
+    ("dcatap", "http://data.europa.eu/r5r/"),
     ("dct", "http://purl.org/dc/terms/"),
+    ("eli", "http://data.europa.eu/eli/ontology#"),
     ("foaf", "http://xmlns.com/foaf/0.1/"),
+    ("odrl", "http://www.w3.org/ns/odrl/2/"),
+    ("rdfs", "http://www.w3.org/2000/01/rdf-schema#"),
+    ("skos", "http://www.w3.org/2004/02/skos/core#"),
+    ("vcard", "http://www.w3.org/2006/vcard/ns#"),
+    ("xsd", "http://www.w3.org/2001/XMLSchema#"),
 ];
 
 /// What is said, by subject; what is said twice stands once.
@@ -30,6 +37,10 @@ enum Object {
     Term(&'static str),
     Iri(String),
     Text(String),
+    /// In English.
+    English(&'static str),
+    /// As its datatype writes it.
+    Typed(String, &'static str),
 }
 
 impl Resource {
@@ -38,6 +49,20 @@ impl Resource {
     }
     pub(super) fn text(mut self, predicate: &'static str, text: &str) -> Self {
         self.statements.push((predicate, Object::Text(text.to_owned())));
+        self
+    }
+    pub(super) fn english(mut self, predicate: &'static str, text: &'static str) -> Self {
+        self.statements.push((predicate, Object::English(text)));
+        self
+    }
+    /// A value as its datatype writes it; it holds nothing that a literal would have to escape.
+    pub(super) fn typed(mut self, predicate: &'static str, value: String, datatype: &'static str) -> Self {
+        self.statements.push((predicate, Object::Typed(value, datatype)));
+        self
+    }
+    /// A prefixed term as the object; `a` names one more class.
+    pub(super) fn term(mut self, predicate: &'static str, term: &'static str) -> Self {
+        self.statements.push((predicate, Object::Term(term)));
         self
     }
     pub(super) fn link(mut self, predicate: &'static str, iri: &str) -> Self {
@@ -74,8 +99,9 @@ impl Graph {
             let mut out = Map::new();
             out.insert("@id".into(), subject.clone().into());
             for (predicate, objects) in statements {
-                let printed: Value = objects.iter().map(Object::to_json_ld).collect();
-                out.insert(if *predicate == "a" { "@type" } else { predicate }.into(), printed);
+                let is_class = *predicate == "a";
+                let printed: Value = objects.iter().map(|object| object.to_json_ld(is_class)).collect();
+                out.insert(if is_class { "@type" } else { predicate }.into(), printed);
             }
             Value::Object(out).to_string()
         };
@@ -101,13 +127,18 @@ impl Object {
             Object::Term(term) => (*term).to_owned(),
             Object::Iri(iri) => format!("<{iri}>"),
             Object::Text(text) => quoted(text),
+            Object::English(text) => format!("{}@en", quoted(text)),
+            Object::Typed(value, datatype) => format!("{}^^{datatype}", quoted(value)),
         }
     }
-    fn to_json_ld(&self) -> Value {
+    fn to_json_ld(&self, is_class: bool) -> Value {
         match self {
-            Object::Term(term) => json!(term),
+            Object::Term(term) if is_class => json!(term),
+            Object::Term(iri) => json!({ "@id": iri }),
             Object::Iri(iri) => json!({ "@id": iri }),
             Object::Text(text) => json!({ "@value": text }),
+            Object::English(text) => json!({ "@value": text, "@language": "en" }),
+            Object::Typed(value, datatype) => json!({ "@value": value, "@type": datatype }),
         }
     }
 }
@@ -134,11 +165,13 @@ fn quoted(text: &str) -> String {
 }
 
 /// The identifier with every character percent-encoded that may not stand between `<` and `>`. What
-/// has no scheme, as a stranger's identifier may, becomes a URN: there is no base to resolve it by.
+/// has no scheme, as a stranger's identifier may, becomes a URN: there is no base to resolve it by. So does
+/// what would be read as one of our prefixed terms.
 fn safe_iri(given: &str) -> String {
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     let absolute = given.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(letter)
+        let is_prefix = PREFIXES.iter().any(|(prefix, _)| *prefix == scheme);
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(letter) && !is_prefix
     });
     let mut out = String::from(if absolute { "" } else { "urn:weal:id:" });
     for c in given.chars() {

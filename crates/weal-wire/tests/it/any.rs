@@ -206,6 +206,7 @@ pub fn product() -> impl Strategy<Value = Product> {
                 keywords: words.3,
                 classification: shape.0,
                 profile: profile.collect(),
+                particulars: Default::default(),
                 columns: shape.1,
                 privacy: shape.2,
                 version: shape.3,

@@ -4,28 +4,20 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weal_domain::catalogue::{CatalogueEntry, Holder};
+use weal_domain::catalogue::{Offer, Product};
 use weal_wire::dcat::{DcatPrinter, Form};
-use weal_wire::did::Scheme;
 
 use crate::any;
 use crate::catalogue::publisher;
 
 type Triple = (String, String, String);
 
-fn entries(
-    products: &[(weal_domain::catalogue::Product, Vec<weal_domain::catalogue::Offer>)],
-) -> Vec<CatalogueEntry> {
-    let owner = publisher();
-    let holder = Holder { member: &owner.name, title: &owner.title, did: &owner.did };
-    let at = "2026-03-01T08:00:00Z".parse().unwrap();
-    products.iter().map(|(product, offers)| CatalogueEntry::of(product, offers, holder, at)).collect()
-}
+type Products = [(Product, Vec<Offer>)];
 
 /// All pieces of a catalogue.
-pub(crate) fn printed(form: Form, entries: &[CatalogueEntry]) -> String {
-    let printer = DcatPrinter::new(form, publisher(), Scheme::Https);
-    let pieces: String = entries.iter().map(|entry| printer.entry(entry)).collect();
+pub(crate) fn printed(form: Form, products: &Products) -> String {
+    let printer = DcatPrinter::new(form, publisher(), "https://revenue.example/dsp/2025-1");
+    let pieces: String = products.iter().map(|(product, offers)| printer.product(product, offers)).collect();
     format!("{}{pieces}{}", printer.begin(), printer.end())
 }
 
@@ -65,9 +57,11 @@ fn objects(line: &str) -> Vec<String> {
                     escaped = *c == '\\' && !escaped;
                     closes
                 });
-                close.expect("a literal ends on its line").0 + 1
+                let close = close.expect("a literal ends on its line").0 + 1;
+                // A language or a datatype follows at once.
+                close + rest[close..].find([' ', ',']).expect("something follows")
             }
-            _ => rest.find(' ').expect("a term ends"),
+            _ => rest.find([' ', ',']).expect("a term ends"),
         };
         found.push(rest[..end].to_owned());
         rest = &rest[end..];
@@ -81,10 +75,15 @@ fn json_ld_triples(document: &Value) -> BTreeSet<Triple> {
         for (name, objects) in node.as_object().unwrap().iter().filter(|(name, _)| *name != "@id") {
             for object in objects.as_array().unwrap() {
                 let predicate = if name == "@type" { "a" } else { name };
+                let kind = match (object["@language"].as_str(), object["@type"].as_str()) {
+                    (Some(language), _) => format!("@{language}"),
+                    (_, Some(datatype)) => format!("^^{datatype}"),
+                    _ => String::new(),
+                };
                 let object = match (object.as_str(), object["@id"].as_str(), object["@value"].as_str()) {
                     (Some(term), ..) => term.to_owned(),
                     (_, Some(iri), _) => format!("<{iri}>"),
-                    (.., Some(text)) => literal(text),
+                    (.., Some(text)) => format!("{}{kind}", literal(text)),
                     _ => panic!("an object of no kind: {object}"),
                 };
                 triples.insert((subject.clone(), predicate.to_owned(), object));
@@ -135,38 +134,86 @@ proptest! {
 
     #[test]
     fn both_forms_say_the_same_and_all_that_is_mandatory(products in any::products()) {
-        let entries = entries(&products);
-        let turtle = turtle_triples(&printed(Form::Turtle, &entries));
-        let json_ld = serde_json::from_str(&printed(Form::JsonLd, &entries)).expect("JSON");
-        prop_assert_eq!(&turtle, &json_ld_triples(&json_ld));
+        let turtle = turtle_triples(&printed(Form::Turtle, &products));
+        let json_ld: Value = serde_json::from_str(&printed(Form::JsonLd, &products)).expect("JSON");
+        let json_ld = json_ld_triples(&json_ld);
+        let apart: Vec<_> = turtle.symmetric_difference(&json_ld).collect();
+        prop_assert!(apart.is_empty(), "only one form says {:?}", apart);
         assert_mandatory(&turtle);
         let datasets = turtle.iter().filter(|(_, p, o)| p == "a" && o == "dcat:Dataset").count();
-        prop_assert_eq!(datasets, entries.len());
+        prop_assert_eq!(datasets, products.len());
     }
 }
 
 #[test]
 fn nobody_breaks_out_of_a_literal_or_an_identifier() {
-    let mut product = serde_json::from_value::<weal_domain::catalogue::Product>(json!({
+    let mut product = serde_json::from_value::<Product>(json!({
         "name": "payroll", "version": 1, "title": "x\" . <urn:evil> a dcat:Catalog . \"\\", "description": "a\nb\u{0}",
         "keywords": ["\\", "\"", "\\\""], "classification": "open", "columns": [], "privacy": null, "rows": 0,
         "size_bytes": 0, "profile": [], "published_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
     }))
     .unwrap();
     product.keywords.push("x".into());
-    let mut entries = entries(&[(product, Vec::new())]);
-    entries[0].dataset = "urn:x> . <urn:evil> a <urn:y".into();
-    let triples = turtle_triples(&printed(Form::Turtle, &entries));
+    product.identifier = Some("urn:x>.<urn:evil>a<urn:y".parse().unwrap());
+    let mut products = [(product, Vec::new())];
+    let triples = turtle_triples(&printed(Form::Turtle, &products));
     assert!(triples.iter().all(|(subject, ..)| subject != "<urn:evil>"));
     let keywords: Vec<_> =
         triples.iter().filter(|(_, p, _)| p == "dcat:keyword").map(|(.., o)| o.as_str()).collect();
     assert_eq!(keywords, [r#""\"""#, r#""\\""#, r#""\\\"""#, r#""x""#]);
     assert!(triples.contains(&(
-        "<urn:x%3E%20.%20%3Curn:evil%3E%20a%20%3Curn:y>".into(),
+        "<urn:x%3E.%3Curn:evil%3Ea%3Curn:y>".into(),
         "dct:description".into(),
         "\"a\\nb\u{FFFD}\"".into(),
     )));
-    entries[0].dataset = "02e83f88".into();
-    let turtle = printed(Form::Turtle, &entries);
-    assert!(turtle.contains("<urn:weal:id:02e83f88>"), "a relative identifier became absolute");
+    for (given, printed_as) in [("02e83f88", "urn:weal:id:02e83f88"), ("dct:title", "urn:weal:id:dct:title")]
+    {
+        products[0].0.identifier = Some(given.parse().unwrap());
+        let turtle = printed(Form::Turtle, &products);
+        assert!(
+            turtle.contains(&format!("<{printed_as}> a")) || turtle.contains(&format!("<{printed_as}>\n")),
+            "{given} is absolute"
+        );
+    }
+}
+
+#[test]
+fn what_an_owner_says_for_other_catalogues_is_there_and_what_is_not_said_is_not() {
+    let mut product = bare();
+    let said = |product: &Product| turtle_triples(&printed(Form::Turtle, &[(product.clone(), Vec::new())]));
+    let about = |triples: &BTreeSet<Triple>, predicate: &str| -> Vec<String> {
+        let of = triples.iter().filter(|(s, p, _)| s == "<did:web:revenue.example#bare>" && p == predicate);
+        of.map(|(.., object)| object.clone()).collect()
+    };
+    let before = said(&product);
+    for absent in ["dcat:theme", "dct:spatial", "dct:temporal", "dcatap:applicableLegislation"] {
+        assert!(about(&before, absent).is_empty(), "{absent}");
+    }
+    assert_eq!(about(&before, "dcat:contactPoint"), ["<did:web:revenue.example#contact>"]);
+    product.particulars = serde_json::from_value(json!({
+        "themes": ["ECON"], "contact": { "name": "Data desk", "email": "data@revenue.example" },
+        "places": ["http://publications.europa.eu/resource/authority/country/EST"],
+        "from": "2026-01-01", "until": "2026-12-31", "laws": ["http://data.europa.eu/eli/reg_impl/2023/138/oj"],
+    }))
+    .unwrap();
+    product.particulars.check().unwrap();
+    let after = said(&product);
+    assert_eq!(
+        about(&after, "dcat:theme"),
+        ["<http://publications.europa.eu/resource/authority/data-theme/ECON>"]
+    );
+    assert_eq!(about(&after, "dct:spatial").len(), 1);
+    let has = |s: &str, p: &str, o: &str| after.contains(&(s.into(), p.into(), o.into()));
+    assert!(has("<did:web:revenue.example#bare/contact>", "vcard:hasEmail", "<mailto:data@revenue.example>"));
+    assert!(has("<did:web:revenue.example#bare/period>", "dcat:endDate", "\"2026-12-31\"^^xsd:date"));
+    assert!(has("<http://data.europa.eu/eli/reg_impl/2023/138/oj>", "a", "eli:LegalResource"));
+}
+
+fn bare() -> Product {
+    serde_json::from_value(json!({
+        "name": "bare", "version": 1, "title": "Bare", "description": "", "keywords": [], "classification": "open",
+        "columns": [], "privacy": null, "rows": 0, "size_bytes": 0, "profile": [],
+        "published_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+    }))
+    .unwrap()
 }

@@ -69,6 +69,7 @@ pub(super) fn decide(
         keywords: args.keyword.clone(),
         classification: class,
         privacy,
+        particulars: args.about.particulars(),
         offers,
         name,
         identifier: args.identifier.clone(),

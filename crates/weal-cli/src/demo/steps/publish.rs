@@ -185,6 +185,7 @@ async fn one(stage: &Stage, plan: &Plan<'_>) -> Result<(Inspected, Published)> {
         keywords: plan.keywords.iter().map(|word| (*word).to_owned()).collect(),
         classification: plan.class,
         privacy,
+        particulars: Default::default(),
         offers,
         name,
         identifier: None,

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::Stream;
-use weal_domain::catalogue::{CatalogueEntry, Holder};
+use weal_domain::catalogue::{CatalogueEntry, Holder, Offer, Product, ProductName};
 use weal_wire::dcat::{DcatPrinter, Form};
 
+use super::product_unknown;
 use crate::fault::Result;
 use crate::house::House;
+use crate::http::catalogue::DSP_PATH;
 
 /// Products read from the store at once.
 const PRODUCTS_AT_ONCE: u32 = 50;
@@ -29,7 +31,8 @@ impl House {
         self: &Arc<Self>,
         form: Form,
     ) -> impl Stream<Item = Result<String, std::io::Error>> + Send + 'static {
-        let printer = DcatPrinter::new(form, self.publisher(), self.peers.scheme());
+        let printer =
+            DcatPrinter::new(form, self.publisher(), &format!("{}{DSP_PATH}", self.config.node.origin));
         let pieces = VecDeque::from([printer.begin()]);
         let harvest = Harvest { house: Arc::clone(self), printer, pieces, after: Some(String::new()) };
         futures::stream::try_unfold(harvest, |mut harvest| async move {
@@ -39,6 +42,25 @@ impl House {
             })?;
             Ok(piece.map(|piece| (piece, harvest)))
         })
+    }
+
+    /// The data contract of a product that everyone may know of, with what everyone may know: what it was
+    /// measured to be, how it is protected and what is offered to some stays with its owner.
+    pub async fn contract_for_everyone(&self, name: &ProductName) -> Result<String> {
+        let mut tx = self.store.read("catalogue.contract").await?;
+        let stored = tx.product(name).await?.ok_or_else(product_unknown)?;
+        let offers = tx.offers_of(name).await?;
+        let entry = self.for_everyone(&stored.product, &offers).ok_or_else(product_unknown)?;
+        let product =
+            Product { privacy: None, profile: Vec::new(), rows: 0, size_bytes: 0, ..stored.product };
+        Ok(weal_wire::odcs::contract_of(&product, &entry.offers, &self.publisher()).to_yaml())
+    }
+
+    fn for_everyone(&self, product: &Product, offers: &[Offer]) -> Option<CatalogueEntry> {
+        let publisher = self.publisher();
+        let holder = Holder { member: &publisher.name, title: &publisher.title, did: &publisher.did };
+        let entry = CatalogueEntry::of(product, offers, holder, self.clock.now());
+        entry.for_everyone(&self.did, self.config.catalogue.public_up_to)
     }
 }
 
@@ -55,15 +77,11 @@ impl Harvest {
     }
 
     async fn read(&mut self, after: &str) -> Result<()> {
-        let (house, now) = (&self.house, self.house.clock.now());
-        let publisher = house.publisher();
-        let holder = Holder { member: &publisher.name, title: &publisher.title, did: &publisher.did };
-        let mut tx = house.store.read("catalogue.harvest").await?;
+        let mut tx = self.house.store.read("catalogue.harvest").await?;
         for stored in tx.products_after(after, PRODUCTS_AT_ONCE).await? {
             let offers = tx.offers_of(&stored.product.name).await?;
-            let entry = CatalogueEntry::of(&stored.product, &offers, holder, now);
-            let public = entry.for_everyone(&house.did, house.config.catalogue.public_up_to);
-            self.pieces.extend(public.map(|entry| self.printer.entry(&entry)));
+            let public = self.house.for_everyone(&stored.product, &offers);
+            self.pieces.extend(public.map(|entry| self.printer.product(&stored.product, &entry.offers)));
             self.after = Some(stored.product.name.to_string());
         }
         if self.after.is_none() {

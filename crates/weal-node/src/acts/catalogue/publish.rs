@@ -79,6 +79,7 @@ impl House {
             rows: ingested.rows,
             size_bytes: ingested.size_bytes,
             profile: ingested.profile.clone(),
+            particulars: publish.particulars.clone(),
             published_at: before.as_ref().map_or(now, |before| before.published_at),
             updated_at: now,
         };
@@ -220,6 +221,7 @@ fn check_words(publish: &Publish) -> Result<(), Refusal> {
             format!("A product has at most {KEYWORDS_MAX} keywords of 1 to {KEYWORD_CHARS_MAX} characters."),
         ));
     }
+    publish.particulars.check()?;
     if publish.classification.is_personal() && publish.privacy.is_none() {
         return Err(Refusal::invalid(
             "subject-needed",

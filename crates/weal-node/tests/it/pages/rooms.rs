@@ -60,6 +60,7 @@ fn payroll(node: &MemberNode) -> Product {
             min: Some("1200.5".into()),
             max: Some("<i>9800</i>".into()),
         }],
+        particulars: Default::default(),
         published_at: at,
         updated_at: at,
     }

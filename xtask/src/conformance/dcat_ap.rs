@@ -1,0 +1,293 @@
+//! `cargo xtask conformance dcat-ap`: what harvesters make of a real node's catalogue. The node is `weal serve`
+//! with products of every kind; pyshacl holds both forms of its catalogue against the official shapes, rdflib
+//! compares them, and CKAN's own parser reads them. It ends well only if every check that is written down here was
+//! made and passed, and each file of shapes has found what was broken for it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::bench::{Node, run};
+
+const FOLDER: &str = "tests/conformance/dcat-ap";
+const SHAPES: &str = "../shared/specs/dcat-ap-3.0.1";
+const USAGE: &str = "usage: cargo xtask conformance dcat-ap [--weal FILE]";
+const SHAPES_FILES: [&str; 6] = [
+    "dcat-ap-SHACL.ttl",
+    "ranges.ttl",
+    "shapes.ttl",
+    "range.ttl",
+    "mdr-vocabularies.shape.ttl",
+    "deprecateduris.ttl",
+];
+const PERSONS: usize = 40;
+
+/// A product as `weal publish` gets it, and what CKAN should read of it.
+struct Given {
+    title: &'static str,
+    rows: fn() -> String,
+    options: &'static [&'static str],
+    /// `None` where harvesters may not know of it.
+    read: Option<Read>,
+}
+
+struct Read {
+    resources: usize,
+    tags: &'static [&'static str],
+    rights: &'static str,
+}
+
+const GIVEN: [Given; 5] = [
+    Given {
+        title: "Public holidays",
+        rows: || "day,name\n2026-01-01,New Year\n2026-12-25,Christmas\n".into(),
+        options: &[
+            "--class=open",
+            "--description=Every day on which offices are closed.",
+            "--keyword=calendar",
+            "--keyword=public \"holidays\"",
+            "--theme=GOVE",
+            "--theme=SOCI",
+            "--contact=Calendar desk <calendar@revenue.example>",
+            "--licence=https://creativecommons.org/licenses/by/4.0/",
+            "--place=EST",
+            "--place=https://sws.geonames.org/453733/",
+            "--first-day=2026-01-01",
+            "--last-day=2026-12-31",
+            "--law=http://data.europa.eu/eli/reg_impl/2023/138/oj",
+            "--identifier=https://data.example/holidays",
+        ],
+        read: Some(Read { resources: 2, tags: &["calendar", "public \"holidays\""], rights: "PUBLIC" }),
+    },
+    Given {
+        title: "Plain regions",
+        rows: || "region,inhabitants\nnorth,12\nsouth,34\n".into(),
+        options: &["--class=open"],
+        read: Some(Read { resources: 2, tags: &[], rights: "PUBLIC" }),
+    },
+    Given {
+        title: "Duty rosters",
+        rows: || "office,desks\nnorth,12\nsouth,34\n".into(),
+        options: &[
+            "--class=internal",
+            "--offer=extract",
+            "--last-day=2026-12-31",
+            "--until=2099-01-01T00:00:00Z",
+        ],
+        read: Some(Read { resources: 1, tags: &[], rights: "RESTRICTED" }),
+    },
+    Given {
+        title: "Wages",
+        rows: wages,
+        options: &[
+            "--class=personal",
+            "--subject=person_id",
+            "--theme=ECON",
+            "--columns=region,wage",
+            "--row-filter=wage > 0",
+        ],
+        read: Some(Read { resources: 2, tags: &[], rights: "NON_PUBLIC" }),
+    },
+    Given {
+        title: "Not for everyone",
+        rows: || "region,inhabitants\nnorth,12\n".into(),
+        options: &["--class=open", "--to=did:web:somebody.example"],
+        read: None,
+    },
+];
+
+fn wages() -> String {
+    let line =
+        |number: usize| format!("person_{number},{},{}\n", ["north", "south"][number % 2], 1_000 + number);
+    (0..PERSONS).fold("person_id,region,wage\n".to_owned(), |text, number| text + &line(number))
+}
+
+pub(crate) fn dcat_ap(root: &Path, arguments: &[&str]) -> Result<String, String> {
+    let weal = match arguments {
+        [] => build(root)?,
+        ["--weal", file] => PathBuf::from(file),
+        _ => return Err(USAGE.to_owned()),
+    };
+    let place = crate::target(root).join("conformance/dcat-ap");
+    std::fs::create_dir_all(&place).map_err(|cause| format!("{}: {cause}", place.display()))?;
+    let python = environment(root, &place)?;
+    let shapes = root.join(SHAPES);
+    let shapes = shapes.is_dir().then_some(shapes);
+    if shapes.is_none() {
+        println!("skipped: {SHAPES} is not here, so nothing is held against the official shapes");
+    }
+    let documents = documents(&weal.display().to_string(), &place)?;
+    let asked = json!({
+        "turtle": documents.turtle, "json_ld": documents.json_ld, "shapes": shapes, "expected": expected(),
+    });
+    let file = place.join("asked.json");
+    write(&file, &asked.to_string())?;
+    let checked = Command::new(python).arg(root.join(FOLDER).join("check.py")).arg(&file).output();
+    let checked = checked.map_err(|cause| format!("python: {cause}"))?;
+    let (said, complained) =
+        (String::from_utf8_lossy(&checked.stdout), String::from_utf8_lossy(&checked.stderr));
+    print!("{said}");
+    judge(&said, shapes.is_some()).map_err(|why| {
+        write(&place.join("check.err"), &complained).err().unwrap_or_default()
+            + &format!("{why}\nWhat Python complained of is in {}/check.err", place.display())
+    })
+}
+
+/// The binary as the workspace's tests build it.
+fn build(root: &Path) -> Result<PathBuf, String> {
+    let arguments = ["test", "--quiet", "--workspace", "--test", "cli", "--no-run"];
+    match Command::new("cargo").args(arguments).current_dir(root).status() {
+        Ok(status) if status.success() => Ok(crate::target(root).join("debug/weal")),
+        Ok(status) => Err(format!("cargo {}: {status}", arguments.join(" "))),
+        Err(cause) => Err(format!("cargo: {cause}")),
+    }
+}
+
+/// A virtual environment with exactly what requirements.txt names, made where it was not made before.
+fn environment(root: &Path, place: &Path) -> Result<PathBuf, String> {
+    let requirements = root.join(FOLDER).join("requirements.txt");
+    let asked = crate::read(&requirements)?;
+    let (folder, made_of) = (place.join("python"), place.join("made-of"));
+    let python = folder.join("bin/python");
+    if std::fs::read_to_string(&made_of).is_ok_and(|before| before == asked) && python.exists() {
+        return Ok(python);
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+    let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).stdin(Stdio::null()).status();
+    match made {
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(format!("python3 -m venv: {status}; install python3-venv")),
+        Err(cause) => return Err(format!("python3: {cause}; install Python 3.11 or newer")),
+    }
+    // The list is whole; what its packages ask for beyond it is not needed.
+    let mut pip = Command::new(&python);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--requirement",
+    ]);
+    match pip.arg(&requirements).stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(format!("pip install: {status}")),
+        Err(cause) => return Err(format!("pip: {cause}")),
+    }
+    write(&made_of, &asked)?;
+    Ok(python)
+}
+
+/// What the node served.
+struct Documents {
+    turtle: PathBuf,
+    json_ld: PathBuf,
+}
+
+fn documents(weal: &str, place: &Path) -> Result<Documents, String> {
+    let nodes = place.join("nodes");
+    let _ = std::fs::remove_dir_all(&nodes);
+    std::fs::create_dir_all(&nodes).map_err(|cause| format!("{}: {cause}", nodes.display()))?;
+    let mut node = Node::make(weal, &nodes, "revenue", &["--governs", "--title=Revenue \"agency\""])?;
+    let config = node.folder.join("weal.toml");
+    let shown = crate::read(&config)?.replace(r#"public_up_to = "open""#, r#"public_up_to = "personal""#);
+    write(&config, &shown)?;
+    node.start()?;
+    let folder = node.folder.display().to_string();
+    for (number, given) in GIVEN.iter().enumerate() {
+        let file = nodes.join(format!("product_{number}.csv"));
+        write(&file, &(given.rows)())?;
+        let (file, title) = (file.display().to_string(), format!("--title={}", given.title));
+        let mut arguments = vec!["publish", &file, "--yes", "--node", &folder, &title];
+        arguments.extend(given.options);
+        run(weal, &arguments)?;
+    }
+    let fetched = |form: &str| -> Result<PathBuf, String> {
+        let answer = crate::http::Connection::to(&node.address).get(&format!("/catalogue.{form}"), &[])?;
+        if !answer.is_success() {
+            return Err(format!("/catalogue.{form} was answered with {}", answer.status));
+        }
+        let file = place.join(format!("catalogue.{form}"));
+        write(&file, &answer.text())?;
+        Ok(file)
+    };
+    Ok(Documents { turtle: fetched("ttl")?, json_ld: fetched("jsonld")? })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|cause| format!("{}: {cause}", path.display()))
+}
+
+/// What CKAN should read, by title.
+fn expected() -> Value {
+    let read = GIVEN.iter().filter_map(|given| {
+        let read = given.read.as_ref()?;
+        let wanted =
+            json!({ "resources": read.resources, "tags": read.tags, "rights": read.rights, "publisher": "Revenue \"agency\"" });
+        Some((given.title.to_owned(), wanted))
+    });
+    Value::Object(read.collect())
+}
+
+/// The checks that there must be.
+fn names(with_shapes: bool) -> Vec<String> {
+    let mut names = vec!["both forms are one graph".to_owned(), "broken: a graph with less".to_owned()];
+    for about in ["shapes", "broken"].iter().filter(|_| with_shapes) {
+        names.extend(SHAPES_FILES.iter().map(|file| format!("{about}: {file}")));
+    }
+    for form in ["turtle", "json-ld"] {
+        let titles = GIVEN.iter().filter(|given| given.read.is_some()).map(|given| given.title);
+        names.extend(titles.chain(["nothing else"]).map(|title| format!("ckan {form}: {title}")));
+    }
+    names
+}
+
+fn judge(said: &str, with_shapes: bool) -> Result<String, String> {
+    let mut outcomes: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    for line in said.lines() {
+        let parts: Vec<&str> = line.split('\t').collect();
+        match parts.as_slice() {
+            ["passed", name] => _ = outcomes.insert(name, None),
+            ["FAILED", name, why] => _ = outcomes.insert(name, Some(why)),
+            _ => {}
+        }
+    }
+    let names = names(with_shapes);
+    let mut wrong: Vec<String> = Vec::new();
+    for name in &names {
+        match outcomes.get(name.as_str()) {
+            Some(None) => {}
+            Some(Some(why)) => wrong.push(format!("{name} failed: {why}")),
+            None => wrong.push(format!("{name} was not checked")),
+        }
+    }
+    let unknown = outcomes.keys().filter(|name| !names.iter().any(|known| known == *name));
+    wrong.extend(unknown.map(|name| format!("{name} is not one of ours")));
+    if wrong.is_empty() {
+        return Ok(format!("{} checks of the catalogue in DCAT-AP passed", names.len()));
+    }
+    Err(wrong.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_must_have_been_made_and_passed() {
+        let all = |shapes| names(shapes).iter().map(|name| format!("passed\t{name}\n")).collect::<String>();
+        assert!(judge(&all(true), true).is_ok());
+        assert!(judge(&all(false), false).is_ok());
+        assert!(judge(&all(false), true).is_err_and(|why| why.contains("shapes: range.ttl was not checked")));
+        assert!(judge(&all(true), false).is_err_and(|why| why.contains("is not one of ours")));
+        let failed =
+            all(true).replace("passed\tshapes: range.ttl", "FAILED\tshapes: range.ttl\t2 violations");
+        assert!(
+            judge(&failed, true).is_err_and(|why| why.contains("shapes: range.ttl failed: 2 violations"))
+        );
+        assert!(judge("", true).is_err());
+    }
+}
