@@ -11,6 +11,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use url::Url;
 
 use crate::EngineError;
@@ -52,7 +53,11 @@ fn place(path: &Path) -> Result<ListingTableUrl> {
 /// What `ingest` wrote about a file into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct About {
+    /// Of all row groups, as the file's footer counts them.
+    pub(crate) rows: u64,
     unique_columns: Vec<String>,
+    /// Columns of which the footer says that they hold no nulls.
+    full_columns: Vec<String>,
     row_text_bytes_max: u64,
 }
 
@@ -64,6 +69,11 @@ impl About {
     /// Whether `column` is a key of the file: no value stands in two rows.
     pub(crate) fn is_unique(&self, column: &str) -> bool {
         self.unique_columns.iter().any(|unique| unique == column)
+    }
+
+    /// Whether every row has a value in `column`.
+    pub(crate) fn is_full(&self, column: &str) -> bool {
+        self.full_columns.iter().any(|full| full == column)
     }
 
     /// How many rows may be read at once.
@@ -88,10 +98,22 @@ fn read_about(file: &Path) -> std::result::Result<About, EngineError> {
     let value = |key: &str| pairs.into_iter().flatten().find(|pair| pair.key == key)?.value.as_deref();
     let unique = value(UNIQUE_COLUMNS_KEY).unwrap_or("[]");
     let widest = value(ROW_TEXT_BYTES_KEY).and_then(|bytes| bytes.parse().ok());
+    let rows = metadata.metadata().file_metadata().num_rows();
     Ok(About {
+        rows: rows.try_into().doing("counting the rows of the product's file")?,
+        full_columns: full_columns(metadata.metadata()),
         unique_columns: serde_json::from_str(unique).doing("reading the product's file")?,
         row_text_bytes_max: widest.unwrap_or(BATCH_TEXT_BYTES / 16),
     })
+}
+
+fn full_columns(metadata: &ParquetMetaData) -> Vec<String> {
+    let columns = metadata.file_metadata().schema_descr().columns().iter().enumerate();
+    let without_nulls = |place: usize| {
+        let nulls = |group: &RowGroupMetaData| group.column(place).statistics()?.null_count_opt();
+        metadata.row_groups().iter().all(|group| nulls(group) == Some(0))
+    };
+    columns.filter(|(place, _)| without_nulls(*place)).map(|(_, column)| column.name().to_owned()).collect()
 }
 
 /// How many rows of a file, or of a folder of files, may be read at once.

@@ -77,7 +77,9 @@ impl Engine {
         };
         let key = QueryKey::fresh().doing("drawing a query's key")?;
         let subject_is_key = about.is_unique(&prepared.policy.subject);
-        let run = Run { product, source, row_filter: grant.row_filter.as_deref(), subject_is_key, key };
+        let subject_is_full = about.is_full(&prepared.policy.subject);
+        let row_filter = grant.row_filter.as_deref();
+        let run = Run { product, source, row_filter, subject_is_key, subject_is_full, rows: about.rows, key };
         let totals = self.exact_groups(&prepared, run, &session, prepared.price.threshold);
         let (began, most) = (Instant::now(), self.limits().question_time_max);
         let groups = tokio::time::timeout(most, totals).await.doing(IN_TIME)??;
@@ -116,9 +118,10 @@ impl Engine {
             keys: &reading.keys,
             parts: &reading.parts,
             subject_is_key: run.subject_is_key,
+            subject_is_full: run.subject_is_full,
             choose: groups.is_none_or(|groups| groups > policy.groups_per_subject_max.into()),
             group_size_min: if public.is_none() { policy.group_size_min } else { 0 },
-            rows_max: self.limits().rows_max,
+            rows_max: run.rows.next_power_of_two(),
             key: run.key,
         };
         let scan = scan(&run.source.file, schema_of(columns)).doing("planning a private answer")?;
@@ -135,6 +138,9 @@ struct Run<'a> {
     source: &'a Source,
     row_filter: Option<&'a str>,
     subject_is_key: bool,
+    subject_is_full: bool,
+    /// Of the file.
+    rows: u64,
     key: QueryKey,
 }
 
@@ -167,8 +173,13 @@ impl ExactAnswer {
         let member: MemberName = "owner".parse().doing("naming a member")?;
         let asked = Asked { product, member: &member, columns: None, loss: None };
         let prepared = prepare(sql, asked, &session, engine.limits().groups_max)?;
-        let subject_is_key = !general && about(&source.file).await?.is_unique(&prepared.policy.subject);
-        let run = || Run { product, source, row_filter, subject_is_key, key: QueryKey::known(key) };
+        let about = about(&source.file).await?;
+        let subject_is_key = !general && about.is_unique(&prepared.policy.subject);
+        let subject_is_full = !general && about.is_full(&prepared.policy.subject);
+        let run = || {
+            let (rows, key) = (about.rows, QueryKey::known(key));
+            Run { product, source, row_filter, subject_is_key, subject_is_full, rows, key }
+        };
         let plan = session.optimize(&engine.totals_plan(&prepared, run())?).doing("planning")?;
         let exact = engine.exact_groups(&prepared, run(), &session, None).await?;
         let options = FormatOptions::default().with_null("NULL");

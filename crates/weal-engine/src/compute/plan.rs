@@ -39,11 +39,13 @@ pub(crate) struct Totals<'a> {
     pub parts: &'a [Part],
     /// Whether the subject column is a key of the table.
     pub subject_is_key: bool,
+    /// Whether every row of the table has a subject, which belongs to its schema as well.
+    pub subject_is_full: bool,
     /// Whether a subject may be in more groups than it may influence.
     pub choose: bool,
     /// Groups of fewer subjects than this are ignored by the mechanism, so they need not be kept.
     pub group_size_min: u32,
-    /// The most rows a table may have; bounds how far totals can grow.
+    /// The rows that the table has at most; bounds how far totals can grow.
     pub rows_max: u64,
     pub key: QueryKey,
 }
@@ -55,7 +57,8 @@ impl Totals<'_> {
             self.parts.iter().map(|part| Contributed::of(part, self)).collect::<Result<Vec<_>, Refusal>>()?;
         let subject = Expr::Column(Column::new_unqualified(&self.policy.subject));
         let mut plan = scan;
-        for condition in self.conditions.iter().cloned().chain([subject.clone().is_not_null()]) {
+        let has_subject = (!self.subject_is_full).then(|| subject.clone().is_not_null());
+        for condition in self.conditions.iter().cloned().chain(has_subject) {
             plan = plan.filter(condition)?;
         }
         let keys = self.keys.iter().enumerate().map(|(i, key)| key.clone().alias(Item::Key(i).column()));

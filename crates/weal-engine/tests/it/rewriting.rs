@@ -205,3 +205,19 @@ async fn where_the_subject_is_a_key_of_the_table_rows_are_summed_at_once() {
     ");
     assert!(general.plan.contains("ChooseGroups"), "{}", general.plan);
 }
+
+#[tokio::test]
+async fn a_key_without_nulls_is_not_read() {
+    let house = House::new();
+    let csv = "person,region,wage\na,north,1000\nb,north,7000\nc,south,\n";
+    let (product, source) = house.publish(csv, policy()).await;
+    let sql = "SELECT region, COUNT(*), SUM(wage) FROM owner.payroll GROUP BY region";
+    let run = |general| ExactAnswer::of(&house.engine, sql, (&product, &source), None, (1, general));
+    let (short, general) = (run(false).await.unwrap(), run(true).await.unwrap());
+    assert_eq!(short.groups, general.groups);
+    insta::assert_snapshot!(short.plan, @r"
+    Aggregate: groupBy=[[k0]], aggr=[[count(Int64(1)) AS subjects, sum(v2) AS t2]]
+      Projection: product.region AS k0, fixed(product.wage) AS v2
+        TableScan: product projection=[region, wage]
+    ");
+}
