@@ -12,6 +12,7 @@ mod condition;
 mod convert;
 mod dates;
 mod deep;
+mod derived;
 mod exact;
 mod functions;
 mod measure;

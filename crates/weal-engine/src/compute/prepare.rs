@@ -1,6 +1,6 @@
 //! A private question, understood and priced, with nothing read yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::common::TableReference;
 use datafusion::execution::SessionState;
@@ -12,8 +12,9 @@ use weal_domain::identity::MemberName;
 use weal_privacy::accounting::epsilon_of;
 
 use super::deep::on_deep_stack;
+use super::derived::Derived;
 use super::names::{Columns, settle_names};
-use super::price::{CONFIDENCE, Price, price, with_threshold};
+use super::price::{CONFIDENCE, Price, confidence_of_each, price, with_threshold};
 use super::public::{PublicGroups, public_groups};
 use super::question::look_at;
 use super::reading::{Estimate, Item, Part, Reading, Subject, read};
@@ -109,7 +110,7 @@ impl Prepared {
     pub(crate) fn columns(&self) -> Vec<AnswerColumn> {
         let role = |item: Item| match item {
             Item::Key(_) => ColumnRole::Key,
-            Item::Estimate(_) => ColumnRole::Estimate,
+            Item::Estimate(_) | Item::Derived(_) => ColumnRole::Estimate,
         };
         let outputs = self.reading.outputs.iter();
         outputs.map(|(name, item)| AnswerColumn { name: name.clone(), role: role(*item) }).collect()
@@ -118,8 +119,12 @@ impl Prepared {
     pub(crate) fn preview(&self) -> Result<Preview, Refusal> {
         let mut half_widths = Vec::new();
         for (_, item) in &self.reading.outputs {
-            if let Item::Estimate(estimate) = item {
-                half_widths.push(self.half_width(self.reading.estimates[*estimate])?);
+            match item {
+                Item::Key(_) => {}
+                Item::Estimate(i) => {
+                    half_widths.push(self.half_width(self.reading.estimates[*i], CONFIDENCE)?)
+                }
+                Item::Derived(i) => half_widths.push(self.width_of(&self.reading.derived[*i])?),
             }
         }
         let mut explanation = self.protection();
@@ -137,12 +142,28 @@ impl Prepared {
         })
     }
 
+    /// The same of what is computed: where it is a sum of known widths.
+    fn width_of(&self, derived: &Derived) -> Result<Option<f64>, Refusal> {
+        let each = confidence_of_each(derived.estimates().len());
+        let mut widths = BTreeMap::new();
+        for place in derived.estimates() {
+            widths.insert(place, self.half_width(self.reading.estimates[place], each)?);
+        }
+        let weights = derived.weights();
+        Ok(weights.and_then(|weights| {
+            weights
+                .into_iter()
+                .map(|(place, weight)| Some(widths.get(&place).copied()?? * weight.abs()))
+                .sum()
+        }))
+    }
+
     /// Half the width of an estimate's interval, where it does not depend on the data.
-    fn half_width(&self, estimate: Estimate) -> Result<Option<f64>, Refusal> {
+    fn half_width(&self, estimate: Estimate, confidence: f64) -> Result<Option<f64>, Refusal> {
         Ok(match estimate {
-            Estimate::Count { part } => Some(self.price.half_width(part, CONFIDENCE) as f64),
+            Estimate::Count { part } => Some(self.price.half_width(part, confidence) as f64),
             Estimate::Sum { part } => {
-                let width = self.price.half_width(part, CONFIDENCE);
+                let width = self.price.half_width(part, confidence);
                 match &self.reading.parts[part] {
                     Part::Total(value) => Some(width as f64 / 10_f64.powi(value.fixed()?.decimals().into())),
                     _ => None,

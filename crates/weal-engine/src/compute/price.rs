@@ -11,8 +11,16 @@ use super::reading::{Estimate, Part, Reading};
 
 /// Of every interval.
 pub(crate) const CONFIDENCE: f64 = 0.95;
-/// Of each of the two numbers behind an average, so that both hold at once with [`CONFIDENCE`].
-pub(crate) const CONFIDENCE_EACH: f64 = 0.975;
+
+/// Of each of so many numbers, so that all hold at once with [`CONFIDENCE`].
+pub(crate) fn confidence_of_each(numbers: usize) -> f64 {
+    share_of(CONFIDENCE, numbers)
+}
+
+/// Of each of so many numbers, so that all hold at once with `confidence` (Bonferroni).
+pub(crate) fn share_of(confidence: f64, numbers: usize) -> f64 {
+    1.0 - (1.0 - confidence) / numbers.max(1) as f64
+}
 
 /// How the parts of one answer are released.
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use weal_domain::catalogue::{Column as ProductColumn, PrivacyPolicy};
 use weal_domain::{Refusal, RefusalKind};
 
+use super::derived::{Derived, derived};
 use super::measure::{Value, value};
 use super::safe::{safe, unsupported};
 use super::shield::{shielded, shielded_condition};
@@ -29,6 +30,8 @@ pub(crate) struct Reading {
     pub parts: Vec<Part>,
     /// How each aggregate of the question follows from the parts.
     pub estimates: Vec<Estimate>,
+    /// What is computed from the estimates.
+    pub derived: Vec<Derived>,
     /// The SELECT list: names and what stands there.
     pub outputs: Vec<(String, Item)>,
     pub after: After,
@@ -57,11 +60,12 @@ pub(crate) enum Estimate {
     Average { spread: usize, count: usize },
 }
 
-/// A column of the answer: the n-th key, or the n-th estimate.
+/// A column of the answer: the n-th key, the n-th estimate, or the n-th of what is computed from these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Item {
     Key(usize),
     Estimate(usize),
+    Derived(usize),
 }
 
 /// What is done with released values, at no further cost. Expressions are over [`Item::column`]s.
@@ -79,6 +83,17 @@ impl Item {
         match self {
             Item::Key(i) => format!("k{i}"),
             Item::Estimate(i) => format!("e{i}"),
+            Item::Derived(i) => format!("d{i}"),
+        }
+    }
+
+    /// What a released column of this name holds.
+    pub(crate) fn named(column: &str) -> Option<Self> {
+        let place = column.get(1..)?.parse().ok()?;
+        match column.as_bytes().first()? {
+            b'k' => Some(Item::Key(place)),
+            b'e' => Some(Item::Estimate(place)),
+            _ => None,
         }
     }
 }
@@ -134,9 +149,38 @@ pub(crate) fn read(plan: &LogicalPlan, subject: &Subject<'_>) -> Result<Reading,
         aggregate.input.schema().iter().find_map(|(qualifier, _)| qualifier).map(|table| format!("{table}."));
     for (column, expr) in columns {
         let name = table.as_ref().map_or_else(|| column.name.clone(), |table| column.name.replace(table, ""));
-        reading.outputs.push((name, item_of(&expr)?));
+        let item = reading.item(&expr)?;
+        reading.outputs.push((name, item));
     }
     Ok(reading)
+}
+
+impl Reading {
+    /// What stands in a column of the answer.
+    fn item(&mut self, expr: &Expr) -> Result<Item, Refusal> {
+        if let Some(item) = plain_item(expr) {
+            return Ok(item);
+        }
+        let derived = derived(expr)?;
+        if derived.estimates().is_empty() {
+            return Err(unsupported("a constant in the SELECT list", "Select keys and aggregates."));
+        }
+        if self.derived.len() == AGGREGATES_MAX {
+            return Err(too_wide());
+        }
+        self.derived.push(derived);
+        Ok(Item::Derived(self.derived.len() - 1))
+    }
+}
+
+/// A key or an aggregate by itself.
+fn plain_item(expr: &Expr) -> Option<Item> {
+    match expr {
+        Expr::Alias(alias) => plain_item(&alias.expr),
+        Expr::Cast(cast) => plain_item(&cast.expr),
+        Expr::Column(column) => Item::named(&column.name),
+        _ => None,
+    }
 }
 
 /// What runs after the release must not fail either: the answer would be lost and its cost not.
@@ -221,7 +265,15 @@ fn read_aggregate(aggregate: &Aggregate, subject: &Subject<'_>) -> Result<Readin
     let mut parts = Parts { parts: Vec::new(), subject, schema };
     let estimates = aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<_, _>>()?;
     let filter = conditions.into_iter().reduce(Expr::and);
-    Ok(Reading { filter, keys, parts: parts.parts, estimates, outputs: Vec::new(), after: After::default() })
+    Ok(Reading {
+        filter,
+        keys,
+        parts: parts.parts,
+        estimates,
+        derived: Vec::new(),
+        outputs: Vec::new(),
+        after: After::default(),
+    })
 }
 
 fn too_wide() -> Refusal {
@@ -395,24 +447,4 @@ fn substitute(expr: &Expr, columns: &[(Column, Expr)]) -> Result<Expr, Refusal> 
         _ => Ok(Transformed::no(expr)),
     });
     replaced.map(|done| done.data).map_err(|_| unsupported("this expression", "Simplify it."))
-}
-
-/// What stands in a column of the answer.
-fn item_of(expr: &Expr) -> Result<Item, Refusal> {
-    match expr {
-        Expr::Alias(alias) => item_of(&alias.expr),
-        Expr::Cast(cast) => item_of(&cast.expr),
-        Expr::Column(column) => {
-            let number = |name: &str| name.get(1..).and_then(|digits| digits.parse().ok());
-            match (column.name.as_bytes().first(), number(&column.name)) {
-                (Some(b'k'), Some(i)) => Ok(Item::Key(i)),
-                (Some(b'e'), Some(i)) => Ok(Item::Estimate(i)),
-                _ => Err(unsupported("this column", "Select keys and aggregates.")),
-            }
-        }
-        _ => Err(unsupported(
-            "an expression around keys or aggregates in the SELECT list",
-            "Select keys and aggregates each by itself and compute with the answer; SUM(x) / COUNT(x) is AVG(x).",
-        )),
-    }
 }

@@ -1,6 +1,6 @@
 //! From exact totals to an answer: noise first, then everything that may be done with noisy numbers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt32Array};
@@ -13,16 +13,14 @@ use datafusion::execution::SessionState;
 use weal_domain::compute::{Answer, Cell};
 use weal_privacy::mechanism::MechanismError;
 
+use super::derived::{Derived, Estimated};
 use super::exact::ExactGroups;
 use super::measure::Value;
 use super::prepare::Prepared;
-use super::price::{CONFIDENCE, CONFIDENCE_EACH, Contribution};
+use super::price::{CONFIDENCE, Contribution, confidence_of_each, share_of};
 use super::reading::{Estimate, Item, Part};
 use crate::EngineError;
 use crate::error::Doing;
-
-/// A number and the interval around it; `None` where nothing can be said.
-type Estimated = Option<(f64, f64, f64)>;
 
 /// Draws the noise, once, and forms the answer. Everything after the draw is post-processing.
 pub(crate) fn release(
@@ -34,8 +32,10 @@ pub(crate) fn release(
     let noisy = draw(prepared, exact)?;
     let mut estimates = Vec::new();
     for estimate in &prepared.reading.estimates {
-        estimates.push(estimated(prepared, &noisy, *estimate)?);
+        estimates.push(estimated(prepared, &noisy, *estimate, CONFIDENCE)?);
     }
+    let derived = prepared.reading.derived.iter().map(|derived| computed(prepared, &noisy, derived));
+    let derived = derived.collect::<Result<Vec<_>, _>>()?;
     let released = released(&noisy.keys, &estimates)?;
     let order = order(prepared, &released, session)?;
     let mut protection = prepared.protection();
@@ -52,10 +52,8 @@ pub(crate) fn release(
     let cell = |row: usize, item: Item| match item {
         Item::Key(i) if noisy.keys.column(i).is_null(row) => Cell::Key(None),
         Item::Key(i) => Cell::Key(Some(keys[i].value(row).to_string())),
-        Item::Estimate(i) => match estimates[i][row] {
-            Some((value, low, high)) => Cell::Estimate { value, low, high },
-            None => Cell::Unknown,
-        },
+        Item::Estimate(i) => shown(estimates[i][row]),
+        Item::Derived(i) => shown(derived[i][row]),
     };
     let cells = |row: usize| reading.outputs.iter().map(|(_, item)| cell(row, *item)).collect();
     Ok(Answer {
@@ -65,6 +63,25 @@ pub(crate) fn release(
         confidence: CONFIDENCE,
         protection,
     })
+}
+
+fn shown(estimated: Estimated) -> Cell {
+    match estimated {
+        Some((value, low, high)) => Cell::Estimate { value, low, high },
+        None => Cell::Unknown,
+    }
+}
+
+/// What is computed from several estimates holds with the answer's confidence if each of them holds with more.
+fn computed(prepared: &Prepared, noisy: &Noisy, derived: &Derived) -> Result<Vec<Estimated>, EngineError> {
+    let places = derived.estimates();
+    let each = confidence_of_each(places.len());
+    let mut columns = BTreeMap::new();
+    for place in places {
+        columns.insert(place, estimated(prepared, noisy, prepared.reading.estimates[place], each)?);
+    }
+    let of_row = |row: usize| derived.of(&|place| columns.get(&place).and_then(|column| column[row]));
+    Ok((0..noisy.keys.num_rows()).map(of_row).collect())
 }
 
 /// The groups of the answer, with one noisy total per part and group.
@@ -113,7 +130,12 @@ fn places_in(exact: &RecordBatch, public: &RecordBatch) -> Result<Vec<Option<usi
     Ok(public_rows.iter().map(|row| places.get(&row.owned()).copied()).collect())
 }
 
-fn estimated(prepared: &Prepared, noisy: &Noisy, estimate: Estimate) -> Result<Vec<Estimated>, EngineError> {
+fn estimated(
+    prepared: &Prepared,
+    noisy: &Noisy,
+    estimate: Estimate,
+    confidence: f64,
+) -> Result<Vec<Estimated>, EngineError> {
     let width = |part: usize, confidence: f64| prepared.price.half_width(part, confidence) as f64;
     let part = |part: usize| match &prepared.reading.parts[part] {
         Part::Total(value) | Part::Spread(value) => Ok(value),
@@ -123,18 +145,19 @@ fn estimated(prepared: &Prepared, noisy: &Noisy, estimate: Estimate) -> Result<V
     };
     match estimate {
         Estimate::Count { part } => {
-            let width = width(part, CONFIDENCE);
+            let width = width(part, confidence);
             Ok(noisy.totals[part].iter().map(|&count| around(count as f64, width)).collect())
         }
         Estimate::Sum { part: place } => {
             let fixed = part(place)?.fixed()?;
             let unit = 10_f64.powi(fixed.decimals().into());
-            let width = width(place, CONFIDENCE) / unit;
+            let width = width(place, confidence) / unit;
             Ok(noisy.totals[place].iter().map(|&total| around(fixed.from_fixed(total), width)).collect())
         }
         Estimate::Average { spread, count } => {
             let average = Average::new(part(spread)?, prepared.policy.rows_per_group_max)?;
-            let widths = (width(spread, CONFIDENCE_EACH), width(count, CONFIDENCE_EACH));
+            let each = share_of(confidence, 2);
+            let widths = (width(spread, each), width(count, each));
             let pairs = noisy.totals[spread].iter().zip(&noisy.totals[count]);
             Ok(pairs.map(|(&spread, &count)| average.of(spread as f64, count as f64, widths)).collect())
         }

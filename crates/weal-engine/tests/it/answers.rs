@@ -233,3 +233,67 @@ async fn a_question_larger_than_memory_goes_by_way_of_the_disk() {
     let exact = ExactAnswer::of(&house.engine, sql, (&product, &source), None, (1, true)).await.unwrap();
     assert_eq!(exact.groups.iter().map(|(_, subjects, _)| subjects).sum::<i64>(), 300_000);
 }
+
+fn estimate(cell: &Cell) -> (f64, f64, f64) {
+    let Cell::Estimate { value, low, high } = cell else { panic!("{cell:?} is no estimate") };
+    (*value, *low, *high)
+}
+
+/// What is computed in the question is what one computes from its columns, and no surer than they are.
+#[tokio::test]
+async fn arithmetic_over_released_numbers_costs_nothing_and_carries_their_intervals() {
+    let house = House::new();
+    let sql = "SELECT region, COUNT(*), SUM(wage), SUM(wage) / COUNT(*) AS mean, COUNT(*) / 3 AS third, \
+               COUNT(*) - COUNT(*) AS none, ROUND(100 * COUNT(hours) / COUNT(*), 1) AS share, \
+               ABS(COUNT(*) - 1000) * COUNT(*) AS area, -SUM(wage) + 2 * COUNT(*) AS mixed, \
+               COUNT(*) / (COUNT(*) - COUNT(wage)) AS unknown \
+               FROM owner.payroll GROUP BY region HAVING SUM(wage) / COUNT(*) > 0 ORDER BY mean";
+    let answer = ask(&house, sql, generous(), None).await;
+    assert!(!answer.rows.is_empty());
+    for row in &answer.rows {
+        let (count, sum) = (estimate(&row[1]), estimate(&row[2]));
+        let same = |column: usize, value: f64| {
+            let (found, low, high) = estimate(&row[column]);
+            assert!(
+                (found - value).abs() <= value.abs() * 1e-12,
+                "{}: {found} {value}",
+                answer.columns[column].name
+            );
+            assert!(low <= found && found <= high);
+            (low, high)
+        };
+        let (low, high) = same(3, sum.0 / count.0);
+        assert!(low <= sum.1 / count.2 && sum.2 / count.1 <= high, "both ends of both intervals are within");
+        // One estimate alone is no less sure for a factor.
+        let (low, high) = same(4, count.0 / 3.0);
+        assert!((low - count.1 / 3.0).abs() < 1e-9 && (high - count.2 / 3.0).abs() < 1e-9);
+        assert_eq!(estimate(&row[5]), (0.0, 0.0, 0.0), "what is taken from itself leaves nothing");
+        let (share, ..) = estimate(&row[6]);
+        assert!((share * 10.0).fract() == 0.0 && (90.0..110.0).contains(&share), "{share}");
+        let (low, high) = same(7, (count.0 - 1000.0).abs() * count.0);
+        assert!(low <= (1000.0 - count.2) * count.1 && (1000.0 - count.1) * count.2 <= high);
+        same(8, 2.0 * count.0 - sum.0);
+        assert_eq!(row[9], Cell::Unknown, "a divisor that may be 0");
+    }
+}
+
+#[tokio::test]
+async fn a_preview_knows_the_width_of_a_sum_of_estimates_and_of_no_quotient() {
+    let house = House::new();
+    let (product, _) = house.publish(&people(), generous()).await;
+    let widths = |select: &str| {
+        let sql = format!("SELECT region, {select} FROM owner.payroll GROUP BY region");
+        house.engine.preview(&sql, &product, &owner(), None, Some(PLENTY)).unwrap().half_widths
+    };
+    let [count, double, none, quotient] =
+        widths("COUNT(*), 2 * COUNT(*) + 1, COUNT(*) - COUNT(*), COUNT(*) / SUM(wage)")[..]
+    else {
+        panic!("four columns have four widths")
+    };
+    let count = count.expect("a count's width is known");
+    assert!((double.expect("known") - 2.0 * count).abs() < 1e-9);
+    assert_eq!((none, quotient), (Some(0.0), None));
+    // Both must hold at once, so each is taken wider than by itself.
+    let [sum, both, wage] = widths("COUNT(*) + SUM(wage), COUNT(*), SUM(wage)")[..] else { panic!("three") };
+    assert!(sum > both.zip(wage).map(|(both, wage)| both + wage));
+}

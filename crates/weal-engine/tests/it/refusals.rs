@@ -34,8 +34,10 @@ fn what_has_no_private_form_is_named_with_what_to_write_instead() {
         "SELECT STDDEV(wage) FROM owner.payroll",
         "SELECT COUNT(DISTINCT region) FROM owner.payroll",
         "SELECT SUM(DISTINCT wage) FROM owner.payroll",
-        "SELECT SUM(wage) / COUNT(wage) FROM owner.payroll",
-        "SELECT ROUND(AVG(wage)) FROM owner.payroll",
+        "SELECT SUM(wage) % COUNT(wage) FROM owner.payroll",
+        "SELECT CEIL(AVG(wage)) FROM owner.payroll",
+        "SELECT hours, hours + COUNT(*) FROM owner.payroll GROUP BY hours",
+        "SELECT 7, COUNT(*) FROM owner.payroll",
         "SELECT COUNT(*) OVER () FROM owner.payroll",
         "SELECT region, COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)",
         "SELECT COUNT(*) FROM owner.payroll a JOIN owner.payroll b ON a.person = b.person",
@@ -74,10 +76,14 @@ fn what_has_no_private_form_is_named_with_what_to_write_instead() {
       unsupported-sql: DISTINCT inside an aggregate cannot be used in private statistics or row filters. Only COUNT(DISTINCT person) can be asked; use GROUP BY to see the values of another column.
     SELECT SUM(DISTINCT wage) FROM owner.payroll
       unsupported-sql: DISTINCT inside an aggregate cannot be used in private statistics or row filters. Only COUNT(DISTINCT person) can be asked; use GROUP BY to see the values of another column.
-    SELECT SUM(wage) / COUNT(wage) FROM owner.payroll
-      unsupported-sql: An expression around keys or aggregates in the SELECT list cannot be used in private statistics or row filters. Select keys and aggregates each by itself and compute with the answer; SUM(x) / COUNT(x) is AVG(x).
-    SELECT ROUND(AVG(wage)) FROM owner.payroll
-      unsupported-sql: An expression around keys or aggregates in the SELECT list cannot be used in private statistics or row filters. Select keys and aggregates each by itself and compute with the answer; SUM(x) / COUNT(x) is AVG(x).
+    SELECT SUM(wage) % COUNT(wage) FROM owner.payroll
+      unsupported-sql: `%` around aggregates in the SELECT list cannot be used in private statistics or row filters. Use +, -, *, /, ABS and ROUND, or compute with the answer.
+    SELECT CEIL(AVG(wage)) FROM owner.payroll
+      unsupported-sql: `ceil` around aggregates in the SELECT list cannot be used in private statistics or row filters. Use +, -, *, /, ABS and ROUND, or compute with the answer.
+    SELECT hours, hours + COUNT(*) FROM owner.payroll GROUP BY hours
+      unsupported-sql: A key inside an expression of the SELECT list cannot be used in private statistics or row filters. Group by the expression, and select it as a key.
+    SELECT 7, COUNT(*) FROM owner.payroll
+      unsupported-sql: A constant in the SELECT list cannot be used in private statistics or row filters. Select keys and aggregates.
     SELECT COUNT(*) OVER () FROM owner.payroll
       unsupported-sql: OVER (window functions) cannot be used in private statistics or row filters. Use GROUP BY.
     SELECT region, COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)
