@@ -10,6 +10,7 @@ mod conformance;
 mod crash;
 mod docs;
 mod edc;
+mod fuzz;
 mod http;
 mod processes;
 mod tidy;
@@ -31,7 +32,9 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
        cargo xtask bench connector [--weal FILE] [--quick] [--only weal|edc]
                                     measure nodes beside the reference connector; needs Maven and a JDK 17
        cargo xtask crash [--weal FILE] [--negotiations N] [--seed N]
-                                    kill nodes in the middle of negotiations, and see them end well";
+                                    kill nodes in the middle of negotiations, and see them end well
+       cargo xtask fuzz [--minutes N] [TARGET]
+                                    strange documents for every reader, or for one";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         ["conformance", "edc", rest @ ..] => conformance::edc(&root, rest),
         ["bench", "connector", rest @ ..] => bench::connector(&root, rest),
         ["crash", rest @ ..] => crash::run_crash(&root, rest),
+        ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         _ => Err(USAGE.to_owned()),
     };
     match done {

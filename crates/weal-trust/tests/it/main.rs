@@ -4,6 +4,7 @@
 mod credential;
 mod did;
 mod export;
+mod fuzz;
 mod go;
 mod golden;
 mod jws;

@@ -7,6 +7,7 @@ mod catalogue;
 mod dcat;
 mod did;
 mod differential;
+mod fuzz;
 mod golden;
 mod hostile;
 mod kinds;
