@@ -231,14 +231,30 @@ fn change_value(chance: &mut Chance, value: &mut Value, other: &Value) {
         4 => *target = json!({ "@value": target.take() }),
         5 => match target {
             Value::Array(items) if items.len() == 1 => *target = items.remove(0),
-            Value::String(text) => text.push_str(&odd_text(chance)),
             _ => *target = odd_value(chance),
         },
         _ => match target {
             Value::Object(members) => change_members(chance, members, foreign),
             Value::Array(items) => change_items(chance, items, foreign),
+            Value::String(text) => change_text(chance, text),
             _ => *target = odd_value(chance),
         },
+    }
+}
+
+/// Odd text at the end, in the middle or instead; letters of several bytes above all.
+fn change_text(chance: &mut Chance, text: &mut String) {
+    let odd = if chance.below(3) == 0 { "é🌻".repeat(1 + chance.below(40)) } else { odd_text(chance) };
+    match chance.below(4) {
+        0 => *text = odd,
+        1 => {
+            let mut at = chance.below(text.len() + 1);
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            text.insert_str(at, &odd);
+        }
+        _ => text.push_str(&odd),
     }
 }
 

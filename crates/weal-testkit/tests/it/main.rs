@@ -20,6 +20,7 @@ mod repeats;
 mod restarts;
 mod restores;
 mod revocations;
+mod simulation;
 mod strangers;
 mod streams;
 mod unanswered;

@@ -190,7 +190,7 @@ impl Tx {
         match process {
             Process::Negotiation(own) if own.waits_for_us() => {
                 let message = match own.state {
-                    NegotiationState::Requested => self.agree(own),
+                    NegotiationState::Requested | NegotiationState::Accepted => self.agree(own),
                     NegotiationState::Verified => negotiation::Move::Finalize,
                     NegotiationState::Agreed => negotiation::Move::Verify,
                     _ => return None,
@@ -206,7 +206,6 @@ impl Tx {
         match process {
             Process::Negotiation(own) if own.waits_for_us() => Some(Said::Negotiation(match own.state {
                 NegotiationState::Offered => negotiation::Move::Accept,
-                NegotiationState::Accepted => self.agree(own),
                 _ => return self.own_move(process),
             })),
             Process::Transfer(own) if own.talk.awaiting_ack.is_none() => match own.state {

@@ -30,3 +30,38 @@ fn every_reader_of_strangers_documents_is_a_target() {
         targets.iter().filter(|name| !targets::FURTHER.contains(&name.as_str())).collect();
     assert_eq!(known, readers.iter().collect::<Vec<_>>(), "targets (left) and readers in the source (right)");
 }
+
+type Reader = fn(&[u8]) -> bool;
+
+/// The proof that the fuzzer can fail: readers with mistakes in them.
+#[test]
+fn planted_mistakes_are_noticed() {
+    let planted: [(&str, Reader); 3] = [
+        ("it panics where an array is unexpected", |bytes| {
+            let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return false };
+            assert!(!value["offer"]["permission"][0].is_array(), "planted");
+            true
+        }),
+        ("it cuts text between two bytes of a letter", |bytes| {
+            let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return false };
+            let texts = [&value["consumerPid"], &value["offer"]["@id"], &value["offer"]["target"]];
+            texts.iter().all(|text| text.as_str().is_none_or(|text| !text[..text.len().min(60)].is_empty()))
+        }),
+        ("it prints what it cannot read", |bytes| {
+            let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return false };
+            let printed = value["consumerPid"].as_str().map(|pid| format!("\"{pid}\""));
+            assert!(printed.is_none_or(|text| serde_json::from_str::<String>(&text).is_ok()), "planted");
+            true
+        }),
+    ];
+    let corpus = || targets::vectors("ContractRequestMessage");
+    let unnoticed: Vec<&str> = planted
+        .into_iter()
+        .filter(|(name, check)| {
+            let target = fuzzer::Target { name, kind: fuzzer::Kind::Json, corpus: corpus(), check: *check };
+            std::panic::catch_unwind(|| try_all(&[target], &here().join("tests/found"))).is_ok()
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert!(unnoticed.is_empty(), "{unnoticed:?}");
+}

@@ -107,7 +107,7 @@ fn document_of(bytes: &[u8]) -> bool {
 }
 
 /// Our own vectors of a type.
-fn vectors(kind: &str) -> Vec<Vec<u8>> {
+pub(super) fn vectors(kind: &str) -> Vec<Vec<u8>> {
     let of_kind = own_vectors().into_iter().filter(|(_, document)| kind_of(document) == kind);
     of_kind.map(|(_, document)| document.to_string().into_bytes()).collect()
 }
