@@ -1,8 +1,6 @@
 //! The list of all papers, each with good ones and the function that reads it. Where a signature would keep a
 //! changed payload from being read at all, the target signs it again.
 
-use std::path::Path;
-
 use weal_trust::checkpoint::{Checkpoint, origin_of};
 use weal_trust::credential::{self, Expected};
 use weal_trust::did::{DidDocument, DidKey};
@@ -44,7 +42,7 @@ fn keys() -> Vec<DidKey> {
 }
 
 fn golden(name: &str) -> Vec<u8> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let file = super::here().join("tests/golden").join(name);
     std::fs::read(file).expect("a golden file")
 }
 

@@ -1,7 +1,6 @@
 //! The list of all messages, each with good documents and the function that reads it.
 
 use std::fmt::Debug;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use weal_domain::Refusal;
@@ -113,7 +112,7 @@ pub(super) fn vectors(kind: &str) -> Vec<Vec<u8>> {
 }
 
 fn golden(name: &str) -> Vec<u8> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/golden").join(name);
+    let file = super::here().join("tests/vectors/golden").join(name);
     std::fs::read(file).expect("a golden file")
 }
 
