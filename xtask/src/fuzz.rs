@@ -25,7 +25,7 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<String, String> {
     let seconds = (minutes * 60 / FLOORS.len() as u64).max(1).to_string();
     for floor in FLOORS {
         let mut command = Command::new("cargo");
-        command.args(["test", "--workspace", "--test", floor, "--", "fuzz", "--nocapture"]);
+        command.args(["test", "--workspace", "--test", floor, "--", "fuzz::whatever", "--nocapture"]);
         command.env("FUZZ_SECONDS", &seconds).env("FUZZ_SEED", &seed).current_dir(root);
         if let Some(target) = target {
             command.env("FUZZ_TARGET", target);

@@ -59,7 +59,7 @@ fn planted_mistakes_are_noticed() {
         .into_iter()
         .filter(|(name, check)| {
             let target = fuzzer::Target { name, kind: fuzzer::Kind::Json, corpus: corpus(), check: *check };
-            std::panic::catch_unwind(|| try_all(&[target], &here().join("tests/found"))).is_ok()
+            !fuzzer::fails(&target)
         })
         .map(|(name, _)| name)
         .collect();
