@@ -1,5 +1,7 @@
 //! The client of a node's local API: what the node answers, and its refusals as they stand.
 
+mod known;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -34,17 +36,20 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// Reads the operator's token from the node's folder.
-    pub fn open(folder: &Folder, listen: SocketAddr) -> Result<Self> {
+    /// Reads the operator's token from the node's folder. A node that speaks TLS is known by the
+    /// certificate that it keeps in there.
+    pub fn open(folder: &Folder, listen: SocketAddr, tls: bool) -> Result<Self> {
         let path = folder.operator_token();
         let token = std::fs::read_to_string(&path)
             .map_err(|cause| Failure::Configuration(format!("cannot read {}: {cause}", path.display())))?;
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .no_proxy()
-            .build()
-            .doing("cannot make an HTTP client")?;
-        Ok(Self { http, origin: format!("http://{}", reachable(listen)), token: token.trim().to_owned() })
+        let mut http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy();
+        if tls {
+            http = http.tls_backend_preconfigured(known::only_the_node_in(folder)?);
+        }
+        let http = http.build().doing("cannot make an HTTP client")?;
+        let scheme = if tls { "https" } else { "http" };
+        let origin = format!("{scheme}://{}", reachable(listen));
+        Ok(Self { http, origin, token: token.trim().to_owned() })
     }
 
     #[must_use]

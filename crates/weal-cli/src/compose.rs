@@ -35,7 +35,10 @@ impl Setting {
     /// Speaks to the running node in [`Setting::folder`].
     pub fn client(&self) -> Result<Client> {
         let config = self.config()?;
-        Client::open(&Folder::new(&self.folder), config.node.listen)
+        let folder = Folder::new(&self.folder);
+        // The node may have been told so by variables that this shell does not have.
+        let tls = config.tls.is_on() || weal_node::tls::served_file(&folder).exists();
+        Client::open(&folder, config.node.listen, tls)
     }
 }
 

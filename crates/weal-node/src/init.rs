@@ -8,7 +8,7 @@ use weal_domain::identity::{AccountName, Did, MemberName, Person, Role};
 
 use crate::config::{
     CatalogueConfig, Config, EcosystemConfig, EngineConfig, Folder, LimitsConfig, LogConfig, NetworkConfig,
-    NodeConfig, Reach, StoreConfig, TelemetryConfig,
+    NodeConfig, Reach, StoreConfig, TelemetryConfig, TlsConfig,
 };
 use crate::fault::Error;
 use crate::house::House;
@@ -79,6 +79,7 @@ pub async fn init(options: InitOptions) -> Result<Initialised, InitError> {
         ecosystem: EcosystemConfig { governs: options.governs, governing_body: options.governing_body },
         store: StoreConfig { url: options.store_url },
         network: NetworkConfig { reach: options.reach, ..NetworkConfig::default() },
+        tls: TlsConfig::default(),
         limits: LimitsConfig::default(),
         catalogue: CatalogueConfig::default(),
         engine: EngineConfig::default(),

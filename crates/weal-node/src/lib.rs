@@ -18,6 +18,7 @@ pub mod observe;
 pub mod peers;
 pub mod seams;
 mod serve;
+pub mod tls;
 
 pub use doors::Doors;
 pub use house::House;

@@ -1,5 +1,5 @@
-//! Connections: HTTP/1.1 over TCP, with a time for everything that a stranger could be slow at. TLS and
-//! HTTP/2 are the reverse proxy's.
+//! Connections: HTTP/1.1 over TCP, or over TLS over TCP, with a time for everything that a stranger could
+//! be slow at. HTTP/2 is a reverse proxy's: see ADR 0009.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,16 +15,18 @@ use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
 use crate::config::Prefix;
 use crate::http::ClientAddress;
+use crate::tls::Tls;
 
 /// Connections open at once; the next ones wait until one is closed.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -35,16 +37,32 @@ const CONNECTIONS_OF_ADDRESS_MAX: usize = 64;
 const CONNECTIONS_ENDING_MAX: usize = 64;
 /// The longest time that a request's head may take, and an idle connection until its next one.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// The longest time that a handshake of TLS may take. It counts among the connections of its address.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// The first byte of every handshake (RFC 8446, section 5.1).
+const HANDSHAKE_BYTE: u8 = 22;
+/// What is still read, and for how long, of somebody who is told that this is no port for plain HTTP.
+const PLAIN_BYTES_MAX: u64 = 64 * 1024;
+const PLAIN_TIME_MAX: Duration = Duration::from_secs(2);
 /// After an accept that failed for want of something (open files, say).
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
-/// Answers on `listener` with `app` until `stopping`; open requests are finished after that. A client that
-/// takes nothing of its answer for `stall`, or as long for the head of a request, is cut off.
+/// What is answered, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Manner {
+    pub app: Router,
+    /// None: plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// A client that takes nothing of its answer for so long, or as long for the head of a request, is cut
+    /// off.
+    pub stall: Duration,
+    pub proxies: Vec<Prefix>,
+}
+
+/// Answers on `listener` until `stopping`; open requests are finished after that.
 pub(crate) async fn answer(
     listener: TcpListener,
-    app: Router,
-    stall: Duration,
-    proxies: &[Prefix],
+    manner: Manner,
     stopping: CancellationToken,
     conversations: TaskTracker,
 ) {
@@ -61,7 +79,7 @@ pub(crate) async fn answer(
         };
         match accepted {
             Ok((place, (stream, from))) => {
-                let is_proxy = proxies.iter().any(|prefix| prefix.contains(from.ip()));
+                let is_proxy = manner.proxies.iter().any(|prefix| prefix.contains(from.ip()));
                 let line = match is_proxy {
                     true => Line::new(None),
                     false => match open.one_more(ClientAddress::of(from.ip())) {
@@ -69,7 +87,7 @@ pub(crate) async fn answer(
                         None => continue,
                     },
                 };
-                let conversation = converse(stream, from, app.clone(), stall, line, stopping.clone());
+                let conversation = receive(stream, from, manner.clone(), line, stopping.clone());
                 conversations.spawn(async move {
                     conversation.await;
                     drop(place);
@@ -162,11 +180,11 @@ impl Drop for Line {
     }
 }
 
-async fn converse(
+/// One connection from its first byte to its last.
+async fn receive(
     stream: TcpStream,
     from: SocketAddr,
-    app: Router,
-    stall: Duration,
+    manner: Manner,
     line: Line,
     stopping: CancellationToken,
 ) {
@@ -174,6 +192,48 @@ async fn converse(
         tracing::debug!(%cause, "a connection was gone before it began");
         return;
     }
+    let Manner { app, tls, stall, .. } = manner;
+    let Some(tls) = tls else {
+        return converse(Patient::new(stream, stall), from, app, stall, &line, stopping).await;
+    };
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(stall.min(HANDSHAKE_TIME_MAX), shake(stream, &tls, stall)) => shaken,
+        () = stopping.cancelled() => return,
+        // It asked nothing yet.
+        () = line.kept.retires.cancelled() => return,
+    };
+    match shaken {
+        Ok(Ok(Some(stream))) => converse(*stream, from, app, stall, &line, stopping).await,
+        Ok(Ok(None)) => {}
+        Ok(Err(cause)) => tracing::debug!(%from, %cause, "a handshake failed"),
+        Err(_) => tracing::debug!(%from, "a handshake took too long"),
+    }
+}
+
+/// The handshake; None where nothing follows it. Boxed, because few bytes of all that are still needed then.
+async fn shake(stream: TcpStream, tls: &Tls, stall: Duration) -> io::Result<Option<Box<TlsStream<Patient>>>> {
+    let mut first = [0];
+    let is_plain = stream.peek(&mut first).await? == 1 && first[0] != HANDSHAKE_BYTE;
+    if is_plain && first[0].is_ascii_alphabetic() {
+        let mut stream = Patient::new(stream, stall);
+        stream.write_all(tls.plain_words().as_bytes()).await?;
+        stream.shutdown().await?;
+        // What was not read would take the words back.
+        let rest = async { tokio::io::copy(&mut stream.take(PLAIN_BYTES_MAX), &mut tokio::io::sink()).await };
+        let _ = tokio::time::timeout(PLAIN_TIME_MAX, rest).await;
+        return Ok(None);
+    }
+    Ok(Box::pin(tls.open(Patient::new(stream, stall))).await?.map(Box::new))
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    from: SocketAddr,
+    app: Router,
+    stall: Duration,
+    line: &Line,
+    stopping: CancellationToken,
+) {
     let answer = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
         line.kept.is_asked();
         let mut request = request.map(Body::new);
@@ -184,7 +244,7 @@ async fn converse(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(stall.min(HEAD_TIME_MAX))
-            .serve_connection(TokioIo::new(Patient::new(stream, stall)), answer)
+            .serve_connection(TokioIo::new(stream), answer)
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

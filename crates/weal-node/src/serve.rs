@@ -6,14 +6,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigError, Folder};
 use crate::fault::Fault;
 use crate::house::House;
+use crate::listen::Manner;
 use crate::seams::Seams;
-use crate::{drivers, http, listen, observe};
+use crate::tls::{CertificateError, Tls, TlsError};
+use crate::{drivers, http, listen, observe, tls};
 
 /// How long open requests and streams are given to finish when the node is told to stop.
 const DRAIN_SECONDS_MAX: u64 = 20;
@@ -24,11 +27,24 @@ pub enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(
-        "cannot listen on {address}: {cause}; is another node running there? Change [node] listen in weal.toml"
+        "cannot listen on {address}: {cause}; is something else running there? Change [node] listen (or [tls] \
+         redirect_listen) in weal.toml"
     )]
     Bind { address: SocketAddr, cause: std::io::Error },
+    /// Why the configured certificate is not served.
+    #[error("{0}")]
+    Certificate(#[from] CertificateError),
     #[error("{0}")]
     Fault(#[from] Fault),
+}
+
+impl From<TlsError> for ServeError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::Config(cause) => Self::Config(cause),
+            TlsError::Certificate(cause) => Self::Certificate(cause),
+        }
+    }
 }
 
 /// Serves the node in `folder` until `stop` resolves, then drains.
@@ -60,23 +76,42 @@ pub async fn start(config: Config, folder: Folder) -> Result<Running, ServeError
 /// The same with another clock, other chance, another way to know callers.
 pub async fn start_with(config: Config, folder: Folder, seams: Seams) -> Result<Running, ServeError> {
     let began = std::time::Instant::now();
-    let listen = config.node.listen;
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .map_err(|cause| ServeError::Bind { address: listen, cause })?;
-    let address = listener.local_addr().map_err(|cause| ServeError::Bind { address: listen, cause })?;
+    tls::additional_authorities(&config.network)?;
+    let (listener, address) = bind(config.node.listen).await?;
+    let redirecting = match config.tls.redirect_listen {
+        Some(listen) => Some(bind(listen).await?.0),
+        None => None,
+    };
+    // Before the house is opened: a wrong certificate is said at once.
+    let tls = Tls::of(&config, &folder, seams.clock.now())?.map(Arc::new);
     let house = Arc::new(House::open_with(config, folder, seams).await?);
     let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
     drivers::start(&house, &stopping, &tasks);
-    let app = http::router(Arc::clone(&house));
-    let stall = Duration::from_secs(house.config.limits.stall_s_max);
-    let proxies = house.config.network.trusted_proxies.clone();
-    let (until, conversations) = (stopping.clone(), tasks.clone());
-    tasks.spawn(async move { listen::answer(listener, app, stall, &proxies, until, conversations).await });
+    let manner = Manner {
+        app: http::router(Arc::clone(&house)),
+        tls: tls.clone(),
+        stall: Duration::from_secs(house.config.limits.stall_s_max),
+        proxies: house.config.network.trusted_proxies.clone(),
+    };
+    if let Some(tls) = tls {
+        tls.start(&house, &stopping, &tasks);
+        if let Some(listener) = redirecting {
+            let plain = Manner { app: tls::redirect(tls), tls: None, ..manner.clone() };
+            tasks.spawn(listen::answer(listener, plain, stopping.clone(), tasks.clone()));
+        }
+    }
+    tasks.spawn(listen::answer(listener, manner, stopping.clone(), tasks.clone()));
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     house.doors.started_in_ms(took_ms);
     tracing::info!(did = %house.did, %address, took_ms, "node is ready");
     Ok(Running { house, address, stopping, tasks })
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |cause| ServeError::Bind { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 impl Running {

@@ -17,6 +17,8 @@ use weal_node::fault::Error;
 use weal_node::seams::Seams;
 use weal_node::{House, InitOptions, Running};
 
+use crate::authority::{Authority, Certified, Years};
+
 /// The name under which the governing body's node runs.
 pub const GOVERNING: &str = "council";
 
@@ -58,13 +60,23 @@ pub struct MemberNode {
 impl Federation {
     /// Starts a governing body and these members, and has them join and be admitted.
     pub async fn of(members: &[&str]) -> Self {
+        Self::made(members, None).await
+    }
+
+    /// The same over TLS: each node at a name of its own on this machine, `https://revenue.localhost:port`, with a
+    /// certificate of this authority, which all of them believe.
+    pub async fn over_tls_of(members: &[&str], authority: &Authority) -> Self {
+        Self::made(members, Some(authority)).await
+    }
+
+    async fn made(members: &[&str], authority: Option<&Authority>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut nodes = BTreeMap::new();
-        let council = MemberNode::start(folder.path(), GOVERNING, None).await;
+        let council = MemberNode::start(folder.path(), GOVERNING, None, authority).await;
         let body = council.did();
         nodes.insert(GOVERNING.to_owned(), council);
         for name in members {
-            let node = MemberNode::start(folder.path(), name, Some(body.clone())).await;
+            let node = MemberNode::start(folder.path(), name, Some(body.clone()), authority).await;
             node.house().join(&node.person, &body).await.expect("the application is received");
             nodes.insert((*name).to_owned(), node);
         }
@@ -100,17 +112,34 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 impl MemberNode {
-    async fn start(parent: &Path, name: &str, governing_body: Option<Did>) -> Self {
+    async fn start(
+        parent: &Path,
+        name: &str,
+        governing_body: Option<Did>,
+        authority: Option<&Authority>,
+    ) -> Self {
         let listen = free_address();
         let folder = Folder::new(parent.join(name));
+        let host = format!("{name}.localhost");
+        let origin = match authority {
+            None => format!("http://{listen}"),
+            Some(_) => format!("https://{host}:{}", listen.port()),
+        };
         let options = InitOptions {
+            origin,
             title: format!("{} Agency", name[..1].to_uppercase() + &name[1..]),
             governs: governing_body.is_none(),
             governing_body,
             ..governing(&folder, name, listen)
         };
         weal_node::init(options).await.expect("a node is made");
-        let config = Config::read(&folder, []).expect("its configuration is read");
+        let mut config = Config::read(&folder, []).expect("its configuration is read");
+        if let Some(authority) = authority {
+            authority.certifies(&host, Years::VALID).write_in(folder.path());
+            config.tls.certificate_file = Some(Certified::certificate_in(folder.path()));
+            config.tls.key_file = Some(Certified::key_in(folder.path()));
+            config.network.additional_ca_file = Some(authority.written_in(folder.path()));
+        }
         let running = weal_node::start(config.clone(), folder.clone()).await.expect("it starts");
         let person = running.house.persons().await.expect("persons").pop().expect("the first person");
         Self { name: name.into(), folder, person, running: Some(running), config }

@@ -1,6 +1,7 @@
 //! Federations of real nodes for tests: each with its own folder, keys, database and loopback port, in one
 //! process, speaking to each other over HTTP as they do in life. And strangers, who do not behave.
 
+mod authority;
 pub mod edc;
 mod federation;
 mod products;
@@ -8,6 +9,7 @@ mod stranger;
 pub mod tck;
 pub mod wire;
 
+pub use authority::{Authority, Certified, Years};
 pub use federation::{Answer, Federation, GOVERNING, MemberNode, Wish};
 pub use products::{FRAUD, PUBLIC_TASK, RESEARCH, open_terms, paper, statistics_terms};
 pub use stranger::{Stranger, claims, document, now_s, sign};

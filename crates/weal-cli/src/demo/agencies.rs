@@ -118,7 +118,7 @@ impl Agency {
             password: PASSWORD.to_owned(),
         }));
         let did = initialised.await.doing(format!("the node of the {title} was not made"))?.did;
-        let client = Client::open(&Folder::new(&folder), listen)?;
+        let client = Client::open(&Folder::new(&folder), listen, false)?;
         let child = spawn(&folder)?;
         let mut agency = Self { name, title, did, folder, origin, client, child };
         agency.wait_until_ready().await?;

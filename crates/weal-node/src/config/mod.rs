@@ -5,6 +5,7 @@
 
 mod prefix;
 mod read;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use weal_domain::identity::{Did, MemberName};
 
 pub use prefix::Prefix;
 pub use read::ConfigError;
+pub use tls::{Challenge, TlsConfig};
 
 /// The file every node folder has.
 pub const FILE_NAME: &str = "weal.toml";
@@ -30,6 +32,8 @@ pub struct Config {
     pub store: StoreConfig,
     #[serde(default)]
     pub network: NetworkConfig,
+    #[serde(default, skip_serializing_if = "TlsConfig::is_default")]
+    pub tls: TlsConfig,
     #[serde(default)]
     pub limits: LimitsConfig,
     #[serde(default)]
@@ -95,11 +99,21 @@ pub struct NetworkConfig {
     /// anybody else it is not.
     #[serde(deserialize_with = "prefix::list")]
     pub trusted_proxies: Vec<Prefix>,
+    /// Authorities in PEM form whose certificates are believed of peers beside those that this machine
+    /// believes: an administration's own. From the node's folder where it is not absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub additional_ca_file: Option<PathBuf>,
 }
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { reach: Reach::Public, peer_timeout_s: 20, crawl_interval_s: 300, trusted_proxies: Vec::new() }
+        Self {
+            reach: Reach::Public,
+            peer_timeout_s: 20,
+            crawl_interval_s: 300,
+            trusted_proxies: Vec::new(),
+            additional_ca_file: None,
+        }
     }
 }
 
@@ -229,6 +243,11 @@ impl Folder {
     #[must_use]
     pub fn received(&self) -> PathBuf {
         self.0.join("received")
+    }
+    /// Of TLS: the certificate served now, and what an ACME authority gave this node.
+    #[must_use]
+    pub fn tls(&self) -> PathBuf {
+        self.0.join("tls")
     }
     /// Uploads and spills; emptied at every start.
     #[must_use]

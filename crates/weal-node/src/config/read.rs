@@ -29,7 +29,21 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("node", &["name", "title", "listen", "origin"]),
     ("ecosystem", &["governs", "governing_body"]),
     ("store", &["url"]),
-    ("network", &["reach", "peer_timeout_s", "crawl_interval_s", "trusted_proxies"]),
+    ("network", &["reach", "peer_timeout_s", "crawl_interval_s", "trusted_proxies", "additional_ca_file"]),
+    (
+        "tls",
+        &[
+            "certificate_file",
+            "key_file",
+            "acme_directory",
+            "acme_contact",
+            "acme_terms_agreed",
+            "acme_challenge",
+            "acme_eab_key_id",
+            "acme_eab_key_file",
+            "redirect_listen",
+        ],
+    ),
     (
         "limits",
         &[
@@ -67,10 +81,14 @@ pub(super) fn read(
     let place = path.display().to_string();
     check_keys(&table, &place)?;
     overlay(&mut table, environment)?;
-    let config: Config = Value::Table(table).try_into().map_err(|cause: toml::de::Error| {
+    let mut config: Config = Value::Table(table).try_into().map_err(|cause: toml::de::Error| {
         ConfigError::Wrong { place: place.clone(), cause: cause.message().into() }
     })?;
     check_values(&config).map_err(|cause| ConfigError::Wrong { place, cause })?;
+    for file in config.tls.files().into_iter().chain(&mut config.network.additional_ca_file) {
+        // One that is absolute stays as it is.
+        *file = folder.path().join(&*file);
+    }
     Ok(config)
 }
 
@@ -162,6 +180,7 @@ fn check_values(config: &Config) -> Result<(), String> {
             );
         }
     }
+    config.tls.check(origin.scheme() == "https")?;
     if config.limits.stall_s_max == 0 {
         return Err("[limits] stall_s_max: at least 1, or nobody could be answered".into());
     }

@@ -54,6 +54,9 @@ pub struct Metrics {
     invariants_broken: Counter,
     ledger_size: Gauge<i64>,
     streams_open: Gauge<f64, AtomicU64>,
+    /// Without a value where this node has no certificate.
+    certificate_expires: Family<[(&'static str, &'static str); 0], Gauge>,
+    certificates_refused: Counter,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -73,6 +76,8 @@ impl Default for Metrics {
         let invariants_broken = Counter::default();
         let ledger_size = Gauge::default();
         let streams_open = Gauge::default();
+        let certificate_expires = Family::<_, Gauge>::default();
+        let certificates_refused = Counter::default();
         let mut registry = Registry::with_prefix("weal");
         registry.register("requests", "Requests answered, by route and status", requests.clone());
         registry.register_with_unit("request_duration", "Time to answer", Unit::Seconds, seconds.clone());
@@ -92,6 +97,17 @@ impl Default for Metrics {
         registry.register("faults", "Incidents", FAULTS.clone());
         registry.register("ledger_size", "Entries in the ledger", ledger_size.clone());
         registry.register("streams_open", "Streams of rows open now", streams_open.clone());
+        registry.register_with_unit(
+            "tls_certificate_expires",
+            "When the certificate served now expires, as Unix time",
+            Unit::Seconds,
+            certificate_expires.clone(),
+        );
+        registry.register(
+            "tls_certificates_refused",
+            "New certificates that were not taken up, and tries to get one that failed",
+            certificates_refused.clone(),
+        );
         Self {
             registry: std::sync::Arc::new(registry),
             requests,
@@ -103,6 +119,8 @@ impl Default for Metrics {
             invariants_broken,
             ledger_size,
             streams_open,
+            certificate_expires,
+            certificates_refused,
         }
     }
 }
@@ -129,6 +147,13 @@ impl Metrics {
     }
     pub fn ledger(&self, size: u64) {
         self.ledger_size.set(i64::try_from(size).unwrap_or(i64::MAX));
+    }
+    /// Unix seconds.
+    pub fn certificate_expires(&self, at: i64) {
+        self.certificate_expires.get_or_create(&[]).set(at);
+    }
+    pub fn certificate_refused(&self) {
+        self.certificates_refused.inc();
     }
     /// Counts a stream as open until the guard is dropped.
     #[must_use]

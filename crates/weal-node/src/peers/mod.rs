@@ -127,8 +127,11 @@ impl Peers {
     pub fn new(config: &NetworkConfig) -> Result<Self, Fault> {
         // A second installation is refused and harmless: the first one stands.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let authorities = crate::tls::additional_authorities(config)
+            .map_err(|cause| Fault::new("reading the authorities that are believed of peers", cause))?;
         let client = |silence_max: Duration| {
             reqwest::Client::builder()
+                .tls_certs_merge(authorities.clone())
                 .redirect(reqwest::redirect::Policy::none())
                 .no_proxy()
                 .dns_resolver(Arc::new(GuardedResolver::new(config.reach)))

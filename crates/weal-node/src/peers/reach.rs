@@ -7,6 +7,9 @@ use weal_domain::Refusal;
 
 use crate::config::Reach;
 
+/// Names of this very machine, whatever a name server says (RFC 6761, section 6.3).
+const LOCALHOST: &str = ".localhost";
+
 /// Resolves a name and keeps only the addresses within reach. The connection is made to exactly the
 /// addresses checked here, so a second answer of a hostile name server is never used.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +28,13 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.reach;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found.filter(|address| within(address.ip(), reach)).collect();
+            let found: Vec<SocketAddr> = if name.as_str().ends_with(LOCALHOST) {
+                vec![(Ipv4Addr::LOCALHOST, 0).into()]
+            } else {
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect()
+            };
+            let allowed: Vec<SocketAddr> =
+                found.into_iter().filter(|address| within(address.ip(), reach)).collect();
             if allowed.is_empty() {
                 return Err(format!("{} has no address within this node's reach", name.as_str()).into());
             }

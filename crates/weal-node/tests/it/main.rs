@@ -10,5 +10,6 @@ mod pages;
 mod rates;
 mod reach;
 mod standing;
+mod tls;
 mod unanswered;
 mod uploads;

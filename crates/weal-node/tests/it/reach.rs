@@ -102,6 +102,18 @@ fn special_addresses_are_nobodys_private_ones_are_for_private_networks() {
     }
 }
 
+#[tokio::test]
+async fn names_of_this_machine_are_this_machine_and_out_of_reach_but_for_trying_out() {
+    use reqwest::dns::Resolve as _;
+    let resolve =
+        |reach| weal_node::peers::GuardedResolver::new(reach).resolve("node.localhost".parse().unwrap());
+    let found: Vec<_> = resolve(Reach::Loopback).await.expect("within reach").collect();
+    assert_eq!(found, ["127.0.0.1:0".parse().unwrap()]);
+    for reach in [Reach::Public, Reach::Private] {
+        assert!(resolve(reach).await.is_err(), "{reach:?}");
+    }
+}
+
 /// Paths that some readers take for others, or that say more than where.
 const CROOKED: &str = "/.. /../x /x/../.. /%2e%2e/x /%2E%2e /.%2e/x /%2e./x /./x /%2e/x /%252e%252e/x /a%2fb \
     /a%5Cb /a\\b \\x /x?y /x#y # ? /x%3Fy /x%23y /a%00b /a%0Ab /a%7fb //x /a//b /% /%2 /%zz /%ff%fe /@x @x :1 1 \

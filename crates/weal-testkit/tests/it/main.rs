@@ -4,6 +4,7 @@ mod asking;
 mod callbacks;
 mod deliveries;
 mod doors;
+mod encrypted;
 mod floods;
 mod guides;
 mod harvests;
