@@ -27,6 +27,8 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
                                     the catalogue for harvesters: official shapes, CKAN's parser; needs Python
        cargo xtask conformance edc [--node FILE]
                                     a node and the reference connector, both ways; needs Maven and a JDK 17
+       cargo xtask conformance acme [--weal FILE] [--pebble FILE]
+                                    certificates from an authority; needs OpenSSL, curl, and Pebble or Go
        cargo xtask bench node [--weal FILE] [--data FILE]
                                     measure a node; builds the release binary where none is named
        cargo xtask bench connector [--weal FILE] [--quick] [--only weal|edc]
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         ["docs", "--check"] => docs::check(&root),
         ["conformance", "dcat-ap", rest @ ..] => conformance::dcat_ap(&root, rest),
         ["conformance", "dsp", rest @ ..] => conformance::dsp(&root, rest),
+        ["conformance", "acme", rest @ ..] => conformance::acme(&root, rest),
         ["bench", "node", rest @ ..] => bench::node(&root, rest),
         ["conformance", "edc", rest @ ..] => conformance::edc(&root, rest),
         ["bench", "connector", rest @ ..] => bench::connector(&root, rest),
