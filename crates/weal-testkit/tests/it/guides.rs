@@ -20,7 +20,7 @@ const DATA: &str = "../shared/data/cps_tax_units.csv.gz";
 const SECONDS_MAX: u64 = 300;
 
 /// What a reader would see if all goes as the guides say, in this order.
-const SEEN: [&str; 29] = [
+const SEEN: [&str; 31] = [
     "Revenue Agency (revenue)",
     "is now in good standing",
     "We are a member of Tax and Welfare Commons",
@@ -41,6 +41,8 @@ const SEEN: [&str; 29] = [
     "Something is wrong.",
     "On its way to Welfare Agency",
     "data-theme/GOVE",
+    "ready",
+    "Treasury (treasury)",
     "Ended the token ",
     "Added Ada Lind (steward, auditor).",
     "Ada Lind is now auditor.",
@@ -129,7 +131,7 @@ fn run(script: &Path, place: &Path, data: &Path) -> String {
     }
     let search = format!("{}:{}", programs().display(), std::env::var("PATH").unwrap_or_default());
     command.env("PATH", search).env("CPS", data).env("RUST_BACKTRACE", "0");
-    for (name, address) in ["COUNCIL", "REVENUE", "WELFARE"].iter().zip(addresses()) {
+    for (name, address) in ["COUNCIL", "REVENUE", "WELFARE", "TREASURY"].iter().zip(addresses()) {
         command.env(name, address);
     }
     let mut group = Group(command.spawn().expect("bash starts"));
@@ -155,7 +157,7 @@ fn run(script: &Path, place: &Path, data: &Path) -> String {
 /// The last lines of every node's log.
 fn logs(place: &Path) -> String {
     let mut all = String::new();
-    for node in ["council", "revenue", "welfare"] {
+    for node in ["council", "revenue", "welfare", "treasury"] {
         let log = std::fs::read_to_string(place.join(format!("{node}.log"))).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         all.push_str(&format!("--- {node}.log\n{}\n", lines[lines.len().saturating_sub(12)..].join("\n")));
@@ -175,9 +177,9 @@ fn programs() -> PathBuf {
     folder
 }
 
-/// Three free ports of loopback, held together so that they differ.
+/// Four free ports of loopback, held together so that they differ.
 fn addresses() -> Vec<String> {
     let held: Vec<TcpListener> =
-        (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port")).collect();
+        (0..4).map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port")).collect();
     held.iter().map(|port| port.local_addr().expect("a bound port has an address").to_string()).collect()
 }
