@@ -64,10 +64,11 @@ impl Reply {
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
-    /// Whether the same message may succeed later.
+    /// Whether the same message may succeed later: also where something between us was too slow or too early
+    /// (RFC 9110, section 15.5.9; RFC 8470, section 5.2).
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        self.status == 401 || self.status == 429 || self.status >= 500
+        matches!(self.status, 401 | 408 | 425 | 429) || self.status >= 500
     }
     /// The body as the peer's typed answer, or the peer's own refusal.
     pub fn accept<M: weal_wire::Message>(&self, peer: &Did) -> Result<M, Refusal> {

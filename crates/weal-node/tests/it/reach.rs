@@ -175,3 +175,15 @@ fn nothing_is_asked_outside_of_a_peers_own_path() {
         assert!(!ask(climbing), "{climbing}");
     }
 }
+
+/// What is temporary stays in the outbox; what the peer has decided is not sent again.
+#[test]
+fn an_answer_is_final_only_where_the_peer_has_decided() {
+    let is_temporary = |status| weal_node::peers::Reply { status, body: Vec::new() }.is_temporary();
+    for status in [401, 408, 425, 429, 500, 502, 503, 504] {
+        assert!(is_temporary(status), "{status} may pass");
+    }
+    for status in [200, 201, 400, 403, 404, 409, 410, 413, 422] {
+        assert!(!is_temporary(status), "{status} will not");
+    }
+}
