@@ -7,13 +7,18 @@
 //! shapes hold without the tables.
 
 mod dataset;
+mod foreign;
 mod graph;
 mod policy;
+mod rdf;
 
 use weal_domain::catalogue::{Classification, Offer, Product, Theme};
 
-use crate::Publisher;
+use crate::{Publisher, WireError};
 use graph::{Graph, Resource};
+
+pub use foreign::{Described, ENTRIES_MAX, ForeignCatalogue, Reading, read_foreign};
+pub use rdf::FOREIGN_BYTES_MAX;
 
 /// The media types of the two forms.
 pub const MEDIA_TYPE_TURTLE: &str = "text/turtle; charset=utf-8";
@@ -82,6 +87,20 @@ impl DcatPrinter {
             Form::Turtle => graph.to_turtle(),
             Form::JsonLd => format!(",{}", graph.to_json_ld()),
         }
+    }
+
+    /// What a catalogue elsewhere says, as [`read_foreign`] has kept it: a dataset of this catalogue where `dataset`
+    /// names its node, otherwise whatever stood around datasets.
+    pub fn foreign(&self, dataset: Option<&str>, n_triples: &str) -> Result<String, WireError> {
+        let listed = dataset.map(|node| {
+            let root = format!("{}#catalogue", self.publisher.did);
+            format!("<{root}> <{}dataset> {node} .\n", rdf::DCAT)
+        });
+        let listed = listed.unwrap_or_default();
+        Ok(match self.form {
+            Form::Turtle => format!("\n{listed}{n_triples}"),
+            Form::JsonLd => format!(",{}", rdf::json_ld_of(&format!("{listed}{n_triples}"))?),
+        })
     }
 
     #[must_use]

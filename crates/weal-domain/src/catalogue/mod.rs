@@ -6,6 +6,7 @@
 //! **Its other floors:** see the rooms-by-floors table in ARCHITECTURE.md.
 
 mod check;
+mod foreign;
 mod ladder;
 mod mode;
 mod offer;
@@ -14,6 +15,7 @@ mod product;
 mod search;
 
 pub use check::{check_offer, dataset_id, name_made_of, parse_dataset};
+pub use foreign::{ForeignEntry, foreign_words};
 pub use ladder::{RungStanding, RungView, ladder, suggest_instead};
 pub use mode::Mode;
 pub use offer::{Approval, Offer, OfferId, Terms};

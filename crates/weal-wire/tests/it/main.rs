@@ -8,6 +8,7 @@ mod dcat;
 mod did;
 mod differential;
 mod fuzz;
+mod foreign;
 mod golden;
 mod hostile;
 mod kinds;

@@ -1,0 +1,153 @@
+//! Catalogues elsewhere: nothing of them is lost, nothing of ours is claimed, nothing is fetched.
+
+use oxrdf::graph::CanonicalizationAlgorithm;
+use oxrdf::{Graph, Triple};
+use oxttl::TurtleParser;
+use weal_wire::WireError;
+use weal_wire::dcat::{DcatPrinter, ForeignCatalogue, Form, Reading, read_foreign};
+
+use crate::catalogue::publisher;
+
+const READING: Reading<'static> = Reading { source: "city", base: None, label: "s1" };
+
+const CITY: &str = r#"
+@prefix dcat: <http://www.w3.org/ns/dcat#> .
+@prefix dct: <http://purl.org/dc/terms/> .
+@prefix foaf: <http://xmlns.com/foaf/0.1/> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+@prefix city: <https://city.example/terms#> .
+
+<https://city.example/catalogue> a dcat:Catalog ;
+  dct:title "Stadtkatalog"@de ;
+  dct:publisher _:city ;
+  dcat:record [ a dcat:CatalogRecord ; city:quality "good" ] ;
+  dcat:dataset <https://city.example/trees>, _:budget .
+<https://city.example/trees> a dcat:Dataset ;
+  dct:title "Bäume"@de, "Trees"@en ;
+  dct:description "Every tree,\n\"numbered\"." ;
+  dct:publisher _:city ;
+  dcat:keyword "tree", "park" ;
+  dcat:theme <http://publications.europa.eu/resource/authority/data-theme/ENVI> ;
+  dcat:landingPage <https://city.example/trees.html> ;
+  city:counted ( "oak" "birch" ) ;
+  city:unheard-of [ city:deep [ city:deeper 4.5 ] ] ;
+  dcat:distribution [ a dcat:Distribution ; dcat:accessURL <https://city.example/trees.csv> ;
+    dct:license <https://creativecommons.org/licenses/by/4.0/> ; dcat:byteSize "12"^^xsd:nonNegativeInteger ] .
+_:budget a dcat:Dataset ; dct:title "Budget" ; city:friend <https://city.example/trees> .
+_:city a foaf:Agent ; foaf:name "The City" ; city:self _:city .
+<https://elsewhere.example/alone> city:says "nobody points here"@en-GB .
+"#;
+
+fn graph(text: &str) -> Graph {
+    let triples: Result<Vec<Triple>, _> = TurtleParser::new().for_slice(text).collect();
+    let mut graph: Graph = triples.expect("Turtle").into_iter().collect();
+    graph.canonicalize(CanonicalizationAlgorithm::Unstable);
+    graph
+}
+
+fn read(form: Form, text: &str) -> Result<ForeignCatalogue, WireError> {
+    read_foreign(form, text.as_bytes(), READING, |name| name.starts_with("did:web:revenue.example"))
+}
+
+/// Every triple that was kept, as one text.
+fn kept(catalogue: &ForeignCatalogue) -> String {
+    let parts = catalogue.entries.iter().map(|described| described.triples.as_str());
+    parts.chain(catalogue.rest.iter().map(String::as_str)).collect()
+}
+
+#[test]
+fn every_triple_is_kept_once_and_people_find_what_they_look_for() {
+    let catalogue = read(Form::Turtle, CITY).unwrap();
+    assert_eq!(graph(&kept(&catalogue)), graph(CITY));
+    assert_eq!(kept(&catalogue).lines().count(), catalogue.triples);
+    assert_eq!(catalogue.entries.len(), 2);
+    let trees = catalogue.entries.iter().find(|it| it.entry.dataset.is_some()).unwrap();
+    assert_eq!((trees.entry.title.as_str(), trees.node.as_str()), ("Trees", "<https://city.example/trees>"));
+    assert_eq!(trees.entry.publisher.as_deref(), Some("The City"));
+    assert_eq!(trees.entry.addresses, ["https://city.example/trees.html", "https://city.example/trees.csv"]);
+    assert_eq!(trees.entry.licence.as_deref(), Some("https://creativecommons.org/licenses/by/4.0/"));
+    assert!(trees.triples.contains("deeper") && !trees.triples.contains("Budget"));
+    let budget = catalogue.entries.iter().find(|it| it.entry.dataset.is_none()).unwrap();
+    assert!(budget.node.starts_with("_:s1x") && budget.triples.contains("Budget"));
+}
+
+#[test]
+fn what_is_printed_again_holds_every_triple_in_both_forms() {
+    let catalogue = read(Form::Turtle, CITY).unwrap();
+    let printed = |form: Form| {
+        let printer = DcatPrinter::new(form, publisher(), "https://revenue.example/dsp/2025-1");
+        let entries =
+            catalogue.entries.iter().map(|it| printer.foreign(Some(&it.node), &it.triples).unwrap());
+        let rest = catalogue.rest.iter().map(|piece| printer.foreign(None, piece).unwrap());
+        format!("{}{}{}", printer.begin(), entries.chain(rest).collect::<String>(), printer.end())
+    };
+    let (turtle, json_ld) = (printed(Form::Turtle), printed(Form::JsonLd));
+    // With what we say ourselves taken away, what is left is what came in and that we list it.
+    let printer = DcatPrinter::new(Form::Turtle, publisher(), "https://revenue.example/dsp/2025-1");
+    let ours = graph(&printer.begin());
+    let theirs = |text: &str| -> Graph {
+        let mut left = Graph::new();
+        for triple in &graph_of(text) {
+            if !ours.contains(triple) && !triple.subject.to_string().contains("revenue.example") {
+                left.insert(triple);
+            }
+        }
+        left.canonicalize(CanonicalizationAlgorithm::Unstable);
+        left
+    };
+    assert_eq!(theirs(&turtle), graph(CITY));
+    let everything = |form, text: &str| -> Graph {
+        let read = read_foreign(form, text.as_bytes(), READING, |_| false).unwrap();
+        graph(&kept(&read))
+    };
+    assert_eq!(everything(Form::Turtle, &turtle), everything(Form::JsonLd, &json_ld));
+    assert!(
+        turtle.contains("#catalogue> <http://www.w3.org/ns/dcat#dataset> <https://city.example/trees> .")
+    );
+}
+
+fn graph_of(text: &str) -> Graph {
+    TurtleParser::new().for_slice(text).map(|triple| triple.expect("Turtle")).collect()
+}
+
+#[test]
+fn what_cannot_be_read_says_what_to_do() {
+    let json_ld = r#"{"@context": "https://elsewhere.example/context.jsonld", "@id": "urn:x", "title": "x"}"#;
+    let error = read(Form::JsonLd, json_ld).unwrap_err().to_string();
+    assert!(error.contains("no context is fetched") && error.contains("elsewhere.example"), "{error}");
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    assert_eq!(read(Form::JsonLd, &deep).unwrap_err(), WireError::TooDeep { limit: 64 });
+    let named = r#"{"@id": "urn:x", "urn:p": {"@id": "urn:y"}, "@graph": [{"@id": "urn:a", "urn:p": "b"}]}"#;
+    assert!(read(Form::JsonLd, named).unwrap_err().to_string().contains("@graph"));
+    for (form, text) in [
+        (Form::Turtle, "<relative> a <urn:x> ."),
+        (Form::Turtle, "this is not Turtle"),
+        (Form::Turtle, "<urn:a b> <urn:p> <urn:o> ."),
+        (Form::JsonLd, "{"),
+        (Form::JsonLd, "\u{0}"),
+    ] {
+        let refused = read(form, text).unwrap_err();
+        assert!(matches!(refused, WireError::Syntax { .. }), "{text}: {refused}");
+    }
+    let claims = "<did:web:revenue.example#payroll> <http://purl.org/dc/terms/title> \"Free\" .";
+    assert!(read(Form::Turtle, claims).unwrap_err().to_string().contains("this node's own"));
+}
+
+#[test]
+fn short_forms_cannot_make_a_document_grow_without_end() {
+    let long = "x".repeat(1_000_000);
+    let statements: String = (0..400).map(|number| format!("p:{number} p:a p:b .\n")).collect();
+    let refused = read(Form::Turtle, &format!("@prefix p: <urn:{long}> .\n{statements}")).unwrap_err();
+    assert!(matches!(refused, WireError::TooMany { what: "bytes, written out", .. }), "{refused}");
+}
+
+#[test]
+fn json_ld_is_read_as_turtle_is() {
+    let json_ld = r#"{"@context": {"dcat": "http://www.w3.org/ns/dcat#", "dct": "http://purl.org/dc/terms/"},
+        "@graph": [{"@id": "https://city.example/trees", "@type": "dcat:Dataset",
+            "dct:title": {"@value": "Trees", "@language": "en"}, "dct:publisher": {"dct:unknown": ["a", "b"]}}]}"#;
+    let turtle = r#"<https://city.example/trees> a <http://www.w3.org/ns/dcat#Dataset> ;
+        <http://purl.org/dc/terms/title> "Trees"@en ;
+        <http://purl.org/dc/terms/publisher> [ <http://purl.org/dc/terms/unknown> "a", "b" ] ."#;
+    assert_eq!(graph(&kept(&read(Form::JsonLd, json_ld).unwrap())), graph(turtle));
+}
