@@ -112,6 +112,18 @@ impl Client {
         self.send(request.body(body), doing).await.map(drop)
     }
 
+    /// Sends a document that the node reads whole.
+    pub async fn put_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        media_type: &'static str,
+        bytes: Vec<u8>,
+        doing: &str,
+    ) -> Result<T> {
+        let request = self.request(Method::PUT, path).header(header::CONTENT_TYPE, media_type);
+        self.read(self.send(request.body(bytes), doing).await?).await
+    }
+
     /// Reads a response as JSON.
     pub async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T> {
         let bytes = self.bytes(response).await?;

@@ -15,6 +15,9 @@
 //! | `POST /offers/withdraw` | [`WithdrawOffer`] | 204 |
 //! | `GET /catalogue?q=&member=&mode=&class=` | | [`Found`] |
 //! | `POST /catalogue/refresh` | | [`Refreshed`] |
+//! | `PUT /catalogues?name=&base=` | `text/turtle` or `application/ld+json` | [`ForeignShown`] |
+//! | `GET /catalogues`, `GET /catalogues/{name}` | | `[ForeignShown]`, N-Triples |
+//! | `DELETE /catalogues/{name}` | | 204 |
 //! | `POST /requests` | [`RequestAgreement`] | [`Requested`] |
 //! | `GET /negotiations`, `GET /negotiations/{id}` | | `[NegotiationShown]`, one |
 //! | `POST /negotiations` | [`Propose`] | [`NegotiationShown`] |
@@ -46,8 +49,8 @@
 use serde::{Deserialize, Serialize};
 use weal_domain::agreements::{Agreement, LegalBasis, Purpose, Side};
 use weal_domain::catalogue::{
-    CatalogueEntry, Classification, Column, ColumnProfile, DatasetId, Mode, Offer, OfferId, Particulars,
-    PrivacyPolicy, Product, ProductName, ProductRef, Terms,
+    CatalogueEntry, Classification, Column, ColumnProfile, DatasetId, ForeignEntry, Mode, Offer, OfferId,
+    Particulars, PrivacyPolicy, Product, ProductName, ProductRef, Terms,
 };
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::identity::{AccountName, Did, MemberName, Role};
@@ -155,6 +158,26 @@ pub struct ProductShown {
 pub struct Found {
     pub entries: Vec<CatalogueEntry>,
     pub total: usize,
+    /// What catalogues elsewhere describe; it is not offered here.
+    #[serde(default)]
+    pub elsewhere: Elsewhere,
+}
+
+/// Entries of catalogues elsewhere, the first of them, and how many there are.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Elsewhere {
+    pub entries: Vec<ForeignEntry>,
+    pub total: u64,
+}
+
+/// A catalogue elsewhere that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignShown {
+    /// What it is called here.
+    pub name: String,
+    pub read_at: Timestamp,
+    pub entries: u64,
+    pub triples: u64,
 }
 
 /// How a fresh look at every member's catalogue went.

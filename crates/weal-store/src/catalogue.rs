@@ -1,5 +1,7 @@
 //! Catalogue: products, offers, and what peers have told us of theirs.
 
+mod foreign;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
@@ -9,6 +11,8 @@ use weal_domain::identity::Did;
 
 use crate::tx::{BindBody, get, get_body, get_text, get_time, get_u64, int, ms, sql};
 use crate::{StoreError, Tx};
+
+pub use foreign::{ForeignPiece, ForeignPlace, ForeignSource};
 
 /// A product and where its rows are.
 #[derive(Debug, Clone, PartialEq)]

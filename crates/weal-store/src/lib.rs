@@ -27,7 +27,7 @@ mod open;
 mod outbox;
 mod tx;
 
-pub use catalogue::{PeerFreshness, StoredProduct};
+pub use catalogue::{ForeignPiece, ForeignPlace, ForeignSource, PeerFreshness, StoredProduct};
 pub use compute::{Overdrawn, Reservation};
 pub use error::StoreError;
 pub use exchange::{StoredUse, UsesSummed};

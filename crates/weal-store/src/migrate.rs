@@ -5,8 +5,11 @@ use crate::tx::{get, sql};
 use crate::{Store, StoreError};
 
 /// Every migration ever released, oldest first; number N stands at N - 1. Never edited, only added to.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_rooms.sql"), include_str!("../migrations/0002_by_key.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_rooms.sql"),
+    include_str!("../migrations/0002_by_key.sql"),
+    include_str!("../migrations/0003_foreign.sql"),
+];
 
 /// The schema this program knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

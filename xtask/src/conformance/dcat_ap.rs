@@ -98,6 +98,29 @@ const GIVEN: [Given; 5] = [
     },
 ];
 
+/// Catalogues elsewhere that the node takes in: their file here, the form, and what CKAN should read of each.
+const FOREIGN: [(&str, &str, &[ReadElsewhere]); 2] = [
+    (
+        "foreign.ttl",
+        "turtle",
+        &[
+            ReadElsewhere { title: "City trees", tags: &["park", "tree"], publisher: "The City" },
+            ReadElsewhere { title: "City budget", tags: &[], publisher: "The City" },
+        ],
+    ),
+    (
+        "foreign.jsonld",
+        "json-ld",
+        &[ReadElsewhere { title: "County roads", tags: &[], publisher: "The County" }],
+    ),
+];
+
+struct ReadElsewhere {
+    title: &'static str,
+    tags: &'static [&'static str],
+    publisher: &'static str,
+}
+
 fn wages() -> String {
     let line =
         |number: usize| format!("person_{number},{},{}\n", ["north", "south"][number % 2], 1_000 + number);
@@ -118,10 +141,9 @@ pub(crate) fn dcat_ap(root: &Path, arguments: &[&str]) -> Result<String, String>
     if shapes.is_none() {
         println!("skipped: {SHAPES} is not here, so nothing is held against the official shapes");
     }
-    let documents = documents(&weal.display().to_string(), &place)?;
-    let asked = json!({
-        "turtle": documents.turtle, "json_ld": documents.json_ld, "shapes": shapes, "expected": expected(),
-    });
+    let mut asked = documents(&weal.display().to_string(), root, &place)?;
+    asked["shapes"] = json!(shapes);
+    asked["expected"] = expected();
     let file = place.join("asked.json");
     write(&file, &asked.to_string())?;
     let checked = Command::new(python).arg(root.join(FOLDER).join("check.py")).arg(&file).output();
@@ -181,13 +203,8 @@ fn environment(root: &Path, place: &Path) -> Result<PathBuf, String> {
     Ok(python)
 }
 
-/// What the node served.
-struct Documents {
-    turtle: PathBuf,
-    json_ld: PathBuf,
-}
-
-fn documents(weal: &str, place: &Path) -> Result<Documents, String> {
+/// What the node served, before and after it took catalogues in; for check.py.
+fn documents(weal: &str, root: &Path, place: &Path) -> Result<Value, String> {
     let nodes = place.join("nodes");
     let _ = std::fs::remove_dir_all(&nodes);
     std::fs::create_dir_all(&nodes).map_err(|cause| format!("{}: {cause}", nodes.display()))?;
@@ -205,16 +222,28 @@ fn documents(weal: &str, place: &Path) -> Result<Documents, String> {
         arguments.extend(given.options);
         run(weal, &arguments)?;
     }
-    let fetched = |form: &str| -> Result<PathBuf, String> {
+    let fetched = |form: &str, name: &str| -> Result<PathBuf, String> {
         let answer = crate::http::Connection::to(&node.address).get(&format!("/catalogue.{form}"), &[])?;
         if !answer.is_success() {
             return Err(format!("/catalogue.{form} was answered with {}", answer.status));
         }
-        let file = place.join(format!("catalogue.{form}"));
+        let file = place.join(name);
         write(&file, &answer.text())?;
         Ok(file)
     };
-    Ok(Documents { turtle: fetched("ttl")?, json_ld: fetched("jsonld")? })
+    let before = fetched("ttl", "before.ttl")?;
+    let mut foreign = Vec::new();
+    for (file, form, _) in FOREIGN {
+        let given = root.join(FOLDER).join(file).display().to_string();
+        run(weal, &["catalogue", "import", &given, "--node", &folder])?;
+        let export = place.join(format!("{file}.nt"));
+        write(&export, &run(weal, &["catalogue", "export", file, "--node", &folder])?)?;
+        foreign.push(json!({ "file": given, "form": form, "export": export }));
+    }
+    Ok(json!({
+        "before": before, "foreign": foreign,
+        "turtle": fetched("ttl", "catalogue.ttl")?, "json_ld": fetched("jsonld", "catalogue.jsonld")?,
+    }))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
@@ -229,18 +258,33 @@ fn expected() -> Value {
             json!({ "resources": read.resources, "tags": read.tags, "rights": read.rights, "publisher": "Revenue \"agency\"" });
         Some((given.title.to_owned(), wanted))
     });
-    Value::Object(read.collect())
+    let elsewhere = FOREIGN.iter().flat_map(|(_, _, read)| *read).map(|read| {
+        let wanted = json!({ "resources": 1, "rights": "", "tags": read.tags, "publisher": read.publisher });
+        (read.title.to_owned(), wanted)
+    });
+    Value::Object(read.chain(elsewhere).collect())
 }
 
 /// The checks that there must be.
 fn names(with_shapes: bool) -> Vec<String> {
-    let mut names = vec!["both forms are one graph".to_owned(), "broken: a graph with less".to_owned()];
+    let always = [
+        "both forms are one graph",
+        "broken: a graph with less",
+        "elsewhere turtle: exported whole",
+        "elsewhere json-ld: exported whole",
+        "elsewhere: printed whole beside our own",
+        "broken: a triple that was lost",
+    ];
+    let mut names: Vec<String> = always.map(str::to_owned).into();
     for about in ["shapes", "broken"].iter().filter(|_| with_shapes) {
         names.extend(SHAPES_FILES.iter().map(|file| format!("{about}: {file}")));
     }
     for form in ["turtle", "json-ld"] {
         let titles = GIVEN.iter().filter(|given| given.read.is_some()).map(|given| given.title);
-        names.extend(titles.chain(["nothing else"]).map(|title| format!("ckan {form}: {title}")));
+        let elsewhere = FOREIGN.iter().flat_map(|(_, _, read)| *read).map(|read| read.title);
+        names.extend(
+            titles.chain(elsewhere).chain(["nothing else"]).map(|title| format!("ckan {form}: {title}")),
+        );
     }
     names
 }

@@ -4,6 +4,7 @@ mod agreements;
 mod ask;
 mod backup;
 mod budget;
+mod catalogue;
 mod charter;
 mod init;
 mod join;
@@ -91,6 +92,7 @@ pub enum Command {
     Products(products::Args),
     Offer(offer::Args),
     Search(search::Args),
+    Catalogue(catalogue::Args),
     Request(request::Args),
     Propose(propose::Args),
     Negotiations(negotiations::Args),
@@ -121,6 +123,7 @@ impl Command {
             Command::Products(args) => products::run(args, setting).await,
             Command::Offer(args) => offer::run(args, setting).await,
             Command::Search(args) => search::run(args, setting).await,
+            Command::Catalogue(args) => catalogue::run(args, setting).await,
             Command::Request(args) => request::run(args, setting).await,
             Command::Propose(args) => propose::run(args, setting).await,
             Command::Negotiations(args) => negotiations::run(args, setting).await,

@@ -1,7 +1,7 @@
 //! `weal search`
 
 use weal_domain::catalogue::{CatalogueEntry, Mode};
-use weal_node::api::{Found, Refreshed};
+use weal_node::api::{Elsewhere, Found, Refreshed};
 
 use super::offer::mode;
 use crate::client::segment;
@@ -51,9 +51,12 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
 }
 
 pub fn words(found: &Found) -> String {
-    if found.entries.is_empty() {
+    if found.entries.is_empty() && found.elsewhere.entries.is_empty() {
         return "Nothing found. Fewer words find more; `weal search --refresh` asks every member again."
             .into();
+    }
+    if found.entries.is_empty() {
+        return elsewhere(&found.elsewhere);
     }
     let mut table = Table::new(&["product", "class", "offered for", "title"]);
     for entry in &found.entries {
@@ -61,7 +64,23 @@ pub fn words(found: &Found) -> String {
     }
     let more = found.total - found.entries.len().min(found.total);
     let more = if more > 0 { format!("and {more} more; add words or filters\n") } else { String::new() };
-    format!("{table}{more}")
+    format!("{table}{more}{}", elsewhere(&found.elsewhere))
+}
+
+/// What catalogues elsewhere describe, told apart from what is offered.
+fn elsewhere(found: &Elsewhere) -> String {
+    if found.entries.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["title", "publisher", "where"]);
+    for entry in &found.entries {
+        let publisher = entry.publisher.clone().unwrap_or_else(|| entry.source.clone());
+        let address = entry.addresses.first().or(entry.dataset.as_ref()).cloned().unwrap_or_default();
+        table.row([entry.title.clone(), publisher, address]);
+    }
+    let more = found.total.saturating_sub(found.entries.len() as u64);
+    let more = if more > 0 { format!("and {more} more; add words\n") } else { String::new() };
+    format!("\nDescribed elsewhere, not offered here:\n{table}{more}")
 }
 
 fn name(entry: &CatalogueEntry) -> String {

@@ -1,5 +1,7 @@
 //! Catalogue: the Dataspace Protocol's catalogue and DCAT-AP for others, publishing for local programs.
 
+mod foreign;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -55,6 +57,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route(&api("/offers/withdraw"), post(withdraw))
         .route(&api("/catalogue"), get(search))
         .route(&api("/catalogue/refresh"), post(refresh))
+        .merge(foreign::routes())
 }
 
 /// Uploads may be larger and slower than everything else.
@@ -62,6 +65,7 @@ pub(super) fn upload_routes() -> Router<Arc<House>> {
     Router::new()
         .route(&format!("{PREFIX}/uploads/{{id}}/{{file}}"), put(upload))
         .route(&format!("{PREFIX}/uploads/{{id}}/inspect"), post(inspect))
+        .merge(foreign::upload_routes())
         .layer(DefaultBodyLimit::disable())
 }
 

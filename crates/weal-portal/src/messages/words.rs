@@ -143,9 +143,10 @@ words!(Home {
 words!(Catalogue {
     title, lead, tab_all, tab_own, search_label, search_hint, search, clear, any, facet_member,
     facet_mode, facet_class, class_open, class_internal, class_personal, class_sensitive, nothing_found,
-    nothing_yet, see_members, unreachable, offers, offers_nothing, holds, updated,
+    nothing_yet, see_members, unreachable, offers, offers_nothing, holds, updated, elsewhere,
+    elsewhere_lead, elsewhere_from,
 } counts {
-    found,
+    found, elsewhere_more,
 });
 words!(Product {
     owner, name, class, updated, version, size, read, read_fresh, read_stale, keywords, contract,

@@ -15,8 +15,8 @@ use crate::parts::table::Table;
 use crate::parts::{clip, empty, facts_list, link, meter, more_links, safe_href, step_link};
 use crate::paths;
 use crate::view::{
-    CatalogueQuery, CatalogueView, Chrome, OwnProduct, OwnProductsView, ProductCard, ProductView, RungState,
-    Tone,
+    CatalogueQuery, CatalogueView, Chrome, Elsewhere, OwnProduct, OwnProductsView, ProductCard, ProductView,
+    RungState, Tone,
 };
 
 /// Columns shown; the data contract has them all.
@@ -25,6 +25,9 @@ const COLUMNS_SHOWN_MAX: usize = 100;
 const CARDS_MAX: usize = 40;
 /// Own products as cards; further ones as links.
 const OWN_CARDS_MAX: usize = 16;
+/// Entries of catalogues elsewhere beside the results.
+const ELSEWHERE_MAX: usize = 10;
+const TITLE_CHARS_MAX: usize = 200;
 const DESCRIPTION_CHARS_MAX: usize = 240;
 const VALUE_CHARS_MAX: usize = 60;
 
@@ -47,10 +50,44 @@ pub fn catalogue(chrome: &Chrome, view: &CatalogueView) -> String {
                     ul.cards { @for product in view.results.iter().take(CARDS_MAX) { (card(m, product)) } }
                     (paging(m, view.paging, |page| paths::catalogue_page(&view.query, page)))
                 }
+                @if !view.elsewhere.cards.is_empty() { (elsewhere(m, &view.elsewhere)) }
             }
         }
     };
     document(chrome, words.title, &main)
+}
+
+/// Told apart from what is offered: other heading, no rungs, and links that lead away.
+fn elsewhere(m: &Messages, found: &Elsewhere) -> Markup {
+    let words = &m.catalogue;
+    let shown = &found.cards[..found.cards.len().min(ELSEWHERE_MAX)];
+    let more = found.total.saturating_sub(shown.len() as u64);
+    html! {
+        h2 #elsewhere { (words.elsewhere) }
+        p.sub { (words.elsewhere_lead) }
+        ul.cards {
+            @for card in shown {
+                li.card {
+                    h3 {
+                        @match card.address.as_deref().and_then(safe_href) {
+                            Some(address) => { a href=(address) rel="noreferrer" { (clip(&card.title, TITLE_CHARS_MAX)) } }
+                            None => { (clip(&card.title, TITLE_CHARS_MAX)) }
+                        }
+                    }
+                    p.sub {
+                        @match &card.publisher {
+                            Some(publisher) => {
+                                (fill(words.elsewhere_from, &[("publisher", publisher), ("source", &card.source)]))
+                            }
+                            None => { (card.source) }
+                        }
+                    }
+                    p { (clip(&card.description, DESCRIPTION_CHARS_MAX)) }
+                }
+            }
+        }
+        @if more > 0 { p.sub { (m.count(&words.elsewhere_more, more)) } }
+    }
 }
 
 fn catalogue_tabs(m: &Messages, current: &str) -> Markup {

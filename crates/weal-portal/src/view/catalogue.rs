@@ -16,6 +16,25 @@ pub struct CatalogueView {
     pub paging: Paging,
     /// Members whose node could not be read, and so what is shown of them may be old or missing.
     pub unreachable: Vec<Party>,
+    pub elsewhere: Elsewhere,
+}
+
+/// What catalogues elsewhere describe; none of it is offered here.
+#[derive(Debug, Clone, Default)]
+pub struct Elsewhere {
+    pub cards: Vec<ElsewhereCard>,
+    pub total: u64,
+}
+
+/// Everything in it came from a stranger.
+#[derive(Debug, Clone)]
+pub struct ElsewhereCard {
+    pub title: String,
+    pub description: String,
+    pub publisher: Option<String>,
+    /// What the catalogue is called here.
+    pub source: String,
+    pub address: Option<String>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -14,8 +14,8 @@ pub use agreements::{
     NegotiationView, NegotiationsView, RevokeView, Step, UseLine,
 };
 pub use catalogue::{
-    CatalogueQuery, CatalogueView, Facet, Facets, Freshness, OwnOffer, OwnProduct, OwnProductsView,
-    ProductCard, ProductView, RequestDraft, Rung, RungState,
+    CatalogueQuery, CatalogueView, Elsewhere, ElsewhereCard, Facet, Facets, Freshness, OwnOffer, OwnProduct,
+    OwnProductsView, ProductCard, ProductView, RequestDraft, Rung, RungState,
 };
 pub use compute::{
     AnswerView, AskOutcome, AskView, BudgetChange, Export, ExportFormat, HeldProduct, Meter, PreviewView,

@@ -11,6 +11,7 @@ mod catalogue;
 mod compute;
 mod crash;
 mod exchange;
+mod foreign;
 mod governance;
 mod identity;
 mod ledger;

@@ -1,14 +1,17 @@
-//! The own catalogue in DCAT-AP, for portals that harvest: read and printed some products at a time.
+//! The own catalogue in DCAT-AP, for portals that harvest, with what catalogues elsewhere say: read and printed a
+//! little at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::Stream;
 use weal_domain::catalogue::{CatalogueEntry, Holder, Offer, Product, ProductName};
+use weal_store::ForeignPlace;
 use weal_wire::dcat::{DcatPrinter, Form};
 
+use super::foreign::PIECES_AT_ONCE;
 use super::product_unknown;
-use crate::fault::Result;
+use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::http::catalogue::DSP_PATH;
 
@@ -21,8 +24,14 @@ struct Harvest {
     printer: DcatPrinter,
     /// Printed and not yet taken.
     pieces: VecDeque<String>,
-    /// The last product that was printed; `None` when all are.
-    after: Option<String>,
+    ahead: Ahead,
+}
+
+/// What is printed next: our own products, then what catalogues elsewhere say.
+enum Ahead {
+    ProductsAfter(String),
+    ForeignAfter(Option<ForeignPlace>),
+    Nothing,
 }
 
 impl House {
@@ -34,7 +43,8 @@ impl House {
         let printer =
             DcatPrinter::new(form, self.publisher(), &format!("{}{DSP_PATH}", self.config.node.origin));
         let pieces = VecDeque::from([printer.begin()]);
-        let harvest = Harvest { house: Arc::clone(self), printer, pieces, after: Some(String::new()) };
+        let harvest =
+            Harvest { house: Arc::clone(self), printer, pieces, ahead: Ahead::ProductsAfter(String::new()) };
         futures::stream::try_unfold(harvest, |mut harvest| async move {
             let piece = harvest.next().await.map_err(|cause| {
                 tracing::error!(%cause, "the catalogue could not be read to its end");
@@ -71,22 +81,40 @@ impl Harvest {
                 return Ok(Some(piece));
             }
             // Of some pages nothing is for everyone.
-            let Some(after) = self.after.take() else { return Ok(None) };
-            self.read(&after).await?;
+            self.ahead = match std::mem::replace(&mut self.ahead, Ahead::Nothing) {
+                Ahead::ProductsAfter(name) => self.read_products(&name).await?,
+                Ahead::ForeignAfter(place) => self.read_foreign(place).await?,
+                Ahead::Nothing => return Ok(None),
+            };
         }
     }
 
-    async fn read(&mut self, after: &str) -> Result<()> {
+    async fn read_products(&mut self, after: &str) -> Result<Ahead> {
         let mut tx = self.house.store.read("catalogue.harvest").await?;
+        let mut last = None;
         for stored in tx.products_after(after, PRODUCTS_AT_ONCE).await? {
             let offers = tx.offers_of(&stored.product.name).await?;
             let public = self.house.for_everyone(&stored.product, &offers);
             self.pieces.extend(public.map(|entry| self.printer.product(&stored.product, &entry.offers)));
-            self.after = Some(stored.product.name.to_string());
+            last = Some(stored.product.name.to_string());
         }
-        if self.after.is_none() {
+        Ok(last.map_or(Ahead::ForeignAfter(None), Ahead::ProductsAfter))
+    }
+
+    async fn read_foreign(&mut self, after: Option<ForeignPlace>) -> Result<Ahead> {
+        let mut tx = self.house.store.read("catalogue.harvest").await?;
+        let mut last = None;
+        for (place, piece) in tx.foreign_after(after.as_ref(), PIECES_AT_ONCE).await? {
+            let node = piece.entry.as_ref().map(|(_, node)| node.as_str());
+            let printed = self.printer.foreign(node, &piece.triples);
+            let printed = printed.map_err(|cause| Fault::new("printing a catalogue elsewhere", cause))?;
+            self.pieces.push_back(printed);
+            last = Some(place);
+        }
+        if last.is_none() {
             self.pieces.push_back(self.printer.end().to_owned());
+            return Ok(Ahead::Nothing);
         }
-        Ok(())
+        Ok(Ahead::ForeignAfter(last))
     }
 }

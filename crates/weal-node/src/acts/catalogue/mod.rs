@@ -1,6 +1,7 @@
 //! Publishing products, offering them, and knowing what others offer.
 
 mod crawl;
+mod foreign;
 mod harvest;
 mod offers;
 mod publish;
@@ -12,6 +13,7 @@ use weal_domain::governance::Standing;
 use weal_domain::identity::{Act, Person};
 use weal_wire::Publisher;
 
+pub use foreign::Handed;
 pub use uploads::Uploads;
 
 use crate::api::{Found, ProductShown};
@@ -52,7 +54,7 @@ impl House {
         let entries = self.entries().await?;
         let hits = search(&entries, query);
         let found: Vec<CatalogueEntry> = hits.found.into_iter().map(|hit| hit.entry.clone()).collect();
-        Ok(Found { total: found.len(), entries: found })
+        Ok(Found { total: found.len(), entries: found, elsewhere: self.search_elsewhere(query).await? })
     }
 
     /// The products of this node with their open offers.

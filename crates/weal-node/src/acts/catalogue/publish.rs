@@ -85,6 +85,10 @@ impl House {
         };
         let others = self.store.read("catalogue.others").await?.products().await?;
         check_identifier(&self.did, &product, &others)?;
+        let dataset = product.dataset(&self.did);
+        if self.store.read("catalogue.elsewhere").await?.is_foreign(&dataset).await? {
+            return Err(identifier_taken(&dataset).into());
+        }
         if let Some(policy) = &product.privacy {
             check_policy(policy, &product.columns)?;
         }
@@ -191,13 +195,14 @@ fn check_identifier(own: &Did, product: &Product, others: &[StoredProduct]) -> R
     let taken =
         |other: &StoredProduct| other.product.name != product.name && other.product.dataset(own) == dataset;
     if foreign || others.iter().any(taken) {
-        return Err(Refusal::conflict(
-            "identifier-taken",
-            format!("The identifier {dataset} names another dataset already."),
-        )
-        .remedy("Choose another one, or leave it out: then it is named after this node and the product."));
+        return Err(identifier_taken(&dataset));
     }
     Ok(())
+}
+
+fn identifier_taken(dataset: &str) -> Refusal {
+    Refusal::conflict("identifier-taken", format!("The identifier {dataset} names another dataset already."))
+        .remedy("Choose another one, or leave it out: then it is named after this node and the product.")
 }
 
 fn check_words(publish: &Publish) -> Result<(), Refusal> {

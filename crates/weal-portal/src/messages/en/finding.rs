@@ -56,6 +56,10 @@ pub(super) const CATALOGUE: Catalogue = Catalogue {
     offers_nothing: "Described only; nothing is on offer.",
     holds: "You hold: {modes}.",
     updated: "Updated {date}",
+    elsewhere: "Described elsewhere",
+    elsewhere_lead: "Other catalogues describe these. No member offers them here.",
+    elsewhere_from: "{publisher}, in {source}",
+    elsewhere_more: plural!("{n} more; add a word", "{n} more; add a word"),
 };
 
 pub(super) const PRODUCT: Product = Product {

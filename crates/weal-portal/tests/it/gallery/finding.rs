@@ -189,6 +189,25 @@ pub(crate) fn catalogue() -> CatalogueView {
         ],
         paging: Paging { page: 2, pages: 3, total: 43 },
         unreachable: vec![employment()],
+        elsewhere: Elsewhere {
+            cards: vec![
+                ElsewhereCard {
+                    title: "Wages of city staff".to_owned(),
+                    description: "What the city pays, by grade.".to_owned(),
+                    publisher: Some("The City".to_owned()),
+                    source: "Open data of the city".to_owned(),
+                    address: Some("https://city.example/wages.csv".to_owned()),
+                },
+                ElsewhereCard {
+                    title: "An address that would run".to_owned(),
+                    description: String::new(),
+                    publisher: None,
+                    source: "somewhere".to_owned(),
+                    address: Some("javascript:alert(1)".to_owned()),
+                },
+            ],
+            total: 12,
+        },
     }
 }
 

@@ -2,10 +2,12 @@
 
 use serde::Deserialize;
 use weal_domain::agreements::Side;
-use weal_domain::catalogue::{CatalogueEntry, Facets as Found, Mode, search};
+use weal_domain::catalogue::{CatalogueEntry, Facets as Found, ForeignEntry, Mode, search};
 use weal_domain::governance::Standing;
 use weal_domain::identity::{Did, MemberName};
-use weal_portal::view::{CatalogueQuery, CatalogueView, Facet, Facets, Paging, Party, ProductCard};
+use weal_portal::view::{
+    CatalogueQuery, CatalogueView, Elsewhere, ElsewhereCard, Facet, Facets, Paging, Party, ProductCard,
+};
 
 use super::super::super::catalogue::SearchParams;
 use super::super::frame::Visit;
@@ -34,7 +36,10 @@ pub(super) async fn view(visit: &Visit, searched: &Searched) -> Result<Catalogue
     let shown = hits.found.iter().skip((page - 1) * PRODUCTS_PER_PAGE).take(PRODUCTS_PER_PAGE);
     let held = held(visit).await?;
     let ecosystem = visit.house.ecosystem();
+    let elsewhere =
+        if page == 1 { elsewhere(visit.house.search_elsewhere(&query).await?) } else { Elsewhere::default() };
     Ok(CatalogueView {
+        elsewhere,
         facets: facets(visit, &entries, &hits.facets),
         results: shown.map(|found| card(visit, &ecosystem, found.entry, &held)).collect(),
         paging: Paging { page: page as u64, pages: pages as u64, total: hits.found.len() as u64 },
@@ -46,6 +51,17 @@ pub(super) async fn view(visit: &Visit, searched: &Searched) -> Result<Catalogue
             class: query.classification,
         },
     })
+}
+
+fn elsewhere(found: crate::api::Elsewhere) -> Elsewhere {
+    let card = |entry: ForeignEntry| ElsewhereCard {
+        title: entry.title,
+        description: entry.description,
+        publisher: entry.publisher,
+        source: entry.source,
+        address: entry.addresses.into_iter().next().or(entry.dataset),
+    };
+    Elsewhere { cards: found.entries.into_iter().map(card).collect(), total: found.total }
 }
 
 /// Datasets and rungs for which we hold an agreement in force.
