@@ -54,7 +54,10 @@ pub async fn try_send(
     body: impl Into<reqwest::Body>,
 ) -> Result<Reply, reqwest::Error> {
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let mut request = client.request(method, url).header(CONTENT_TYPE, "application/json").body(body);
+    let mut request = client.request(method, url).body(body);
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(CONTENT_TYPE.as_str())) {
+        request = request.header(CONTENT_TYPE, "application/json");
+    }
     if let Some(token) = bearer {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }

@@ -23,7 +23,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(120);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example: weal catalogue import https://data.example/catalog.ttl --name \"Open data of Example\"
-Example: weal catalogue export \"Open data of Example\" > catalogue.nt")]
+Example: weal catalogue export \"Open data of Example\"")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -31,11 +31,12 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Take in a catalogue in DCAT, or what has become of one.
+    /// Take in a catalogue in DCAT.
     ///
     /// Its datasets are found by `weal search` and in the portal as described elsewhere, not offered here, and
     /// harvesters of this node read them with every triple that came in. An address is fetched by this command,
     /// not by the node; nothing that a catalogue names is fetched at all.
+    #[command(after_help = "Example: weal catalogue import city.ttl --name \"The city\"")]
     Import {
         /// A file, or the address of one.
         #[arg(value_name = "FILE|ADDRESS")]
@@ -51,11 +52,20 @@ enum What {
         base: Option<String>,
     },
     /// List the catalogues that were taken in.
+    #[command(after_help = "Example: weal catalogue list")]
     List,
     /// Print everything that a catalogue says, as N-Triples.
-    Export { name: String },
+    #[command(after_help = "Example: weal catalogue export \"The city\"")]
+    Export {
+        /// What it is called here.
+        name: String,
+    },
     /// Forget a catalogue with all its entries.
-    Forget { name: String },
+    #[command(after_help = "Example: weal catalogue forget \"The city\"")]
+    Forget {
+        /// What it is called here.
+        name: String,
+    },
 }
 
 /// What is handed to the node.

@@ -4,6 +4,7 @@ mod access;
 mod config;
 mod connections;
 mod documents;
+mod foreign;
 mod harvest;
 mod keep;
 mod pages;

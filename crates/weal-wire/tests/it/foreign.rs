@@ -3,6 +3,8 @@
 use oxrdf::graph::CanonicalizationAlgorithm;
 use oxrdf::{Graph, Triple};
 use oxttl::TurtleParser;
+use proptest::collection::vec;
+use proptest::prelude::*;
 use weal_wire::WireError;
 use weal_wire::dcat::{DcatPrinter, ForeignCatalogue, Form, Reading, read_foreign};
 
@@ -150,4 +152,34 @@ fn json_ld_is_read_as_turtle_is() {
         <http://purl.org/dc/terms/title> "Trees"@en ;
         <http://purl.org/dc/terms/publisher> [ <http://purl.org/dc/terms/unknown> "a", "b" ] ."#;
     assert_eq!(graph(&kept(&read(Form::JsonLd, json_ld).unwrap())), graph(turtle));
+}
+
+const COUNTY: &str = r#"{"@context": {"dcat": "http://www.w3.org/ns/dcat#", "title": "http://purl.org/dc/terms/title",
+    "kept": {"@id": "urn:kept", "@container": "@list"}}, "@graph": [{"@id": "urn:roads", "@type": "dcat:Dataset",
+    "title": {"@value": "Roads", "@language": "en"}, "kept": ["a", {"urn:b": 4.5}], "@reverse": {"urn:c": {"@id": "_:d"}}}]}"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn nothing_that_arrives_breaks_a_reader(
+        arbitrary in vec(any::<u8>(), 0..200),
+        cut in 0..CITY.len(),
+        bent in (0..COUNTY.len(), any::<u8>()),
+    ) {
+        for form in [Form::Turtle, Form::JsonLd] {
+            _ = read_foreign(form, &arbitrary, READING, |_| false);
+            _ = read_foreign(form, &CITY.as_bytes()[..cut], READING, |_| false);
+            _ = read_foreign(form, &COUNTY.as_bytes()[..cut.min(COUNTY.len())], READING, |_| false);
+        }
+        let mut county = COUNTY.as_bytes().to_vec();
+        county[bent.0] = bent.1;
+        _ = read_foreign(Form::JsonLd, &county, READING, |_| false);
+        let mut city = CITY.as_bytes().to_vec();
+        city[cut] = bent.1;
+        if let Ok(read) = read_foreign(Form::Turtle, &city, READING, |_| false) {
+            let again = read_foreign(Form::Turtle, kept(&read).as_bytes(), READING, |_| false);
+            prop_assert_eq!(again.map(|again| again.triples), Ok(read.triples), "what we keep is read again");
+        }
+    }
 }

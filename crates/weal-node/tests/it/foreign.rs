@@ -1,0 +1,119 @@
+//! Catalogues elsewhere: who may take them in, what they may say, where they show, and that nothing of them is lost.
+
+use reqwest::Method;
+use weal_domain::catalogue::{Mode, Query};
+use weal_domain::identity::{Person, Role};
+use weal_node::fault::Error;
+use weal_testkit::{Federation, MemberNode, open_terms, wire};
+
+const CITY: &str = r#"@prefix dcat: <http://www.w3.org/ns/dcat#> .
+@prefix dct: <http://purl.org/dc/terms/> .
+<catalogue> a dcat:Catalog ; dct:title "City" ; dcat:dataset <trees>, <budget> .
+<trees> a dcat:Dataset ; dct:title "Trees <b>of</b> the city" ; dct:description "Every oak." ;
+  <urn:city:unheard-of> [ <urn:city:deep> "resin" ] .
+<budget> a dcat:Dataset ; dct:title "Budget" ."#;
+
+async fn puts(
+    node: &MemberNode,
+    name: &str,
+    media_type: &str,
+    body: impl Into<reqwest::Body>,
+) -> wire::Reply {
+    let base = "https%3A%2F%2Fcity.example%2F";
+    let url = format!("{}/api/v1/catalogues?name={name}&base={base}", node.origin());
+    let token = node.operator_token();
+    wire::send(Method::PUT, &url, Some(&token), &[("content-type", media_type)], body).await
+}
+
+async fn found(node: &MemberNode, text: &str) -> (Vec<String>, u64) {
+    let query = Query { text: text.into(), ..Query::default() };
+    let found = node.house().search(&query).await.expect("a search").elsewhere;
+    (found.entries.into_iter().map(|entry| entry.title).collect(), found.total)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_catalogue_elsewhere_is_found_printed_replaced_and_forgotten() {
+    let federation = Federation::of(&["revenue"]).await;
+    let revenue = federation.member("revenue");
+    let token = revenue.operator_token();
+    revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
+    let taken = puts(revenue, "city", "text/turtle; charset=utf-8", CITY).await;
+    assert_eq!(
+        (taken.status, taken.json()["entries"].as_u64(), taken.json()["triples"].as_u64()),
+        (200, Some(2), Some(11))
+    );
+
+    assert_eq!(found(revenue, "oak").await, (vec!["Trees <b>of</b> the city".into()], 1));
+    assert_eq!(found(revenue, "CITY").await.1, 2, "the name it has here is looked through too");
+    assert_eq!(found(revenue, "regions").await.1, 0);
+    let narrowed = Query { mode: Some(Mode::Extract), ..Query::default() };
+    assert_eq!(revenue.house().search(&narrowed).await.expect("a search").elsewhere.total, 0);
+    revenue.house().entry_of(&"revenue.trees".parse().expect("a name")).await.expect_err("it is no product");
+
+    for form in ["ttl", "jsonld"] {
+        let printed = wire::get(&format!("{}/catalogue.{form}", revenue.origin()), None).await.text;
+        for said in [
+            "https://city.example/trees",
+            "urn:city:deep",
+            "resin",
+            "https://city.example/catalogue",
+            "regions",
+        ] {
+            assert!(printed.contains(said), "{said} is not in {form}: {printed}");
+        }
+    }
+    let url = format!("{}/api/v1/catalogues/city", revenue.origin());
+    let exported = wire::get(&url, Some(&token)).await;
+    assert_eq!((exported.text.lines().count(), exported.media_type.as_str()), (11, "application/n-triples"));
+
+    let less = CITY.lines().filter(|line| !line.contains("Budget")).collect::<Vec<_>>().join("\n");
+    assert_eq!(puts(revenue, "city", "text/turtle", less).await.status, 200);
+    assert_eq!(found(revenue, "").await.1, 1, "it takes its own place");
+    let forgotten = wire::send(Method::DELETE, &url, Some(&token), &[], "").await;
+    assert_eq!(forgotten.status, 204);
+    wire::send(Method::DELETE, &url, Some(&token), &[], "").await.is_refused(404, "catalogue-unknown");
+    wire::get(&url, Some(&token)).await.is_refused(404, "catalogue-unknown");
+    assert_eq!(found(revenue, "").await.1, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_catalogue_elsewhere_says_nothing_of_ours_and_has_limits() {
+    let federation = Federation::of(&["revenue"]).await;
+    let revenue = federation.member("revenue");
+    revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
+    let (did, origin) = (revenue.did(), revenue.origin());
+    let dataset = |subject: &str| format!("<{subject}> a <http://www.w3.org/ns/dcat#Dataset> .");
+    for ours in [
+        did.to_string(),
+        format!("{did}#regions"),
+        format!("{did}#new/extract"),
+        format!("{origin}/catalogue/x"),
+    ] {
+        puts(revenue, "evil", "text/turtle", dataset(&ours)).await.is_refused(400, "member-wrong");
+    }
+    // Only as far as its name goes: a neighbour's port begins with the same letters.
+    assert_eq!(puts(revenue, "neighbour", "text/turtle", dataset(&format!("{origin}0/x"))).await.status, 200);
+    assert_eq!(
+        puts(revenue, "held", "text/turtle", dataset("https://data.example/holidays")).await.status,
+        200
+    );
+
+    puts(revenue, "x", "application/rdf+xml", "<x/>").await.is_refused(400, "form-unknown");
+    puts(revenue, "x", "text/turtle", "no Turtle").await.is_refused(400, "document-unreadable");
+    puts(revenue, "x", "text/turtle", "<urn:a> <urn:b> <urn:c> .").await.is_refused(400, "no-datasets");
+    puts(revenue, "", "text/turtle", CITY).await.is_refused(400, "name");
+    let remote = r#"{"@context": "http://127.0.0.1:1/context.jsonld", "@id": "urn:x"}"#;
+    puts(revenue, "x", "application/ld+json", remote).await.is_refused(400, "member-wrong");
+    let long = " ".repeat(weal_wire::dcat::FOREIGN_BYTES_MAX + 1);
+    puts(revenue, "x", "text/turtle", long).await.is_refused(413, "catalogue-too-large");
+    let mebibytes = format!("{CITY}\n#{}", "x".repeat(2 * 1024 * 1024));
+    assert_eq!(puts(revenue, "city", "text/turtle", mebibytes).await.status, 200, "larger than other bodies");
+
+    let ben = Person {
+        account: "ben".parse().expect("a name"),
+        display_name: "Ben".into(),
+        roles: vec![Role::Analyst],
+    };
+    let forgotten = revenue.house().forget_catalogue(&ben, "city").await;
+    assert!(matches!(forgotten, Err(Error::Refused(refusal)) if refusal.code == "role-missing"));
+}
