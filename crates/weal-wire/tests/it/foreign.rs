@@ -12,7 +12,7 @@ use crate::catalogue::publisher;
 
 const READING: Reading<'static> = Reading { source: "city", base: None, label: "s1" };
 
-const CITY: &str = r#"
+pub(crate) const CITY: &str = r#"
 @prefix dcat: <http://www.w3.org/ns/dcat#> .
 @prefix dct: <http://purl.org/dc/terms/> .
 @prefix foaf: <http://xmlns.com/foaf/0.1/> .
@@ -154,7 +154,7 @@ fn json_ld_is_read_as_turtle_is() {
     assert_eq!(graph(&kept(&read(Form::JsonLd, json_ld).unwrap())), graph(turtle));
 }
 
-const COUNTY: &str = r#"{"@context": {"dcat": "http://www.w3.org/ns/dcat#", "title": "http://purl.org/dc/terms/title",
+pub(crate) const COUNTY: &str = r#"{"@context": {"dcat": "http://www.w3.org/ns/dcat#", "title": "http://purl.org/dc/terms/title",
     "kept": {"@id": "urn:kept", "@container": "@list"}}, "@graph": [{"@id": "urn:roads", "@type": "dcat:Dataset",
     "title": {"@value": "Roads", "@language": "en"}, "kept": ["a", {"urn:b": 4.5}], "@reverse": {"urn:c": {"@id": "_:d"}}}]}"#;
 

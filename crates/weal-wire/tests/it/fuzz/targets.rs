@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use serde_json::{Value, json};
 use weal_domain::Refusal;
 use weal_domain::identity::Did;
+use weal_wire::dcat::{Form, Reading, read_foreign};
 use weal_wire::did::{Scheme, did_of, document_url};
 use weal_wire::dsp::Turned;
 use weal_wire::dsp::catalogue::*;
@@ -17,11 +18,13 @@ use weal_wire::problem::Problem;
 use weal_wire::{Message, WireError, parse, print};
 
 use super::fuzzer::{Kind, Target};
+use crate::foreign::{CITY, COUNTY};
 use crate::kinds::kind_of;
 use crate::vectors::own_vectors;
 
 /// Targets that the search for readers does not find: neither messages nor called `parse`.
-pub(super) const FURTHER: [&str; 2] = ["did::did_of", "did::document_url"];
+pub(super) const FURTHER: [&str; 4] =
+    ["did::did_of", "did::document_url", "dcat::read_foreign of Turtle", "dcat::read_foreign of JSON-LD"];
 
 /// An error's words go to strangers and into logs.
 const ERROR_BYTES_MAX: usize = 700;
@@ -80,6 +83,20 @@ fn contract(read: Result<Contract, WireError>) -> bool {
     if let Err(error) = read.described() {
         refused(error);
     }
+    true
+}
+
+/// A catalogue elsewhere: what is kept of it is read again, whole.
+fn foreign(form: Form, bytes: &[u8]) -> bool {
+    let reading = Reading { source: "city", base: None, label: "s1" };
+    let read = match read_foreign(form, bytes, reading, |_| false) {
+        Ok(read) => read,
+        Err(error) => return refused(error),
+    };
+    let parts = read.entries.iter().map(|described| &described.triples);
+    let kept: String = parts.chain(&read.rest).map(String::as_str).collect();
+    let again = read_foreign(Form::Turtle, kept.as_bytes(), reading, |_| false);
+    assert_eq!(again.map(|again| again.triples), Ok(read.triples), "{kept}");
     true
 }
 
@@ -218,6 +235,14 @@ fn ours() -> Vec<Target> {
         json_target("odcs::parse_json", vec![text(&contract_json)], |bytes| {
             contract(Contract::parse_json(bytes))
         }),
+        text_target("dcat::read_foreign of Turtle", vec![golden("catalogue.ttl"), CITY.into()], |bytes| {
+            foreign(Form::Turtle, bytes)
+        }),
+        json_target(
+            "dcat::read_foreign of JSON-LD",
+            vec![golden("catalogue.jsonld"), COUNTY.into()],
+            |bytes| foreign(Form::JsonLd, bytes),
+        ),
         text_target(
             "did::did_of",
             vec![b"https://revenue.example:8443/a/b".to_vec(), b"http://127.0.0.1:7001".to_vec()],
