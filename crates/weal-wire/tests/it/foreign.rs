@@ -12,33 +12,7 @@ use crate::catalogue::publisher;
 
 const READING: Reading<'static> = Reading { source: "city", base: None, label: "s1" };
 
-pub(crate) const CITY: &str = r#"
-@prefix dcat: <http://www.w3.org/ns/dcat#> .
-@prefix dct: <http://purl.org/dc/terms/> .
-@prefix foaf: <http://xmlns.com/foaf/0.1/> .
-@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
-@prefix city: <https://city.example/terms#> .
-
-<https://city.example/catalogue> a dcat:Catalog ;
-  dct:title "Stadtkatalog"@de ;
-  dct:publisher _:city ;
-  dcat:record [ a dcat:CatalogRecord ; city:quality "good" ] ;
-  dcat:dataset <https://city.example/trees>, _:budget .
-<https://city.example/trees> a dcat:Dataset ;
-  dct:title "Bäume"@de, "Trees"@en ;
-  dct:description "Every tree,\n\"numbered\"." ;
-  dct:publisher _:city ;
-  dcat:keyword "tree", "park" ;
-  dcat:theme <http://publications.europa.eu/resource/authority/data-theme/ENVI> ;
-  dcat:landingPage <https://city.example/trees.html> ;
-  city:counted ( "oak" "birch" ) ;
-  city:unheard-of [ city:deep [ city:deeper 4.5 ] ] ;
-  dcat:distribution [ a dcat:Distribution ; dcat:accessURL <https://city.example/trees.csv> ;
-    dct:license <https://creativecommons.org/licenses/by/4.0/> ; dcat:byteSize "12"^^xsd:nonNegativeInteger ] .
-_:budget a dcat:Dataset ; dct:title "Budget" ; city:friend <https://city.example/trees> .
-_:city a foaf:Agent ; foaf:name "The City" ; city:self _:city .
-<https://elsewhere.example/alone> city:says "nobody points here"@en-GB .
-"#;
+const CITY: &str = include_str!("../vectors/golden/foreign.ttl");
 
 fn graph(text: &str) -> Graph {
     let triples: Result<Vec<Triple>, _> = TurtleParser::new().for_slice(text).collect();
@@ -154,9 +128,7 @@ fn json_ld_is_read_as_turtle_is() {
     assert_eq!(graph(&kept(&read(Form::JsonLd, json_ld).unwrap())), graph(turtle));
 }
 
-pub(crate) const COUNTY: &str = r#"{"@context": {"dcat": "http://www.w3.org/ns/dcat#", "title": "http://purl.org/dc/terms/title",
-    "kept": {"@id": "urn:kept", "@container": "@list"}}, "@graph": [{"@id": "urn:roads", "@type": "dcat:Dataset",
-    "title": {"@value": "Roads", "@language": "en"}, "kept": ["a", {"urn:b": 4.5}], "@reverse": {"urn:c": {"@id": "_:d"}}}]}"#;
+const COUNTY: &str = include_str!("../vectors/golden/foreign.jsonld");
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]

@@ -18,7 +18,6 @@ use weal_wire::problem::Problem;
 use weal_wire::{Message, WireError, parse, print};
 
 use super::fuzzer::{Kind, Target};
-use crate::foreign::{CITY, COUNTY};
 use crate::kinds::kind_of;
 use crate::vectors::own_vectors;
 
@@ -235,12 +234,14 @@ fn ours() -> Vec<Target> {
         json_target("odcs::parse_json", vec![text(&contract_json)], |bytes| {
             contract(Contract::parse_json(bytes))
         }),
-        text_target("dcat::read_foreign of Turtle", vec![golden("catalogue.ttl"), CITY.into()], |bytes| {
-            foreign(Form::Turtle, bytes)
-        }),
+        text_target(
+            "dcat::read_foreign of Turtle",
+            vec![golden("catalogue.ttl"), golden("foreign.ttl")],
+            |bytes| foreign(Form::Turtle, bytes),
+        ),
         json_target(
             "dcat::read_foreign of JSON-LD",
-            vec![golden("catalogue.jsonld"), COUNTY.into()],
+            vec![golden("catalogue.jsonld"), golden("foreign.jsonld")],
             |bytes| foreign(Form::JsonLd, bytes),
         ),
         text_target(
