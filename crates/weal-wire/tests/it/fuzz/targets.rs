@@ -170,6 +170,7 @@ pub(super) fn all() -> Vec<Target> {
         DidService,
     ];
     all.extend(ours());
+    all.extend(elsewhere());
     all
 }
 
@@ -235,16 +236,6 @@ fn ours() -> Vec<Target> {
             contract(Contract::parse_json(bytes))
         }),
         text_target(
-            "dcat::read_foreign of Turtle",
-            vec![golden("catalogue.ttl"), golden("foreign.ttl")],
-            |bytes| foreign(Form::Turtle, bytes),
-        ),
-        json_target(
-            "dcat::read_foreign of JSON-LD",
-            vec![golden("catalogue.jsonld"), golden("foreign.jsonld")],
-            |bytes| foreign(Form::JsonLd, bytes),
-        ),
-        text_target(
             "did::did_of",
             vec![b"https://revenue.example:8443/a/b".to_vec(), b"http://127.0.0.1:7001".to_vec()],
             origin,
@@ -253,6 +244,22 @@ fn ours() -> Vec<Target> {
             "did::document_url",
             vec![b"did:web:revenue.example".to_vec(), b"did:web:127.0.0.1%3A7001:a:b".to_vec()],
             document_of,
+        ),
+    ]
+}
+
+/// Catalogues of others, which stewards take in.
+fn elsewhere() -> Vec<Target> {
+    vec![
+        text_target(
+            "dcat::read_foreign of Turtle",
+            vec![golden("catalogue.ttl"), golden("foreign.ttl")],
+            |bytes| foreign(Form::Turtle, bytes),
+        ),
+        json_target(
+            "dcat::read_foreign of JSON-LD",
+            vec![golden("catalogue.jsonld"), golden("foreign.jsonld")],
+            |bytes| foreign(Form::JsonLd, bytes),
         ),
     ]
 }
