@@ -5,6 +5,8 @@ use std::path::Path;
 use crate::tidy::{TidyFinding, TidyTree};
 
 const SOURCE: &str = "crates/weal-node/src/api.rs";
+/// Bodies of the rooms that have a file of their own.
+const MORE: [&str; 2] = ["crates/weal-node/src/api/credentials.rs", "crates/weal-node/src/api/keys.rs"];
 const PAGE: &str = "docs/api.md";
 const HEAD: &str = "\
 # The local API
@@ -18,17 +20,23 @@ out, and names that are not explained here are those of `weal-domain`.
 ";
 
 /// The page as it should be.
-fn page(source: &str) -> String {
+fn page(source: &str, more: &[String]) -> String {
     let mut page = HEAD.to_owned();
     for line in source.lines().take_while(|line| line.starts_with("//!")).skip(1) {
         page.push_str(&plain(line.trim_start_matches("//!").trim_start()));
         page.push('\n');
     }
     page.push_str("\n## Bodies\n");
-    for item in items(source) {
+    for item in std::iter::once(source).chain(more.iter().map(String::as_str)).flat_map(items) {
         page.push_str(&item);
     }
     page
+}
+
+fn fresh(root: &Path) -> Result<String, String> {
+    let more: Vec<String> =
+        MORE.iter().map(|path| crate::read(&root.join(path))).collect::<Result<_, _>>()?;
+    Ok(page(&crate::read(&root.join(SOURCE))?, &more))
 }
 
 /// Links of rustdoc are plain code on a page.
@@ -76,13 +84,12 @@ fn field(line: &str, remark: &str) -> String {
 }
 
 pub(crate) fn write(root: &Path) -> Result<String, String> {
-    let source = crate::read(&root.join(SOURCE))?;
-    std::fs::write(root.join(PAGE), page(&source)).map_err(|cause| format!("{PAGE}: {cause}"))?;
+    std::fs::write(root.join(PAGE), fresh(root)?).map_err(|cause| format!("{PAGE}: {cause}"))?;
     Ok(format!("wrote {PAGE}"))
 }
 
 pub(crate) fn check(root: &Path) -> Result<String, String> {
-    let fresh = page(&crate::read(&root.join(SOURCE))?);
+    let fresh = fresh(root)?;
     if crate::read(&root.join(PAGE))? == fresh {
         return Ok(format!("{PAGE} is fresh"));
     }
@@ -90,7 +97,9 @@ pub(crate) fn check(root: &Path) -> Result<String, String> {
 }
 
 pub(crate) fn findings(tree: &TidyTree) -> Result<Vec<TidyFinding>, String> {
-    if tree.text(PAGE)? == page(tree.text(SOURCE)?) {
+    let more = MORE.iter().map(|path| tree.text(path).map(str::to_owned));
+    let more: Vec<String> = more.collect::<Result<_, _>>()?;
+    if tree.text(PAGE)? == page(tree.text(SOURCE)?, &more) {
         return Ok(Vec::new());
     }
     Ok(vec![TidyFinding::new(PAGE, format!("is not what {SOURCE} says; run `cargo xtask docs`"))])

@@ -43,8 +43,22 @@
 //! | `DELETE /persons/{account}/sessions` | | 204 |
 //! | `GET /tokens`, `POST /tokens` | [`MakeToken`] | `[TokenShown]`, [`TokenMade`] |
 //! | `DELETE /tokens/{id}` | | 204 |
+//! | `GET /credentials`, `POST /credentials` | [`ImportCredential`] | [`CredentialsShown`], [`CredentialShown`] |
+//! | `GET /credentials/{number}/export` | | the credential as it was signed |
+//! | `DELETE /credentials/{number}` | | 204 |
+//! | `GET /keys`, `POST /keys/rotate` | | [`KeysShown`] |
+//! | `POST /credentials/requests` | [`RequestCredentials`] | [`RequestedCredential`] |
 //!
 //! `{id}` and `{did}` are percent-encoded.
+
+mod credentials;
+mod keys;
+
+pub use credentials::{
+    CredentialShown, CredentialsShown, ImportCredential, OfferedCredential, RequestCredentials,
+    RequestedCredential,
+};
+pub use keys::{KeyShown, KeysShown};
 
 use serde::{Deserialize, Serialize};
 use weal_domain::agreements::{Agreement, LegalBasis, Purpose, Side};

@@ -13,7 +13,7 @@ use crate::acts::compute::Unanswered;
 use crate::acts::exchange::Refusals;
 use crate::http::Rates;
 use crate::http::pages::{Answers, Forms};
-use crate::peers::TokenMemory;
+use crate::peers::{Presented, StatusLists, TokenMemory};
 
 /// Streams of rows open at once under one agreement: one consumer does not take the places of all.
 const STREAMS_PER_AGREEMENT_MAX: usize = 4;
@@ -23,6 +23,10 @@ const STREAMS_PER_AGREEMENT_MAX: usize = 4;
 pub struct Doors {
     pub tokens: TokenMemory,
     pub rates: Rates,
+    /// What callers presented a moment ago.
+    pub presented: Presented,
+    /// Status lists of issuers.
+    pub statuses: StatusLists,
     pub uploads: Uploads,
     /// Held by whoever reads the catalogues of the others.
     pub looking_around: tokio::sync::Mutex<()>,
@@ -30,6 +34,8 @@ pub struct Doors {
     pub papers: tokio::sync::Mutex<Option<Timestamp>>,
     /// Refused uses of the minute that runs.
     pub refusals: Refusals,
+    /// Held by whoever turns the node's key, or does what follows from it.
+    pub turning: tokio::sync::Mutex<()>,
     /// Held by whoever gives a product's next version its place.
     pub publishing: tokio::sync::Mutex<()>,
     /// The last answers given on the ask page, for their askers to take home.
@@ -51,10 +57,13 @@ impl Doors {
         Self {
             tokens: TokenMemory::default(),
             rates: Rates::default(),
+            presented: Presented::default(),
+            statuses: StatusLists::default(),
             uploads: Uploads::default(),
             looking_around: tokio::sync::Mutex::default(),
             papers: tokio::sync::Mutex::default(),
             refusals: Refusals::default(),
+            turning: tokio::sync::Mutex::default(),
             publishing: tokio::sync::Mutex::default(),
             answers: Answers::default(),
             requested: Forms::default(),

@@ -9,26 +9,28 @@ use weal_engine::{Engine, EngineLimits};
 use weal_store::{OpenOptions, Store, Tx};
 use weal_trust::checkpoint::Checkpoint;
 use weal_trust::did::DidDocument;
-use weal_trust::keys::NodeKey;
+use weal_trust::jws::JwsSigner;
+use weal_trust::keys::{NodeKey, VerifyingKey};
 
 use crate::acts::governance::Ecosystem;
 use crate::config::{Config, Folder};
 use crate::doors::Doors;
 use crate::drivers::Wakers;
 use crate::fault::{Error, Fault, Result};
+use crate::keys::{Keys, SETTING_KEYS};
 use crate::observe::Metrics;
 use crate::peers::{Identity, Peers};
 use crate::seams::{Clock, Entropy, Moves, Seams};
 
-/// The fragment of the node's signing key in its DID document.
-pub(crate) const KEY_FRAGMENT: &str = "key-1";
+/// The fragment of a key that stands in for the node's own before strangers.
+const SIGNER_FRAGMENT: &str = "key-dcp";
 
 /// One node, open.
 pub struct House {
     pub config: Config,
     pub folder: Folder,
     pub did: Did,
-    pub key: NodeKey,
+    pub keys: Keys,
     pub store: Store,
     pub engine: Engine,
     pub peers: Peers,
@@ -36,6 +38,7 @@ pub struct House {
     pub entropy: Arc<dyn Entropy>,
     pub identity: Arc<dyn Identity>,
     pub moves: Moves,
+    signer: Option<Arc<dyn JwsSigner>>,
     pub metrics: Metrics,
     pub wakers: Wakers,
     pub doors: Doors,
@@ -67,6 +70,8 @@ impl House {
         house.discard_former_versions().await.map_err(into_fault)?;
         house.govern_at_start().await.map_err(into_fault)?;
         house.reload_ecosystem().await.map_err(into_fault)?;
+        // Before anybody is answered: a key may have come to its turn while the node was down.
+        house.follow_keys().await.map_err(into_fault)?;
         Ok(house)
     }
 
@@ -78,13 +83,13 @@ impl House {
     }
 
     async fn assemble(config: Config, folder: Folder, spills: PathBuf, seams: Seams) -> Result<Self, Fault> {
-        let Seams { clock, entropy, identity, moves } = seams;
+        let Seams { clock, entropy, identity, moves, signer, documents } = seams;
         let did = weal_wire::did::did_of(&config.node.origin)
             .map_err(|cause| Fault::new("making the node's DID from [node] origin", cause))?;
-        let key = read_key(&folder)?;
         let store = Store::open(&config.store_url(&folder), OpenOptions::default())
             .await
             .map_err(|cause| Fault::new("opening the database", cause))?;
+        let keys = read_keys(&folder, &store).await.map_err(into_fault)?;
         let engine = Engine::new(EngineLimits {
             memory_bytes_max: config.engine.memory_bytes_max as u64,
             spill_bytes_max: config.engine.spill_bytes_max,
@@ -93,7 +98,7 @@ impl House {
         })
         .map_err(|cause| Fault::new("starting the query engine", cause))?;
         Ok(Self {
-            peers: Peers::new(&config.network)?,
+            peers: Peers::new(&config.network, documents)?,
             doors: Doors::new(config.limits.streams_max),
             metrics: Metrics::default(),
             wakers: Wakers::default(),
@@ -102,13 +107,14 @@ impl House {
             config,
             folder,
             did,
-            key,
+            keys,
             store,
             engine,
             clock,
             entropy,
             identity,
             moves,
+            signer,
         })
     }
 
@@ -144,10 +150,26 @@ impl House {
         Ok(())
     }
 
-    /// `<did>#key-1`.
+    /// The key that signs now.
+    #[must_use]
+    pub fn key(&self) -> Arc<NodeKey> {
+        self.keys.signing(self.clock.now()).key
+    }
+
+    /// `<did>#key-1`, or whichever signs now.
     #[must_use]
     pub fn key_id(&self) -> String {
-        format!("{}#{KEY_FRAGMENT}", self.did)
+        format!("{}#{}", self.did, self.keys.signing(self.clock.now()).record.fragment)
+    }
+
+    /// Who signs what is shown to strangers, and under which key id: the node's own key, but for a test.
+    #[must_use]
+    pub(crate) fn signer(&self) -> (String, Arc<dyn JwsSigner>) {
+        if let Some(signer) = &self.signer {
+            return (format!("{}#{SIGNER_FRAGMENT}", self.did), Arc::clone(signer));
+        }
+        let held = self.keys.signing(self.clock.now());
+        (format!("{}#{}", self.did, held.record.fragment), held.key)
     }
 
     /// The DID document that this node publishes.
@@ -158,11 +180,19 @@ impl House {
             kind: kind.to_owned(),
             endpoint: format!("{}{path}", self.config.node.origin),
         };
-        let services = vec![
+        let mut services = vec![
             service("catalog", "CatalogService", crate::http::catalogue::CATALOGUE_PATH),
             service("ledger", "TransparencyLog", "/ledger"),
+            service("credentials", weal_wire::dcp::CREDENTIAL_SERVICE, crate::http::claims::CREDENTIALS_PATH),
         ];
-        DidDocument::new(self.did.as_str(), &[(KEY_FRAGMENT, self.key.public())], services)
+        if self.config.ecosystem.governs {
+            let path = crate::http::claims::ISSUER_PATH;
+            services.push(service("issuer", weal_wire::dcp::ISSUER_SERVICE, path));
+        }
+        let published = self.keys.published(self.clock.now());
+        let own = published.iter().map(|(fragment, key)| (fragment.as_str(), VerifyingKey::from(*key)));
+        let other = self.signer.iter().map(|signer| (SIGNER_FRAGMENT, signer.verifying()));
+        DidDocument::of_keys(self.did.as_str(), own.chain(other), services)
     }
 
     /// The name under which the ledger signs: scheme-less origin and path, as C2SP asks.
@@ -188,7 +218,7 @@ impl House {
     #[must_use]
     pub fn pseudonym(&self, person: &Person) -> String {
         use sha2::Digest as _;
-        let signature = self.key.sign(format!("weal-person-v1\n{}", person.account).as_bytes());
+        let signature = self.keys.first().sign(format!("weal-person-v1\n{}", person.account).as_bytes());
         let digest = sha2::Sha256::digest(signature);
         digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
     }
@@ -201,9 +231,9 @@ impl House {
         let at = self.clock.now();
         let entries: Vec<Entry> =
             facts.into_iter().map(|fact| Entry { v: ENTRY_VERSION, at, by: by.clone(), fact }).collect();
-        let origin = self.ledger_origin();
+        let (origin, key) = (self.ledger_origin(), self.key());
         let sign = |size: u64, root: weal_trust::merkle::Hash| {
-            Checkpoint { origin: origin.clone(), size, root }.sign(&self.key)
+            Checkpoint { origin: origin.clone(), size, root }.sign(&key)
         };
         // Drawn beforehand: without entropy nothing is sealed.
         let mut nonces = Vec::with_capacity(entries.len());
@@ -220,10 +250,9 @@ impl House {
     }
 }
 
-fn read_key(folder: &Folder) -> Result<NodeKey, Fault> {
-    let pem = std::fs::read_to_string(folder.key()).map(zeroize::Zeroizing::new);
-    let pem = pem.map_err(|cause| Fault::new("reading node-key.pem", cause))?;
-    NodeKey::from_pem(&pem).map_err(|cause| Fault::new("reading node-key.pem", cause))
+async fn read_keys(folder: &Folder, store: &Store) -> Result<Keys> {
+    let records = store.read("start.keys").await?.setting(SETTING_KEYS).await?;
+    Ok(Keys::read(folder, records.as_deref())?)
 }
 
 /// Half-finished uploads, spills and rows in transit of an earlier run serve nobody.

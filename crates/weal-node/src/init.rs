@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use weal_domain::identity::{AccountName, Did, MemberName, Person, Role};
 
 use crate::config::{
-    CatalogueConfig, Config, EcosystemConfig, EngineConfig, Folder, LimitsConfig, LogConfig, NetworkConfig,
-    NodeConfig, Reach, StoreConfig, TelemetryConfig, TlsConfig,
+    CatalogueConfig, Config, EcosystemConfig, EngineConfig, Folder, IdentityConfig, LimitsConfig, LogConfig,
+    NetworkConfig, NodeConfig, Reach, StoreConfig, TelemetryConfig, TlsConfig,
 };
 use crate::fault::Error;
 use crate::house::House;
@@ -81,6 +81,7 @@ pub async fn init(options: InitOptions) -> Result<Initialised, InitError> {
         network: NetworkConfig { reach: options.reach, ..NetworkConfig::default() },
         tls: TlsConfig::default(),
         limits: LimitsConfig::default(),
+        identity: IdentityConfig::default(),
         catalogue: CatalogueConfig::default(),
         engine: EngineConfig::default(),
         log: LogConfig::default(),

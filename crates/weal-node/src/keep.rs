@@ -149,12 +149,17 @@ async fn write_archive(
     header.set_size(MARK.len() as u64);
     header.set_mode(0o600);
     archive.append_data(&mut header, MARK_NAME, MARK).map_err(disk(part))?;
-    for (path, name) in [
-        (folder.config(), FILE_NAME),
-        (folder.key(), "node-key.pem"),
-        (folder.operator_token(), "operator.token"),
-        (snapshot.to_owned(), "node.db"),
-    ] {
+    let files = [
+        (folder.config(), FILE_NAME.to_owned()),
+        (folder.operator_token(), "operator.token".to_owned()),
+        (snapshot.to_owned(), "node.db".to_owned()),
+    ];
+    let keys = house.keys.all();
+    let keys = keys.iter().map(|held| folder.key_of(&held.record.fragment)).map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (path, name)
+    });
+    for (path, name) in files.into_iter().chain(keys) {
         archive.append_path_with_name(&path, name).map_err(disk(&path))?;
     }
     if folder.products().is_dir() {

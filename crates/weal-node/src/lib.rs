@@ -13,6 +13,7 @@ mod house;
 pub mod http;
 mod init;
 mod keep;
+pub mod keys;
 mod listen;
 pub mod observe;
 pub mod peers;

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use weal_domain::Timestamp;
+use weal_trust::did::{DidDocument, DidError};
+use weal_trust::jws::JwsSigner;
 
 use crate::fault::Fault;
 use crate::peers::{Identity, SignedTokens};
@@ -15,7 +17,14 @@ pub struct Seams {
     pub entropy: Arc<dyn Entropy>,
     pub identity: Arc<dyn Identity>,
     pub moves: Moves,
+    /// Who signs what is shown to strangers, where it is not the node's own key.
+    pub signer: Option<Arc<dyn JwsSigner>>,
+    /// How a DID document of another is read.
+    pub documents: ReadDocument,
 }
+
+/// Reads the bytes of the document that belongs to a DID.
+pub type ReadDocument = fn(&str, &[u8]) -> Result<DidDocument, DidError>;
 
 impl Default for Seams {
     fn default() -> Self {
@@ -24,6 +33,8 @@ impl Default for Seams {
             entropy: Arc::new(SystemEntropy),
             identity: Arc::new(SignedTokens),
             moves: Moves::ByRule,
+            signer: None,
+            documents: DidDocument::parse_of,
         }
     }
 }

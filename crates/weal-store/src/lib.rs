@@ -17,6 +17,7 @@ mod agreements;
 mod backup;
 mod catalogue;
 mod compute;
+mod credentials;
 mod error;
 mod exchange;
 mod governance;
@@ -29,6 +30,7 @@ mod tx;
 
 pub use catalogue::{ForeignPiece, ForeignPlace, ForeignSource, PeerFreshness, StoredProduct};
 pub use compute::{Overdrawn, Reservation};
+pub use credentials::{CredentialOffer, CredentialRequest, HeldCredential, Issuance};
 pub use error::StoreError;
 pub use exchange::{StoredUse, UsesSummed};
 pub use governance::{Membership, SignedRegister};

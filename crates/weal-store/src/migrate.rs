@@ -5,10 +5,11 @@ use crate::tx::{get, sql};
 use crate::{Store, StoreError};
 
 /// Every migration ever released, oldest first; number N stands at N - 1. Never edited, only added to.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_rooms.sql"),
     include_str!("../migrations/0002_by_key.sql"),
     include_str!("../migrations/0003_foreign.sql"),
+    include_str!("../migrations/0004_credentials.sql"),
 ];
 
 /// The schema this program knows.

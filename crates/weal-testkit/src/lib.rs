@@ -2,6 +2,7 @@
 //! process, speaking to each other over HTTP as they do in life. And strangers, who do not behave.
 
 mod authority;
+mod clock;
 pub mod edc;
 mod federation;
 mod products;
@@ -10,6 +11,7 @@ pub mod tck;
 pub mod wire;
 
 pub use authority::{Authority, Certified, Years};
+pub use clock::TurnedClock;
 pub use federation::{Answer, Federation, GOVERNING, MemberNode, Wish};
 pub use products::{FRAUD, PUBLIC_TASK, RESEARCH, open_terms, paper, statistics_terms};
 pub use stranger::{Stranger, claims, document, now_s, sign};

@@ -21,6 +21,7 @@ pub struct Stranger {
     pub key: NodeKey,
     connections: Arc<AtomicUsize>,
     answer: Arc<Mutex<String>>,
+    places: Arc<Mutex<Vec<(String, String)>>>,
     listening: tokio::task::JoinHandle<()>,
 }
 
@@ -33,20 +34,29 @@ impl Stranger {
         let key = NodeKey::from_seed(&[seed; 32]);
         let connections = Arc::new(AtomicUsize::new(0));
         let answer = Arc::new(Mutex::new(document(&did, &key)));
-        let (count, text) = (Arc::clone(&connections), Arc::clone(&answer));
+        let places = Arc::new(Mutex::new(Vec::new()));
+        let (count, text, there) = (Arc::clone(&connections), Arc::clone(&answer), Arc::clone(&places));
         let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
                 let body = text.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                tokio::spawn(answer_one(stream, body));
+                let places = there.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                tokio::spawn(answer_one(stream, body, places));
             }
         });
-        Self { origin, did, key, connections, answer, listening }
+        Self { origin, did, key, connections, answer, places, listening }
     }
 
     /// Answers with this text from now on, whatever is asked.
     pub fn answers(&self, text: String) {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    /// Answers with this text where it is asked at a path that begins so.
+    pub fn answers_at(&self, path: &str, text: String) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|(known, _)| known != path);
+        places.push((path.to_owned(), text));
     }
 
     /// How often anybody connected.
@@ -88,6 +98,7 @@ pub fn claims(from: &Did, to: &Did, membership: Option<String>) -> Claims {
         nbf: None,
         jti: format!("testkit-{}", NEXT.fetch_add(1, Ordering::SeqCst)),
         membership,
+        token: None,
     }
 }
 
@@ -105,7 +116,7 @@ pub fn now_s() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
-async fn answer_one(mut stream: TcpStream, body: String) {
+async fn answer_one(mut stream: TcpStream, body: String, places: Vec<(String, String)>) {
     let mut request = Vec::new();
     let mut chunk = [0_u8; 4096];
     while !request.windows(4).any(|four| four == b"\r\n\r\n") && request.len() < REQUEST_BYTES_MAX {
@@ -114,6 +125,9 @@ async fn answer_one(mut stream: TcpStream, body: String) {
             _ => return,
         }
     }
+    let line = String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned();
+    let path = line.split(' ').nth(1).unwrap_or_default();
+    let body = places.into_iter().find(|(known, _)| path.starts_with(known)).map_or(body, |(_, text)| text);
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()

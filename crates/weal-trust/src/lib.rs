@@ -5,7 +5,7 @@
 //! it is given.
 //!
 //! Two rooms stand here. *Identity* answers who is speaking: [`keys`], [`did`], [`jws`], [`token`],
-//! [`credential`]. *Ledger* answers whether something was remembered and never changed: [`seal`]
+//! [`credential`], and what strangers show of themselves: [`vc`], [`presentation`], [`status`]. *Ledger* answers whether something was remembered and never changed: [`seal`]
 //! turns an entry into a leaf, [`merkle`] leaves into a tree, [`note`] and [`checkpoint`] sign its root,
 //! [`cosignature`] lets another node witness it, [`proof`] hands one entry's evidence to anyone,
 //! [`tiles`] serves the tree over HTTP, and [`export`] with [`receipts`] verifies whole ledgers offline and
@@ -16,5 +16,5 @@ mod ledger;
 
 pub mod encoding;
 
-pub use identity::{credential, did, jws, keys, token};
+pub use identity::{credential, did, jws, keys, presentation, status, token, vc};
 pub use ledger::{checkpoint, cosignature, export, findings, merkle, note, proof, receipts, seal, tiles};

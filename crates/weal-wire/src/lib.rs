@@ -14,6 +14,7 @@
 //! | [`dcat`] | DCAT-AP 3 in Turtle and JSON-LD |
 //! | [`odcs`] | Open Data Contract Standard 3.1 |
 //! | [`did`] | the did:web method |
+//! | [`dcp`] | Decentralized Claims Protocol 1.0 |
 
 mod error;
 mod json;
@@ -21,6 +22,7 @@ mod publisher;
 
 pub mod catalogue;
 pub mod dcat;
+pub mod dcp;
 pub mod did;
 pub mod dsp;
 pub mod odcs;

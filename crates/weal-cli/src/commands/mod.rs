@@ -6,8 +6,10 @@ mod backup;
 mod budget;
 mod catalogue;
 mod charter;
+mod credentials;
 mod init;
 mod join;
+mod keys;
 mod ledger;
 mod members;
 mod negotiations;
@@ -84,8 +86,10 @@ pub enum Command {
     Serve(serve::Args),
     Status(status::Args),
     Join(join::Args),
+    Keys(keys::Args),
     Members(members::Args),
     Charter(charter::Args),
+    Credentials(credentials::Args),
     Person(person::Args),
     Token(token::Args),
     Publish(Box<publish::Args>),
@@ -115,8 +119,10 @@ impl Command {
             Command::Serve(args) => serve::run(&args, setting).await,
             Command::Status(args) => status::run(&args, setting).await,
             Command::Join(args) => join::run(args, setting).await,
+            Command::Keys(args) => keys::run(args, setting).await,
             Command::Members(args) => members::run(args, setting).await,
             Command::Charter(args) => charter::run(args, setting).await,
+            Command::Credentials(args) => credentials::run(args, setting).await,
             Command::Person(args) => person::run(args, setting).await,
             Command::Token(args) => token::run(args, setting).await,
             Command::Publish(args) => publish::run(*args, setting).await,

@@ -4,7 +4,7 @@ use super::{Fact, Receipt};
 use crate::agreements::Side;
 use crate::agreements::sentence::{legal_basis_label, purpose_label};
 use crate::identity::{Did, Role};
-use crate::words::{count, list};
+use crate::words::{count, list, moment};
 
 /// One sentence that says what happened; members by their DIDs.
 #[must_use]
@@ -93,6 +93,10 @@ fn describe_person(fact: &Fact) -> String {
             format!("Made a token that acts for the person {person} as {}.", titles(roles))
         }
         Fact::TokenRevoked { person } => format!("Revoked a token of the person {person}."),
+        Fact::KeyPublished { key, signs_from, .. } => {
+            format!("Published {key}, which signs from {} on.", moment(*signs_from))
+        }
+        Fact::KeySigns { key } => format!("Signs with {key} from now on."),
         Fact::BackupTaken { ledger_size } => {
             format!("Took a backup at {}.", count(*ledger_size, "ledger entry", "ledger entries"))
         }

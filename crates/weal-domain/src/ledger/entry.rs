@@ -196,6 +196,18 @@ pub enum Fact {
     TokenRevoked {
         person: String,
     },
+    /// Another key of this node is published, and signs from a moment on.
+    KeyPublished {
+        /// Its fragment in the DID document.
+        key: String,
+        /// JWK thumbprint, RFC 7638.
+        thumbprint: String,
+        signs_from: Timestamp,
+    },
+    /// Another key signs than before; this entry's checkpoint is its first.
+    KeySigns {
+        key: String,
+    },
     BackupTaken {
         ledger_size: u64,
     },

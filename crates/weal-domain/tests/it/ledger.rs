@@ -38,7 +38,8 @@ fn agreement() -> AgreementId {
 
 /// One of every fact, with the name of its golden file and its plain words.
 fn facts() -> Vec<Told> {
-    [facts_of_products(), facts_of_the_protocol(), facts_of_uses(), facts_of_the_house()].concat()
+    [facts_of_products(), facts_of_the_protocol(), facts_of_uses(), facts_of_keys(), facts_of_the_house()]
+        .concat()
 }
 
 fn facts_of_products() -> Vec<Told> {
@@ -186,6 +187,21 @@ fn facts_of_uses() -> Vec<Told> {
             Fact::OwnRowsRead { product: payroll(), version: 3, question_sha256: DIGEST.to_owned() },
             "Read rows of its own payroll, version 3.",
         ),
+    ]
+}
+
+fn facts_of_keys() -> Vec<Told> {
+    vec![
+        (
+            "key_published",
+            Fact::KeyPublished {
+                key: "key-2".to_owned(),
+                thumbprint: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".to_owned(),
+                signs_from: "2026-11-22T08:15:00Z".parse().unwrap(),
+            },
+            "Published key-2, which signs from 22 November 2026 at 08:15:00 UTC on.",
+        ),
+        ("key_signs", Fact::KeySigns { key: "key-2".to_owned() }, "Signs with key-2 from now on."),
     ]
 }
 

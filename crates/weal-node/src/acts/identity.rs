@@ -1,6 +1,9 @@
 //! Persons of this member: who they are, how they sign in, what they may do.
 
 mod access;
+mod credentials;
+mod keys;
+mod present;
 mod sign_in;
 
 use weal_domain::identity::{Act, Person, Role, fitting};
@@ -10,6 +13,7 @@ use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_store::{ApiToken, SignInKey, SignInKind};
 
 pub use access::Came;
+pub use keys::{ISSUED_FOR, KNOWN_AFTER, SIGNED_FOR};
 pub use sign_in::{BROWSER_DAYS, Knock, SignedIn};
 
 use super::sha256_hex;

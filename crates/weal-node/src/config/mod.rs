@@ -6,6 +6,7 @@
 mod prefix;
 mod read;
 mod tls;
+mod words;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ pub struct Config {
     pub tls: TlsConfig,
     #[serde(default)]
     pub limits: LimitsConfig,
+    #[serde(default)]
+    pub identity: IdentityConfig,
     #[serde(default)]
     pub catalogue: CatalogueConfig,
     #[serde(default)]
@@ -148,6 +151,53 @@ impl Default for LimitsConfig {
     }
 }
 
+/// The names that an issuer gives the form of a credential on its way. The specification lists none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FormatNames {
+    /// The aliases of the profiles: `vc11-sl2021/jwt`.
+    #[default]
+    Profile,
+    /// Those of Eclipse's IdentityHub up to 0.15: `VC1_0_JWT`.
+    IdentityHub,
+}
+
+/// How others are known by credentials (Decentralized Claims Protocol 1.0), and how this node shows its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityConfig {
+    /// The kind of credential that makes a caller a member.
+    pub membership_kind: String,
+    /// Issuers whose credentials are believed beside the governing body's.
+    #[serde(deserialize_with = "words::list")]
+    pub trusted_issuers: Vec<Did>,
+    /// Further kinds under which a governing body issues a member's credential to whoever asks for them.
+    #[serde(deserialize_with = "words::list")]
+    pub issued_kinds: Vec<String>,
+    /// Of a credential that is held in both profiles, the one that is shown: `vc11-sl2021/jwt`, which every
+    /// reader reads, or `vc20-bssl/jwt`.
+    pub presented_profile: String,
+    pub format_names: FormatNames,
+    /// How long a presentation is believed before the same caller is asked for another.
+    pub presentation_fresh_s: u64,
+    /// How long a status list that can no longer be fetched is believed as it was last seen.
+    pub status_grace_s: u64,
+}
+
+impl Default for IdentityConfig {
+    fn default() -> Self {
+        Self {
+            membership_kind: weal_trust::credential::MEMBERSHIP_KIND.into(),
+            trusted_issuers: Vec::new(),
+            issued_kinds: Vec::new(),
+            presented_profile: weal_trust::vc::Profile::Vc11.as_str().into(),
+            format_names: FormatNames::Profile,
+            presentation_fresh_s: 30,
+            status_grace_s: 24 * 3600,
+        }
+    }
+}
+
 /// What anybody may read without being asked who they are: `/catalogue.ttl` and `/catalogue.jsonld`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -220,10 +270,19 @@ impl Folder {
     pub fn config(&self) -> PathBuf {
         self.0.join(FILE_NAME)
     }
-    /// The node's signing key, readable by its owner only.
+    /// The key that the node was made with, readable by its owner only.
     #[must_use]
     pub fn key(&self) -> PathBuf {
         self.0.join("node-key.pem")
+    }
+    /// The key of a fragment in the node's DID document: `key-1` is the one it was made with.
+    #[must_use]
+    pub fn key_of(&self, fragment: &str) -> PathBuf {
+        if fragment == crate::keys::FIRST_FRAGMENT {
+            self.key()
+        } else {
+            self.0.join(format!("node-{fragment}.pem"))
+        }
     }
     /// The token with which the command line speaks to its own node.
     #[must_use]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::de::Error as _;
 use toml::{Table, Value};
 
-use super::{Config, Folder};
+use super::{Config, Folder, IdentityConfig};
 
 /// What is wrong with the configuration and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,18 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "streams_max",
             "stall_s_max",
             "negotiations_per_peer_max",
+        ],
+    ),
+    (
+        "identity",
+        &[
+            "membership_kind",
+            "trusted_issuers",
+            "issued_kinds",
+            "presented_profile",
+            "format_names",
+            "presentation_fresh_s",
+            "status_grace_s",
         ],
     ),
     ("catalogue", &["public_up_to"]),
@@ -162,7 +174,27 @@ fn value_of(text: &str) -> Value {
     }
 }
 
+/// The longest that a presentation may be believed: a revocation is felt within a minute.
+const PRESENTATION_FRESH_S_MAX: u64 = 60;
+
+fn check_identity(identity: &IdentityConfig) -> Result<(), String> {
+    let plain = |kind: &String| {
+        !kind.is_empty() && kind.len() <= 200 && !kind.contains(|c: char| c.is_whitespace() || c == '#')
+    };
+    if !plain(&identity.membership_kind) || !identity.issued_kinds.iter().all(plain) {
+        return Err("[identity]: a kind of credential is one word, for example MembershipCredential".into());
+    }
+    if weal_trust::vc::Profile::of(&identity.presented_profile).is_none() {
+        return Err("[identity] presented_profile: vc11-sl2021/jwt or vc20-bssl/jwt".into());
+    }
+    if identity.presentation_fresh_s > PRESENTATION_FRESH_S_MAX {
+        return Err(format!("[identity] presentation_fresh_s: at most {PRESENTATION_FRESH_S_MAX}"));
+    }
+    Ok(())
+}
+
 fn check_values(config: &Config) -> Result<(), String> {
+    check_identity(&config.identity)?;
     let origin = url::Url::parse(&config.node.origin).map_err(|_| {
         "[node] origin: write scheme, host and port, for example https://revenue.example".to_owned()
     })?;

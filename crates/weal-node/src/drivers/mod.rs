@@ -1,6 +1,7 @@
 //! What runs beside the doors. A driver sleeps until it is woken or until the next thing is due; none polls.
 
 mod crawler;
+mod keys;
 mod outbox;
 mod refusals;
 
@@ -20,6 +21,7 @@ pub const JOB_TRANSFER: &str = "transfer";
 pub const JOB_REVOCATION: &str = "revocation";
 pub const JOB_REGISTER: &str = "register";
 pub const JOB_ADMISSION: &str = "admission";
+pub const JOB_ISSUANCE: &str = "issuance";
 
 /// The bells of the drivers.
 #[derive(Debug, Default)]
@@ -30,6 +32,8 @@ pub struct Wakers {
     pub crawler: Notify,
     /// Rung when a refused use was only counted.
     pub refusals: Notify,
+    /// Rung when the node was given another key.
+    pub keys: Notify,
     /// Rung when something that people wait for has moved: a negotiation, a transfer, an admission.
     pub moved: Notify,
 }
@@ -67,4 +71,5 @@ pub fn start(house: &Arc<House>, stopping: &CancellationToken, tasks: &TaskTrack
     tasks.spawn(outbox::run(Arc::clone(house), stopping.clone(), tasks.clone()));
     tasks.spawn(crawler::run(Arc::clone(house), stopping.clone()));
     tasks.spawn(refusals::run(Arc::clone(house), stopping.clone()));
+    tasks.spawn(keys::run(Arc::clone(house), stopping.clone()));
 }

@@ -13,7 +13,7 @@ use weal_domain::identity::Did;
 use weal_domain::{RefusalKind, Timestamp};
 use weal_store::{Job, Take};
 
-use super::{JOB_ADMISSION, JOB_NEGOTIATION, JOB_REGISTER, JOB_REVOCATION, JOB_TRANSFER};
+use super::{JOB_ADMISSION, JOB_ISSUANCE, JOB_NEGOTIATION, JOB_REGISTER, JOB_REVOCATION, JOB_TRANSFER};
 use crate::fault::{Error, Fault, Result};
 use crate::house::House;
 use crate::observe::Outcome;
@@ -173,6 +173,7 @@ async fn carry(house: &Arc<House>, job: &Job<serde_json::Value>) -> Result<()> {
         JOB_REVOCATION => house.send_revocation(&job.key).await,
         JOB_REGISTER => house.send_register(&peer).await,
         JOB_ADMISSION => house.send_admission(&peer).await,
+        JOB_ISSUANCE => house.send_issuance(&job.key).await,
         other => Err(Fault::new("reading a job", format!("unknown kind {other}")).into()),
     }
 }

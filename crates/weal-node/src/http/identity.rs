@@ -6,14 +6,16 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use weal_domain::identity::{AccountName, Act, Person};
 
 use super::answer::ApiResult;
 use super::body::Json;
 use super::extract::{Local, Path};
 use crate::acts::identity::Came;
-use crate::api::{AddPerson, MakeToken, NodeInfo, PREFIX, SetPassword, SetRoles, TokenMade, TokenShown};
+use crate::api::{
+    AddPerson, KeysShown, MakeToken, NodeInfo, PREFIX, SetPassword, SetRoles, TokenMade, TokenShown,
+};
 use crate::house::House;
 
 pub(super) fn routes() -> Router<Arc<House>> {
@@ -27,6 +29,8 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route(&format!("{PREFIX}/persons/{{account}}/sessions"), delete(sign_out))
         .route(&format!("{PREFIX}/tokens"), get(tokens).post(make_token))
         .route(&format!("{PREFIX}/tokens/{{id}}"), delete(revoke_token))
+        .route(&format!("{PREFIX}/keys"), get(keys))
+        .route(&format!("{PREFIX}/keys/rotate"), post(turn_key))
 }
 
 // --- For other nodes -----------------------------------------------------------------------------
@@ -37,6 +41,14 @@ async fn document(State(house): State<Arc<House>>) -> Response {
 }
 
 // --- For local programs --------------------------------------------------------------------------
+
+async fn keys(State(house): State<Arc<House>>, Local(by): Local) -> ApiResult<Json<KeysShown>> {
+    Ok(Json(house.keys_shown(&by)?))
+}
+
+async fn turn_key(State(house): State<Arc<House>>, Local(by): Local) -> ApiResult<Json<KeysShown>> {
+    Ok(Json(house.turn_key(&by).await?))
+}
 
 async fn node(State(house): State<Arc<House>>, _by: Local) -> ApiResult<Json<NodeInfo>> {
     Ok(Json(house.info().await?))

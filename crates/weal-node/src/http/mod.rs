@@ -12,6 +12,7 @@ mod typed;
 
 pub mod agreements;
 pub mod catalogue;
+pub mod claims;
 pub mod compute;
 pub mod exchange;
 pub mod governance;
@@ -49,6 +50,7 @@ pub fn router(house: Arc<House>) -> Router {
     let brief = Router::new()
         .merge(agreements::routes())
         .merge(catalogue::routes())
+        .merge(claims::routes())
         .merge(compute::routes())
         .merge(exchange::routes())
         .merge(governance::routes())

@@ -113,7 +113,7 @@ async fn read(house: &House, tx: &mut Tx, folder: &Path) -> Result<Spent, KeepEr
     let (checkpoint, did_json) = (bytes(export::CHECKPOINT_FILE)?, bytes(export::DID_FILE)?);
     let verified = export::verify_export_with(&checkpoint, &did_json, lines, on_entry)
         .map_err(|_| not_ours("it does not verify; see `weal verify`"))?;
-    let own_key = verified.key == house.key.public();
+    let own_key = house.keys.is_own(&verified.key);
     if verified.did != house.did.as_str() || !own_key || !same {
         return Err(not_ours("it is not a continuation of this node's ledger"));
     }

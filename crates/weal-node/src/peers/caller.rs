@@ -2,11 +2,13 @@
 //!
 //! A caller that proved nothing yet makes this node fetch nothing but what it would fetch anyway: for a
 //! member's door, documents of those whom the governing body vouches for; for the governing body's door,
-//! its own. Only applicants are looked up unknown, and only so many.
+//! its own. Applicants are looked up unknown, and callers who want to present what makes them members, and only
+//! so many.
 
 use weal_domain::identity::{Did, MemberName};
 use weal_domain::{Refusal, RefusalKind};
-use weal_trust::token::Peeked;
+use weal_trust::credential;
+use weal_trust::token::{Claims, Peeked};
 
 use super::documents::{Age, Asker};
 use crate::fault::Result;
@@ -29,6 +31,15 @@ pub(super) fn unauthenticated(code: &str, reason: &str) -> Refusal {
         .remedy("Send a fresh token, signed by a key in your DID document, with your membership credential.")
 }
 
+/// By which rules a token is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Between nodes of ours, whose earlier versions publish keys for authentication alone.
+    Own,
+    /// As the Decentralized Claims Protocol has it.
+    SelfIssued,
+}
+
 /// What a token says before it is verified.
 struct Claimed<'t> {
     bearer: &'t str,
@@ -37,17 +48,45 @@ struct Claimed<'t> {
 }
 
 impl House {
-    /// The member behind a bearer token: a node whose credential the governing body signed, that holds the
-    /// key its DID names, and whom the register, as this node last saw it, does not call suspended.
+    /// The member behind a bearer token: a node whose credential the governing body signed, in its token or in
+    /// what it presents, that holds the key its DID names, and whom neither the register nor a status list, as
+    /// this node last saw them, calls suspended.
     pub async fn authenticate_member(&self, bearer: &str) -> Result<Caller> {
         let claimed = self.claimed(bearer)?;
-        let credential = claimed.peeked.membership.as_deref().ok_or_else(|| {
-            unauthenticated("membership-missing", "The token carries no membership credential.")
-        })?;
-        // Verified with keys that are here already, so nobody but a member makes us look anybody up.
-        let membership = self.verify_credential(&claimed.peer, credential)?;
-        self.authenticate(&claimed, Asker::Member).await?;
-        self.caller_of(&claimed.peer, &membership).await
+        let presents = claimed.peeked.opens_credentials;
+        match claimed.peeked.membership.as_deref() {
+            // Verified with keys that are here already, so nobody but a member makes us look anybody up.
+            Some(credential) if !presents || self.is_of_our_body(credential) => {
+                let membership = self.verify_credential(&claimed.peer, credential).await?;
+                self.authenticate(&claimed, Asker::Member, Form::Own).await?;
+                self.caller_of(&claimed.peer, &membership).await
+            }
+            _ if presents => {
+                let asker = self.asker_of(&claimed.peer);
+                let claims = self.authenticate(&claimed, asker, Form::SelfIssued).await?;
+                self.check_presented(&claimed.peer, claims.token.as_deref().unwrap_or_default()).await?;
+                self.caller_presented(&claimed.peer).await
+            }
+            _ => Err(unauthenticated(
+                "membership-missing",
+                "The token carries neither a membership credential nor the access to one.",
+            )
+            .into()),
+        }
+    }
+
+    /// A holder, verifier or issuer of credentials, behind a self-issued token, and what it carried. Whether it
+    /// may have what it asks for is another question.
+    pub async fn authenticate_self_issued(&self, bearer: &str) -> Result<(Did, Claims)> {
+        let claimed = self.claimed(bearer)?;
+        let claims = self.authenticate(&claimed, self.asker_of(&claimed.peer), Form::SelfIssued).await?;
+        Ok((claimed.peer, claims))
+    }
+
+    fn is_of_our_body(&self, credential: &str) -> bool {
+        let ecosystem = self.ecosystem();
+        let issuer = credential::peek(credential).ok().map(|membership| membership.issuer);
+        ecosystem.governing_body.as_ref().is_some_and(|body| issuer.as_deref() == Some(body.as_str()))
     }
 
     /// The governing body behind a bearer token; anybody else is refused unheard.
@@ -56,7 +95,7 @@ impl House {
         if self.ecosystem().governing_body.as_ref() != Some(&claimed.peer) {
             return Err(crate::acts::governance::not_our_governing_body().into());
         }
-        self.authenticate(&claimed, Asker::Member).await?;
+        self.authenticate(&claimed, Asker::Member, Form::Own).await?;
         Ok(claimed.peer)
     }
 
@@ -68,7 +107,7 @@ impl House {
                 unauthenticated("caller-unknown", "Nobody here has heard of the token's issuer.").into()
             );
         }
-        self.authenticate(&claimed, Asker::Member).await?;
+        self.authenticate(&claimed, Asker::Member, Form::Own).await?;
         Ok(claimed.peer)
     }
 
@@ -80,7 +119,8 @@ impl House {
         if !known {
             self.count_request(&Counted::Applications(from), APPLICATIONS_PER_MINUTE_MAX)?;
         }
-        self.authenticate(&claimed, if known { Asker::Member } else { Asker::Stranger }).await?;
+        let asker = if known { Asker::Member } else { Asker::Stranger };
+        self.authenticate(&claimed, asker, Form::Own).await?;
         Ok(claimed.peer)
     }
 
@@ -100,20 +140,25 @@ impl House {
 
     /// Verifies a token: signature by a key in the caller's DID document, this node as audience, not
     /// expired, not seen before, and not one of too many.
-    async fn authenticate(&self, claimed: &Claimed<'_>, asker: Asker) -> Result<()> {
+    async fn authenticate(&self, claimed: &Claimed<'_>, asker: Asker, form: Form) -> Result<Claims> {
         let now = self.clock.now();
         let Claimed { bearer, peer, peeked } = claimed;
         let mut document = self.peers.document_for(peer, asker, Age::Fresh, now).await?;
-        if document.key(&peeked.kid).is_none() {
+        if peeked.kid.as_ref().is_some_and(|kid| document.key(kid).is_none()) {
             document = self.peers.document_for(peer, asker, Age::Again, now).await?;
         }
-        let claims = weal_trust::token::verify(bearer, &document.keys, self.did.as_str(), now.as_second())
-            .map_err(|cause| {
-                unauthenticated("token-invalid", &format!("The bearer token is not valid here: {cause}."))
-            })?;
+        let (own, now_s) = (self.did.as_str(), now.as_second());
+        let verified = match form {
+            Form::Own => weal_trust::token::verify(bearer, &document.keys, own, now_s),
+            Form::SelfIssued => weal_trust::token::verify_self_issued(bearer, &document, own, now_s),
+        };
+        let claims = verified.map_err(|cause| {
+            unauthenticated("token-invalid", &format!("The bearer token is not valid here: {cause}."))
+        })?;
         self.doors.tokens.check_recent(peer, &claims, now)?;
         // Only what the peer has signed counts against it, and only once.
         self.count_request(&Counted::Peer(peer), self.config.limits.requests_per_minute_max)?;
-        self.doors.tokens.remember(&self.store, peer, &claims, now).await
+        self.doors.tokens.remember(&self.store, peer, &claims, now).await?;
+        Ok(claims)
     }
 }

@@ -5,8 +5,11 @@
 
 mod caller;
 mod documents;
+mod elsewhere;
 mod identity;
+mod presented;
 mod reach;
+mod status;
 mod tokens;
 
 use std::sync::Arc;
@@ -16,18 +19,21 @@ use serde::Serialize;
 use weal_domain::identity::Did;
 use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_trust::did::DidDocument;
-use weal_trust::keys::NodeKey;
 use weal_wire::did::Scheme;
 use weal_wire::problem::Problem;
 
 use crate::config::{NetworkConfig, Reach};
 use crate::fault::Fault;
+use crate::seams::ReadDocument;
 
 pub use caller::Caller;
 pub use documents::{Age, Asker, Documents, Fetched, STRANGERS_PER_MINUTE_MAX};
 pub(crate) use identity::bearer_of;
 pub use identity::{Identity, SignedTokens};
+pub use presented::Presented;
 pub use reach::{GuardedResolver, within};
+pub(crate) use status::Status;
+pub use status::StatusLists;
 pub use tokens::TokenMemory;
 
 /// The largest answer that is read from a peer into memory; rows stream and are not counted here.
@@ -50,6 +56,7 @@ pub struct Peers {
     patient: reqwest::Client,
     reach: Reach,
     documents: Documents,
+    read_document: ReadDocument,
 }
 
 /// What a peer answered: its status and its bytes.
@@ -125,7 +132,7 @@ pub fn answer_lost(peer: &Did, what: &str) -> Refusal {
 }
 
 impl Peers {
-    pub fn new(config: &NetworkConfig) -> Result<Self, Fault> {
+    pub fn new(config: &NetworkConfig, read_document: ReadDocument) -> Result<Self, Fault> {
         // A second installation is refused and harmless: the first one stands.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let authorities = crate::tls::additional_authorities(config)
@@ -146,7 +153,7 @@ impl Peers {
         };
         let http = client(Duration::from_secs(config.peer_timeout_s))?;
         let patient = client(QUESTION_TIME_MAX)?;
-        Ok(Self { http, patient, reach: config.reach, documents: Documents::default() })
+        Ok(Self { http, patient, reach: config.reach, documents: Documents::default(), read_document })
     }
 
     /// How a DID becomes an address within this node's reach.
@@ -198,7 +205,7 @@ impl Peers {
         if !reply.is_success() {
             return Err(unavailable(peer, "does not publish its DID document"));
         }
-        let document = DidDocument::parse_of(peer.as_str(), &reply.body).map_err(|_| {
+        let document = (self.read_document)(peer.as_str(), &reply.body).map_err(|_| {
             unavailable(peer, "publishes a DID document that is not its own or cannot be read")
         })?;
         Ok(Arc::new(document))
@@ -337,30 +344,6 @@ impl Peers {
         let request = self.request(reqwest::Method::GET, peer, url, authorization)?;
         self.exchange(request, peer, ANSWER_BYTES_MAX).await
     }
-}
-
-/// A token for one request to `audience`: signed by this node's key, good for a minute.
-pub fn token_for(
-    key: &NodeKey,
-    own: &Did,
-    audience: &Did,
-    membership: Option<String>,
-    jti: String,
-    now: Timestamp,
-) -> Result<String, Fault> {
-    let iat = now.as_second();
-    let claims = weal_trust::token::Claims {
-        iss: own.to_string(),
-        sub: own.to_string(),
-        aud: audience.to_string(),
-        iat,
-        exp: iat + 60,
-        nbf: None,
-        jti,
-        membership,
-    };
-    weal_trust::token::sign(&claims, &format!("{own}#{}", crate::house::KEY_FRAGMENT), key)
-        .map_err(|cause| Fault::new("signing a token", cause))
 }
 
 /// Reads an answer of at most `bytes_max` bytes.

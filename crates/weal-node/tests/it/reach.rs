@@ -136,7 +136,7 @@ const ELSEWHERE: [&str; 10] = [
 #[test]
 fn a_callback_means_the_same_to_every_reader() {
     let network = NetworkConfig { reach: Reach::Public, ..NetworkConfig::default() };
-    let peers = Peers::new(&network).expect("a client");
+    let peers = Peers::new(&network, weal_trust::did::DidDocument::parse_of).expect("a client");
     for (peer, origin) in [
         ("did:web:peer.example", "https://peer.example"),
         ("did:web:peer.example%3A8443:of:two", "https://peer.example:8443/of/two"),
@@ -161,7 +161,7 @@ fn a_callback_means_the_same_to_every_reader() {
 #[test]
 fn nothing_is_asked_outside_of_a_peers_own_path() {
     let network = NetworkConfig { reach: Reach::Public, ..NetworkConfig::default() };
-    let peers = Peers::new(&network).expect("a client");
+    let peers = Peers::new(&network, weal_trust::did::DidDocument::parse_of).expect("a client");
     let peer = "did:web:hosting.example:revenue".parse().expect("a DID");
     let ask = |url: &str| peers.request(reqwest::Method::GET, &peer, url, None).is_ok();
     assert!(ask("https://hosting.example/revenue/dsp/x"));

@@ -28,7 +28,7 @@ fn the_asker_waits_longer_than_the_door_and_the_door_longer_than_the_answer_take
 #[tokio::test]
 async fn a_lost_answer_is_not_called_nothing() {
     let network = NetworkConfig { reach: Reach::Loopback, ..NetworkConfig::default() };
-    let peers = Peers::new(&network).unwrap();
+    let peers = Peers::new(&network, weal_trust::did::DidDocument::parse_of).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let peer = weal_wire::did::did_of(&origin).unwrap();

@@ -125,7 +125,7 @@ words!(Facts {
     offer_withdrawn, budget_granted, budget_changed, own_rows_read, charter_adopted, member_admitted,
     application_declined,
     member_suspended, person_added, roles_given, password_set, sessions_ended, person_removed, token_made,
-    token_revoked, backup_taken, restored_counted, restored_closed,
+    token_revoked, key_published, key_signs, backup_taken, restored_counted, restored_closed,
     other,
 } counts {
     rows, entries, more_times,

@@ -140,6 +140,10 @@ fn person(m: &Messages, fact: &Fact) -> String {
         Fact::SessionsEnded { .. } => words.sessions_ended.to_owned(),
         Fact::PersonRemoved { .. } => words.person_removed.to_owned(),
         Fact::TokenRevoked { .. } => words.token_revoked.to_owned(),
+        Fact::KeyPublished { key, signs_from, .. } => {
+            fill(words.key_published, &[("key", key), ("at", &m.date_time(*signs_from))])
+        }
+        Fact::KeySigns { key } => fill(words.key_signs, &[("key", key)]),
         _ => words.other.to_owned(),
     }
 }

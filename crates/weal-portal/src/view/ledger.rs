@@ -86,6 +86,8 @@ impl FactGroup {
             | Fact::PersonRemoved { .. }
             | Fact::TokenMade { .. }
             | Fact::TokenRevoked { .. }
+            | Fact::KeyPublished { .. }
+            | Fact::KeySigns { .. }
             | Fact::BackupTaken { .. }
             | Fact::BackupRestored { .. } => FactGroup::House,
         }

@@ -82,6 +82,11 @@ async fn negotiations_are_found_by_agreement_and_counted_while_open(bed: &Bed) {
         "CREATE TABLE application (x BIGINT)",
         "CREATE TABLE answer (x BIGINT)",
         "CREATE TABLE budget_event (x BIGINT)",
+        "DROP TABLE held_credential",
+        "DROP TABLE credential_request",
+        "DROP TABLE credential_offer",
+        "DROP TABLE issuance",
+        "DROP TABLE status_place",
         "UPDATE schema_version SET version = 1",
     ] {
         bed.meddle(statement).await;

@@ -10,6 +10,7 @@ mod agreements;
 mod catalogue;
 mod compute;
 mod crash;
+mod credentials;
 mod exchange;
 mod foreign;
 mod governance;

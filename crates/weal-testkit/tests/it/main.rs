@@ -2,6 +2,7 @@
 
 mod asking;
 mod callbacks;
+mod credentials;
 mod deliveries;
 mod doors;
 mod encrypted;
@@ -12,6 +13,7 @@ mod identity;
 mod leaving;
 mod main_job;
 mod persons;
+mod presentations;
 mod protocol;
 mod publishing;
 mod questions;
@@ -21,6 +23,7 @@ mod repeats;
 mod restarts;
 mod restores;
 mod revocations;
+mod rotations;
 mod simulation;
 mod strangers;
 mod streams;

@@ -2,14 +2,16 @@
 //!
 //! A W3C Verifiable Credential (Data Model 2.0) secured as a JWT (VC-JOSE-COSE section 3.1, media type
 //! `vc+jwt`): the payload is the credential itself. It is checked without asking the governing body;
-//! whether the membership was suspended since is read from the register that `status_id` names.
+//! whether the membership was suspended since is read from the register and from the status list that it
+//! names. For strangers the same membership is issued in the older form too ([`issue_v11`]).
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::did::DidKey;
-use super::jws::{JwsError, Purpose, Unverified, jws_sign};
-use super::keys::NodeKey;
+use super::jws::{JwsError, JwsSigner, Purpose, Unverified, jws_sign};
+use super::status::{ListKind, StatusEntry};
+use super::vc;
 use crate::encoding::canonical_json;
 
 /// The largest credential, in bytes of its compact form. It must fit into a token beside other claims.
@@ -21,7 +23,10 @@ pub const LEEWAY_S: i64 = 30;
 
 const BASE_CONTEXT: &str = "https://www.w3.org/ns/credentials/v2";
 const CREDENTIAL_TYPE: &str = "WealMembershipCredential";
+/// How credentials of earlier versions say where their status is.
 const STATUS_TYPE: &str = "WealStandingRegister";
+/// The kind under which strangers ask for a membership, unless an ecosystem names it otherwise.
+pub const MEMBERSHIP_KIND: &str = "MembershipCredential";
 
 /// What the governing body says. Times are seconds since 1970 in UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +46,10 @@ pub struct Membership {
     pub valid_until_s: i64,
     /// The entry in the governing body's register that tells whether the membership is suspended.
     pub status_id: Option<String>,
+    /// The place in a status list that tells the same to everybody.
+    pub status: Option<StatusEntry>,
+    /// Under which kind strangers know it, beside our own.
+    pub kind: Option<String>,
 }
 
 /// What the reader already knows and the credential must agree with.
@@ -57,7 +66,7 @@ pub enum CredentialError {
     TooLong,
     #[error("the membership credential is malformed: {0}")]
     Malformed(&'static str),
-    #[error("the membership credential is signed with an algorithm other than EdDSA")]
+    #[error("the membership credential is signed with an algorithm that its key is not for")]
     WrongAlgorithm,
     #[error("the membership credential is signed with a key its issuer does not publish for assertions")]
     UnknownKey,
@@ -89,11 +98,33 @@ impl From<JwsError> for CredentialError {
 }
 
 /// Issues a credential. `kid` is `<issuer>#<fragment>`.
-pub fn issue(membership: &Membership, kid: &str, key: &NodeKey) -> Result<String, CredentialError> {
+pub fn issue(membership: &Membership, kid: &str, key: &dyn JwsSigner) -> Result<String, CredentialError> {
     check_shape(membership, kid)?;
     let payload = to_json(membership)?;
     let credential = jws_sign(canonical_json(&payload).as_bytes(), "vc+jwt", kid, key);
     if credential.len() > CREDENTIAL_BYTES_MAX { Err(CredentialError::TooLong) } else { Ok(credential) }
+}
+
+/// Issues the same membership in the form of data model 1.1, which more strangers read.
+pub fn issue_v11(membership: &Membership, kid: &str, key: &dyn JwsSigner) -> Result<String, CredentialError> {
+    check_shape(membership, kid)?;
+    let kinds = membership.kind.iter().map(String::as_str).chain([CREDENTIAL_TYPE]).collect::<Vec<_>>();
+    let credential = vc::NewCredential {
+        profile: vc::Profile::Vc11,
+        id: &membership.id,
+        issuer: &membership.issuer,
+        kinds: &kinds,
+        subject: json!({
+            "id": membership.subject,
+            "memberName": membership.member_name,
+            "ecosystem": membership.ecosystem,
+        }),
+        valid_from_s: membership.valid_from_s,
+        valid_until_s: membership.valid_until_s,
+        status: membership.status.as_ref(),
+        context: own_context(membership.kind.as_deref()),
+    };
+    vc::issue(&credential, kid, key).map_err(|_| CredentialError::Malformed("not a time"))
 }
 
 /// What the credential claims. Nothing is verified yet: use it only to find the issuer's keys.
@@ -136,7 +167,7 @@ fn read(credential: &str) -> Result<(Unverified<'_>, Membership), CredentialErro
     let payload: Value = serde_json::from_slice(&parsed.payload)
         .map_err(|_| CredentialError::Malformed("the payload is not JSON"))?;
     let membership = from_json(&payload)?;
-    check_shape(&membership, &parsed.kid)?;
+    check_shape(&membership, parsed.kid()?)?;
     Ok((parsed, membership))
 }
 
@@ -147,8 +178,12 @@ fn check_shape(membership: &Membership, kid: &str) -> Result<(), CredentialError
     if membership.valid_until_s <= membership.valid_from_s {
         return Err(CredentialError::Malformed("it ends before it begins"));
     }
-    let Membership { id, issuer, subject, member_name, ecosystem, status_id, .. } = membership;
-    let mut fields = [id, issuer, subject, member_name, ecosystem].into_iter().chain(status_id);
+    let Membership { id, issuer, subject, member_name, ecosystem, status_id, kind, status, .. } = membership;
+    let mut fields = [id, issuer, subject, member_name, ecosystem]
+        .into_iter()
+        .chain(status_id)
+        .chain(kind)
+        .chain(status.as_ref().map(|status| &status.list));
     if fields.any(|field| field.is_empty() || field.len() > FIELD_BYTES_MAX) {
         return Err(CredentialError::Malformed("a field does not have 1 to 512 bytes"));
     }
@@ -156,10 +191,11 @@ fn check_shape(membership: &Membership, kid: &str) -> Result<(), CredentialError
 }
 
 fn to_json(membership: &Membership) -> Result<Value, CredentialError> {
+    let kinds = ["VerifiableCredential"].into_iter().chain(membership.kind.as_deref());
     let mut credential = json!({
-        "@context": [BASE_CONTEXT, own_context()],
+        "@context": [BASE_CONTEXT, own_context(membership.kind.as_deref())],
         "id": membership.id,
-        "type": ["VerifiableCredential", CREDENTIAL_TYPE],
+        "type": kinds.chain([CREDENTIAL_TYPE]).collect::<Vec<_>>(),
         "issuer": membership.issuer,
         "validFrom": time_text(membership.valid_from_s)?,
         "validUntil": time_text(membership.valid_until_s)?,
@@ -169,20 +205,28 @@ fn to_json(membership: &Membership) -> Result<Value, CredentialError> {
             "ecosystem": membership.ecosystem,
         },
     });
-    if let Some(id) = &membership.status_id {
-        credential["credentialStatus"] = json!({ "id": id, "type": STATUS_TYPE });
+    let register = membership.status_id.as_ref().map(|id| json!({ "id": id, "type": STATUS_TYPE }));
+    let list = membership.status.as_ref().map(|entry| entry.to_json(ListKind::Bitstring));
+    match (register, list) {
+        (Some(register), Some(list)) => credential["credentialStatus"] = json!([register, list]),
+        (Some(one), None) | (None, Some(one)) => credential["credentialStatus"] = one,
+        (None, None) => {}
     }
     Ok(credential)
 }
 
 /// Our own terms, in the credential itself: nobody has to fetch a context to read it.
-fn own_context() -> Value {
-    json!({
+fn own_context(kind: Option<&str>) -> Value {
+    let mut context = json!({
         CREDENTIAL_TYPE: "urn:weal:MembershipCredential",
         STATUS_TYPE: "urn:weal:StandingRegister",
         "memberName": "urn:weal:memberName",
         "ecosystem": { "@id": "urn:weal:ecosystem", "@type": "@id" },
-    })
+    });
+    if let Some(kind) = kind {
+        context[kind] = format!("urn:weal:kind:{kind}").into();
+    }
+    context
 }
 
 fn from_json(credential: &Value) -> Result<Membership, CredentialError> {
@@ -198,10 +242,9 @@ fn from_json(credential: &Value) -> Result<Membership, CredentialError> {
     }
     let text = |pointer: &str| Some(credential.pointer(pointer)?.as_str()?.to_owned());
     let issuer = text("/issuer").or_else(|| text("/issuer/id")).ok_or(missing("no issuer"))?;
-    let status = credential.get("credentialStatus");
-    if status.is_some_and(|s| s.get("type").and_then(Value::as_str) != Some(STATUS_TYPE)) {
-        return Err(missing("its status is kept in a way this node does not know"));
-    }
+    let (status_id, status) = statuses(credential.get("credentialStatus"))?;
+    let others = types.iter().filter_map(Value::as_str);
+    let kind = others.into_iter().find(|kind| !["VerifiableCredential", CREDENTIAL_TYPE].contains(kind));
     Ok(Membership {
         id: text("/id").ok_or(missing("no id"))?,
         issuer,
@@ -210,8 +253,32 @@ fn from_json(credential: &Value) -> Result<Membership, CredentialError> {
         ecosystem: text("/credentialSubject/ecosystem").ok_or(missing("no ecosystem"))?,
         valid_from_s: time_seconds(text("/validFrom"))?,
         valid_until_s: time_seconds(text("/validUntil"))?,
-        status_id: status.map(|_| text("/credentialStatus/id").unwrap_or_default()),
+        status_id,
+        status,
+        kind: kind.map(str::to_owned),
     })
+}
+
+/// The register and the place in a list that a credential names, each once at most and nothing else.
+fn statuses(given: Option<&Value>) -> Result<(Option<String>, Option<StatusEntry>), CredentialError> {
+    let unknown = || CredentialError::Malformed("its status is kept in a way this node does not know");
+    let given = match given {
+        None => &[],
+        Some(Value::Array(entries)) => entries.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+    };
+    let (mut register, mut list) = (None, None);
+    for entry in given {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str);
+        if text("type") == Some(STATUS_TYPE) && register.is_none() {
+            register = Some(text("id").unwrap_or_default().to_owned());
+        } else if list.is_none() {
+            list = Some(StatusEntry::from_json(entry).map_err(|_| unknown())?);
+        } else {
+            return Err(unknown());
+        }
+    }
+    Ok((register, list))
 }
 
 fn time_text(seconds: i64) -> Result<String, CredentialError> {

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::PublicKey;
+use super::keys::{PublicKey, VerifyingKey};
 
 /// The largest document that is read, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
@@ -14,6 +14,8 @@ pub const KEYS_MAX: usize = 32;
 pub const ID_BYTES_MAX: usize = 512;
 
 const CONTEXT: [&str; 2] = ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/jws-2020/v1"];
+/// Names the kinds of services of the Decentralized Claims Protocol.
+const CONTEXT_DCP: &str = "https://w3id.org/dspace-dcp/v1.0/dcp.jsonld";
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DidError {
@@ -36,17 +38,19 @@ pub struct Purposes {
     pub authentication: bool,
     /// To make statements that outlive the moment (credentials, signed registers).
     pub assertion: bool,
+    /// To act for the member: what self-issued tokens of the Decentralized Claims Protocol are signed for.
+    pub invocation: bool,
 }
 
 impl Purposes {
-    pub const BOTH: Self = Self { authentication: true, assertion: true };
+    pub const ALL: Self = Self { authentication: true, assertion: true, invocation: true };
 }
 
 /// A published key. `id` is absolute: `<did>#<fragment>`, the `kid` of signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DidKey {
     pub id: String,
-    pub key: PublicKey,
+    pub key: VerifyingKey,
     pub purposes: Purposes,
 }
 
@@ -59,23 +63,58 @@ pub struct Service {
 }
 
 /// Several keys may stand side by side while one replaces another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct DidDocument {
     pub id: String,
     pub keys: Vec<DidKey>,
     pub services: Vec<Service>,
+    /// Verification methods in the document, those that nobody here can use too.
+    methods: usize,
 }
 
+/// Two documents are the same where they say the same, whatever else stands in them that nobody here reads.
+impl PartialEq for DidDocument {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.id, &self.keys, &self.services) == (&other.id, &other.keys, &other.services)
+    }
+}
+
+impl Eq for DidDocument {}
+
 impl DidDocument {
-    /// A document whose keys all serve both purposes. `fragments` are like `key-1`.
+    /// A document whose keys all serve every purpose. `fragments` are like `key-1`.
     #[must_use]
     pub fn new(did: &str, fragments: &[(&str, PublicKey)], services: Vec<Service>) -> Self {
-        let publish = |(fragment, key): &(&str, PublicKey)| DidKey {
+        let keys = fragments.iter().map(|(fragment, key)| (*fragment, VerifyingKey::from(*key)));
+        Self::of_keys(did, keys, services)
+    }
+
+    /// The same for keys of either kind.
+    #[must_use]
+    pub fn of_keys<'f>(
+        did: &str,
+        keys: impl Iterator<Item = (&'f str, VerifyingKey)>,
+        services: Vec<Service>,
+    ) -> Self {
+        let publish = |(fragment, key): (&str, VerifyingKey)| DidKey {
             id: format!("{did}#{fragment}"),
-            key: *key,
-            purposes: Purposes::BOTH,
+            key,
+            purposes: Purposes::ALL,
         };
-        Self { id: did.to_owned(), keys: fragments.iter().map(publish).collect(), services }
+        let keys: Vec<DidKey> = keys.map(publish).collect();
+        Self { id: did.to_owned(), methods: keys.len(), keys, services }
+    }
+
+    /// The key of a signature that names none: there is one only where the document has a single method.
+    #[must_use]
+    pub fn sole_key(&self) -> Option<&DidKey> {
+        self.keys.first().filter(|_| self.methods == 1)
+    }
+
+    /// Where the first service of a kind is, as the document says.
+    #[must_use]
+    pub fn endpoint(&self, kind: &str) -> Option<&str> {
+        self.services.iter().find(|service| service.kind == kind).map(|service| service.endpoint.as_str())
     }
 
     /// The key that `kid` names, whatever its purposes.
@@ -106,6 +145,12 @@ impl DidDocument {
             "authentication": named(|p| p.authentication),
             "assertionMethod": named(|p| p.assertion),
         });
+        let invocation = named(|p| p.invocation);
+        // Documents of earlier versions name no invocation and print as they were: exports keep them exactly.
+        if !invocation.is_empty() {
+            document["@context"] = json!([CONTEXT[0], CONTEXT[1], CONTEXT_DCP]);
+            document["capabilityInvocation"] = invocation.into();
+        }
         if !self.services.is_empty() {
             document["service"] = self.services.iter().map(service).collect();
         }
@@ -132,26 +177,31 @@ impl DidDocument {
         }
         let authentication = references(&document, "authentication", id)?;
         let assertion = references(&document, "assertionMethod", id)?;
+        let invocation = references(&document, "capabilityInvocation", id)?;
         let mut keys: Vec<DidKey> = Vec::new();
         let methods = list(&document, "verificationMethod")?;
-        for method in methods.iter().chain(authentication.embedded()).chain(assertion.embedded()) {
+        let embedded = authentication.embedded().chain(assertion.embedded()).chain(invocation.embedded());
+        for method in methods.iter().chain(embedded) {
             let Some((kid, key)) = usable_method(method, id) else { continue };
             if keys.len() == KEYS_MAX {
                 return Err(DidError::TooMany("keys"));
             }
             // The first of two methods with one id stands: a later one cannot take its place.
             if keys.iter().all(|known| known.id != kid) {
-                let purposes =
-                    Purposes { authentication: authentication.names(&kid), assertion: assertion.names(&kid) };
+                let purposes = Purposes {
+                    authentication: authentication.names(&kid),
+                    assertion: assertion.names(&kid),
+                    invocation: invocation.names(&kid),
+                };
                 keys.push(DidKey { id: kid, key, purposes });
             }
         }
         let services = list(&document, "service")?.iter().filter_map(|s| usable_service(s, id)).collect();
-        Ok(Self { id: id.to_owned(), keys, services })
+        Ok(Self { id: id.to_owned(), keys, services, methods: methods.len() })
     }
 }
 
-/// The entries of `authentication` or `assertionMethod`: ids, or whole methods that count only there.
+/// The entries of `authentication`, `assertionMethod` or `capabilityInvocation`: ids, or whole methods that count only there.
 struct References<'a> {
     entries: &'a [Value],
     did: &'a str,
@@ -187,7 +237,7 @@ fn list<'a>(document: &'a Map<String, Value>, name: &'static str) -> Result<&'a 
     }
 }
 
-fn usable_method(method: &Value, did: &str) -> Option<(String, PublicKey)> {
+fn usable_method(method: &Value, did: &str) -> Option<(String, VerifyingKey)> {
     let kind = method.get("type")?.as_str()?;
     if !matches!(kind, "JsonWebKey2020" | "JsonWebKey") {
         return None;
@@ -201,7 +251,7 @@ fn usable_method(method: &Value, did: &str) -> Option<(String, PublicKey)> {
     if !own || !is_id(&kid) {
         return None;
     }
-    let key = PublicKey::from_jwk(method.get("publicKeyJwk")?).ok()?;
+    let key = VerifyingKey::from_jwk(method.get("publicKeyJwk")?).ok()?;
     Some((kid, key))
 }
 

@@ -1,13 +1,14 @@
-//! Compact JSON Web Signatures (RFC 7515) with EdDSA (RFC 8037) and nothing else.
+//! Compact JSON Web Signatures (RFC 7515): we sign with EdDSA (RFC 8037); of others ES256 (RFC 7518) is read
+//! too, where their DID document names a key on P-256.
 //!
-//! The verifier chooses: the algorithm is fixed, the key comes from the caller by `kid`, and whatever
-//! else the header claims (`jwk`, `x5u`, ...) is never followed.
+//! The verifier chooses: the key comes from the caller by `kid`, the kind of the key fixes the algorithm, and
+//! whatever else the header claims (`jwk`, `x5u`, ...) is never followed.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::did::DidKey;
-use super::keys::NodeKey;
+use super::did::{DidDocument, DidKey};
+use super::keys::{NodeKey, VerifyingKey};
 use crate::encoding::{base64url, from_base64url};
 
 /// The largest signed document (a register, a policy bundle), in bytes of its compact form.
@@ -22,7 +23,7 @@ pub enum JwsError {
     TooLong { bytes_max: usize },
     #[error("malformed: {0}")]
     Malformed(&'static str),
-    #[error("signed with an algorithm other than EdDSA")]
+    #[error("signed with an algorithm that its key is not for, or that is not accepted")]
     WrongAlgorithm,
     #[error("of another type than expected")]
     WrongType,
@@ -37,17 +38,41 @@ pub enum JwsError {
 pub enum Purpose {
     Authentication,
     Assertion,
+    /// What self-issued tokens of the Decentralized Claims Protocol are signed for.
+    Invocation,
+    /// What our own nodes' tokens are signed for: documents of earlier versions name no invocation.
+    AuthenticationOrInvocation,
+}
+
+/// Whoever signs for a node: its key. What stands in for it in a conformance test is in weal-testkit.
+pub trait JwsSigner: Send + Sync + std::fmt::Debug {
+    /// The half that is published; it says the algorithm.
+    fn verifying(&self) -> VerifyingKey;
+    fn jws_signature(&self, message: &[u8]) -> Vec<u8>;
+}
+
+impl JwsSigner for NodeKey {
+    fn verifying(&self) -> VerifyingKey {
+        self.public().into()
+    }
+    fn jws_signature(&self, message: &[u8]) -> Vec<u8> {
+        self.sign(message).to_vec()
+    }
 }
 
 /// Signs `payload`. `typ` names the kind of document, so that one kind can never pass for another;
 /// `kid` is `<did>#<fragment>`.
 #[must_use]
-pub fn jws_sign(payload: &[u8], typ: &str, kid: &str, key: &NodeKey) -> String {
-    let header =
-        Header { alg: "EdDSA".to_owned(), typ: Some(typ.to_owned()), kid: Some(kid.to_owned()), crit: None };
+pub fn jws_sign(payload: &[u8], typ: &str, kid: &str, key: &dyn JwsSigner) -> String {
+    let header = Header {
+        alg: key.verifying().algorithm().to_owned(),
+        typ: Some(typ.to_owned()),
+        kid: Some(kid.to_owned()),
+        crit: None,
+    };
     let header = serde_json::to_vec(&header).expect("strings always serialise");
     let mut jws = format!("{}.{}", base64url(&header), base64url(payload));
-    let signature = key.sign(jws.as_bytes());
+    let signature = key.jws_signature(jws.as_bytes());
     jws.push('.');
     jws.push_str(&base64url(&signature));
     jws
@@ -77,7 +102,8 @@ struct Header {
 #[derive(Debug)]
 pub(super) struct Unverified<'a> {
     signing_input: &'a str,
-    pub(super) kid: String,
+    alg: String,
+    kid: Option<String>,
     typ: Option<String>,
     pub(super) payload: Vec<u8>,
     signature: Vec<u8>,
@@ -101,16 +127,29 @@ impl<'a> Unverified<'a> {
         }
         let header: Header =
             serde_json::from_slice(&header).map_err(|_| JwsError::Malformed("the header is not JSON"))?;
-        if header.alg != "EdDSA" {
+        if !["EdDSA", "ES256"].contains(&header.alg.as_str()) {
             return Err(JwsError::WrongAlgorithm);
         }
         // RFC 7515 section 4.1.11: an extension that must be understood, and we understand none.
         if header.crit.is_some() {
             return Err(JwsError::Malformed("the header demands an extension"));
         }
-        let kid = header.kid.ok_or(JwsError::Malformed("the header names no key"))?;
         let (payload, signature) = (decode(payload)?, decode(signature)?);
-        Ok(Self { signing_input, kid, typ: header.typ, payload, signature })
+        Ok(Self { signing_input, alg: header.alg, kid: header.kid, typ: header.typ, payload, signature })
+    }
+
+    /// The key that the header names.
+    pub(super) fn kid(&self) -> Result<&str, JwsError> {
+        self.kid.as_deref().ok_or(JwsError::Malformed("the header names no key"))
+    }
+
+    /// The key's absolute id, where the header names one as `<did>#<fragment>` or `#<fragment>`; refuses
+    /// another's than `did`.
+    pub(super) fn kid_of(&self, did: &str) -> Result<Option<String>, JwsError> {
+        let Some(kid) = &self.kid else { return Ok(None) };
+        let absolute = if kid.starts_with('#') { format!("{did}{kid}") } else { kid.clone() };
+        let own = absolute.strip_prefix(did).is_some_and(|rest| rest.starts_with('#'));
+        if own { Ok(Some(absolute)) } else { Err(JwsError::Malformed("the key is not one of the issuer's")) }
     }
 
     /// Types are media types, so case does not count (RFC 7515 section 4.1.9).
@@ -121,12 +160,40 @@ impl<'a> Unverified<'a> {
         if known { Ok(()) } else { Err(JwsError::WrongType) }
     }
 
+    /// As [`Unverified::require_type`], for strangers, who may leave the type out.
+    pub(super) fn require_type_if(&self, accepted: &[&str]) -> Result<(), JwsError> {
+        if self.typ.is_none() { Ok(()) } else { self.require_type(accepted) }
+    }
+
     pub(super) fn verify(&self, keys: &[DidKey], purpose: Purpose) -> Result<(), JwsError> {
-        let serves = |key: &DidKey| match purpose {
-            Purpose::Authentication => key.purposes.authentication,
-            Purpose::Assertion => key.purposes.assertion,
+        let kid = self.kid()?;
+        self.verify_with(keys.iter().find(|key| key.id == kid && serves(key, purpose)))
+    }
+
+    /// With the key of the signer's document that the header names, or with its only one where it names none.
+    pub(super) fn verify_of(&self, document: &DidDocument, purpose: Purpose) -> Result<(), JwsError> {
+        let key = match self.kid_of(&document.id)? {
+            Some(kid) => document.keys.iter().find(|key| key.id == kid),
+            None => document.sole_key(),
         };
-        let key = keys.iter().find(|key| key.id == self.kid && serves(key)).ok_or(JwsError::UnknownKey)?;
+        self.verify_with(key.filter(|key| serves(key, purpose)))
+    }
+
+    fn verify_with(&self, key: Option<&DidKey>) -> Result<(), JwsError> {
+        let key = key.ok_or(JwsError::UnknownKey)?;
+        if key.key.algorithm() != self.alg {
+            return Err(JwsError::WrongAlgorithm);
+        }
         key.key.verify(self.signing_input.as_bytes(), &self.signature).map_err(|_| JwsError::BadSignature)
+    }
+}
+
+fn serves(key: &DidKey, purpose: Purpose) -> bool {
+    let DidKey { purposes, .. } = key;
+    match purpose {
+        Purpose::Authentication => purposes.authentication,
+        Purpose::Assertion => purposes.assertion,
+        Purpose::Invocation => purposes.invocation,
+        Purpose::AuthenticationOrInvocation => purposes.authentication || purposes.invocation,
     }
 }

@@ -1,8 +1,9 @@
 //! Ed25519 keys (RFC 8032): a node signs with [`NodeKey`], the world checks with [`PublicKey`].
+//! [`VerifyingKey`] is what a DID document may publish: that, or the P-256 key of a stranger.
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
-use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -27,6 +28,8 @@ pub enum KeyError {
     WeakKey,
     #[error("the JSON Web Key is not of type OKP with curve Ed25519")]
     NotAnEd25519Jwk,
+    #[error("the JSON Web Key is not of type EC with curve P-256")]
+    NotAP256Jwk,
 }
 
 /// The signature does not belong to this message and key.
@@ -84,11 +87,11 @@ impl std::fmt::Debug for NodeKey {
 
 /// The public half, never of small order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PublicKey(VerifyingKey);
+pub struct PublicKey(ed25519_dalek::VerifyingKey);
 
 impl PublicKey {
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotAPublicKey)?;
+        let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotAPublicKey)?;
         if key.is_weak() { Err(KeyError::WeakKey) } else { Ok(Self(key)) }
     }
 
@@ -134,5 +137,118 @@ impl PublicKey {
 impl std::fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PublicKey({})", hex(&self.bytes()))
+    }
+}
+
+/// Bytes of a point of P-256 written out: `04`, x, y (SEC 1 section 2.3.3).
+const P256_BYTES: usize = 65;
+
+/// A key on the curve P-256, with which others sign ES256 (RFC 7518 section 3.4). No node of ours does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct P256Key([u8; P256_BYTES]);
+
+impl P256Key {
+    /// `point` is uncompressed.
+    #[must_use]
+    pub fn from_point(point: [u8; P256_BYTES]) -> Self {
+        Self(point)
+    }
+
+    /// Whether the point lies on the curve is asked by every verification.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+        let algorithm = &ring::signature::ECDSA_P256_SHA256_FIXED;
+        ring::signature::UnparsedPublicKey::new(algorithm, self.0.as_slice())
+            .verify(message, signature)
+            .map_err(|_| BadSignature)
+    }
+
+    /// JSON Web Key (RFC 7518 section 6.2), public members only.
+    #[must_use]
+    pub fn to_jwk(&self) -> Value {
+        let (x, y) = self.0[1..].split_at(32);
+        json!({ "kty": "EC", "crv": "P-256", "x": base64url(x), "y": base64url(y) })
+    }
+
+    /// Reads the members `kty`, `crv`, `x` and `y`; refuses a key that carries its private half (`d`).
+    pub fn from_jwk(jwk: &Value) -> Result<Self, KeyError> {
+        let member = |name: &str| jwk.get(name).and_then(Value::as_str);
+        if (member("kty"), member("crv")) != (Some("EC"), Some("P-256")) || jwk.get("d").is_some() {
+            return Err(KeyError::NotAP256Jwk);
+        }
+        let mut point = [4; P256_BYTES];
+        for (name, place) in [("x", 1..33), ("y", 33..65)] {
+            let bytes = from_base64url(member(name).unwrap_or_default()).unwrap_or_default();
+            let bytes: [u8; 32] = bytes.try_into().map_err(|_| KeyError::NotAP256Jwk)?;
+            point[place].copy_from_slice(&bytes);
+        }
+        Ok(Self(point))
+    }
+}
+
+impl std::fmt::Debug for P256Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "P256Key({})", hex(&self.0))
+    }
+}
+
+/// A key that a DID document publishes. The kind of the key fixes the algorithm: what a signature's header
+/// says must agree with it and can never choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VerifyingKey {
+    Ed25519(PublicKey),
+    P256(P256Key),
+}
+
+impl VerifyingKey {
+    /// The only algorithm of JOSE that this key verifies.
+    #[must_use]
+    pub fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Ed25519(_) => "EdDSA",
+            Self::P256(_) => "ES256",
+        }
+    }
+
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+        match self {
+            Self::Ed25519(key) => key.verify(message, signature),
+            Self::P256(key) => key.verify(message, signature),
+        }
+    }
+
+    /// The key as ledgers know it; they are signed with Ed25519 and nothing else.
+    #[must_use]
+    pub fn ed25519(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Ed25519(key) => Some(key),
+            Self::P256(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn to_jwk(&self) -> Value {
+        match self {
+            Self::Ed25519(key) => key.to_jwk(),
+            Self::P256(key) => key.to_jwk(),
+        }
+    }
+
+    pub fn from_jwk(jwk: &Value) -> Result<Self, KeyError> {
+        match jwk.get("kty").and_then(Value::as_str) {
+            Some("EC") => P256Key::from_jwk(jwk).map(Self::P256),
+            _ => PublicKey::from_jwk(jwk).map(Self::Ed25519),
+        }
+    }
+}
+
+impl From<PublicKey> for VerifyingKey {
+    fn from(key: PublicKey) -> Self {
+        Self::Ed25519(key)
+    }
+}
+
+impl PartialEq<PublicKey> for VerifyingKey {
+    fn eq(&self, other: &PublicKey) -> bool {
+        self.ed25519() == Some(other)
     }
 }

@@ -149,10 +149,11 @@ fn open_head(checkpoint: &[u8], did_json: &[u8], findings: &mut Findings) -> Opt
         return None;
     }
     let mut error = CheckpointError::Note(NoteError::NotSigned);
-    for key in document.keys.iter().filter(|key| key.purposes.authentication) {
-        match Checkpoint::open(note, origin, &key.key) {
+    let own = document.keys.iter().filter(|key| key.purposes.authentication);
+    for (kid, key) in own.filter_map(|key| Some((&key.id, key.key.ed25519()?))) {
+        match Checkpoint::open(note, origin, key) {
             Ok(checkpoint) => {
-                return Some(Head { did: document.id, kid: key.id.clone(), key: key.key, checkpoint });
+                return Some(Head { did: document.id.clone(), kid: kid.clone(), key: *key, checkpoint });
             }
             Err(CheckpointError::Note(NoteError::NotSigned)) => {}
             Err(other) => error = other,

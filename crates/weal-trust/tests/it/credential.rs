@@ -24,7 +24,7 @@ fn key() -> NodeKey {
 }
 
 fn keys() -> Vec<DidKey> {
-    vec![DidKey { id: KID.into(), key: key().public(), purposes: Purposes::BOTH }]
+    vec![DidKey { id: KID.into(), key: key().public().into(), purposes: Purposes::ALL }]
 }
 
 fn membership() -> Membership {
@@ -37,6 +37,8 @@ fn membership() -> Membership {
         valid_from_s: NOW_S,
         valid_until_s: NOW_S + YEAR_S,
         status_id: Some("https://governing.example/register#education".into()),
+        status: None,
+        kind: None,
     }
 }
 
@@ -101,7 +103,7 @@ fn nobody_else_can_issue_it() {
     assert_eq!(verify(&forged, &keys(), EXPECTED, NOW_S), Err(CredentialError::BadSignature));
     assert_eq!(verify(&forged, &[], EXPECTED, NOW_S), Err(CredentialError::UnknownKey));
     let mut keys = keys();
-    keys[0].purposes = Purposes { authentication: true, assertion: false };
+    keys[0].purposes = Purposes { authentication: true, assertion: false, invocation: false };
     let credential = issue(&membership(), KID, &key()).unwrap();
     assert_eq!(verify(&credential, &keys, EXPECTED, NOW_S), Err(CredentialError::UnknownKey));
     assert!(issue(&membership(), "did:web:evil.example#key-1", &evil).is_err());

@@ -58,8 +58,9 @@ fn a_strangers_document_is_read_as_far_as_it_is_understood() {
         "keyAgreement": [],
     }))
     .unwrap();
-    let found: Vec<_> = document.keys.iter().map(|k| (k.id.as_str(), k.key, k.purposes)).collect();
-    let only = |authentication, assertion| Purposes { authentication, assertion };
+    let found: Vec<_> =
+        document.keys.iter().map(|k| (k.id.as_str(), *k.key.ed25519().unwrap(), k.purposes)).collect();
+    let only = |authentication, assertion| Purposes { authentication, assertion, invocation: false };
     assert_eq!(
         found,
         [

@@ -15,9 +15,10 @@ use weal_trust::merkle::{Frontier, inclusion_plan};
 use weal_trust::note::{Note, SignatureType, VerifierKey};
 use weal_trust::proof::TlogProof;
 use weal_trust::seal::{Commitment, Nonce};
+use weal_trust::status::StatusEntry;
 use weal_trust::tiles::{Content, Tile, bundle};
 use weal_trust::token::{self, Claims};
-use weal_trust::{cosignature, export};
+use weal_trust::{cosignature, export, vc};
 
 use crate::tree::{Stored, leaf, leaves};
 
@@ -59,9 +60,17 @@ fn private_key() {
     assert_eq!(NodeKey::from_pem(&pem).unwrap().public(), key().public());
 }
 
+/// A document as earlier versions published it.
+fn did_v1() -> Vec<u8> {
+    std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/did_v1.json")).unwrap()
+}
+
 #[test]
 fn did_document() {
-    let text = kept_text("did_v1.json", &export::did_json(&document()));
+    let first = DidDocument::parse(&did_v1()).unwrap();
+    assert_eq!(first.keys[0].key, key().public());
+    assert!(first.keys[0].purposes.authentication && !first.keys[0].purposes.invocation);
+    let text = kept_text("did_v2.json", &export::did_json(&document()));
     assert_eq!(DidDocument::parse(text.as_bytes()), Ok(document()));
 }
 
@@ -76,6 +85,7 @@ fn node_token() {
         nbf: Some(NOW_S),
         jti: "0b0f6f0e-7b5e-4c59-8a2f-5a4f0d6f3c22".into(),
         membership: None,
+        token: None,
     };
     let text = kept_text("token_v1.jwt", &token::sign(&claims, KID, &key()).unwrap());
     assert_eq!(token::verify(&text, &document().keys, &claims.aud, NOW_S), Ok(claims));
@@ -92,12 +102,31 @@ fn membership_credential() {
         valid_from_s: NOW_S,
         valid_until_s: NOW_S + 31_536_000,
         status_id: Some("https://governing.example/register#education".into()),
+        status: None,
+        kind: None,
     };
     let text = kept_text("credential_v1.jwt", &credential::issue(&membership, KID, &key()).unwrap());
     let payload = from_base64url(text.split('.').nth(1).unwrap()).unwrap();
     kept("credential_v1.payload.json", &payload);
     let expected = Expected { issuer: DID, subject: &membership.subject, ecosystem: &membership.ecosystem };
     assert_eq!(credential::verify(&text, &document().keys, expected, NOW_S), Ok(membership.clone()));
+    let status = StatusEntry {
+        list: "https://governing.example/dcp/status/1".into(),
+        index: 94_567,
+        purpose: "revocation".into(),
+    };
+    let second = Membership {
+        status_id: None,
+        status: Some(status),
+        kind: Some("MembershipCredential".into()),
+        ..membership.clone()
+    };
+    let text = kept_text("credential_v2.jwt", &credential::issue(&second, KID, &key()).unwrap());
+    assert_eq!(credential::verify(&text, &document().keys, expected, NOW_S), Ok(second.clone()));
+    let text = kept_text("credential_vc11_v1.jwt", &credential::issue_v11(&second, KID, &key()).unwrap());
+    let read = vc::verify(&text, &document(), &second.subject, NOW_S).unwrap();
+    assert_eq!(read.kinds, ["MembershipCredential", "WealMembershipCredential"]);
+    assert_eq!(read.statuses, Vec::from_iter(second.status));
 }
 
 #[test]
@@ -173,7 +202,9 @@ fn exported_ledger() {
     let head = Checkpoint { origin: origin_of(DID).unwrap(), size: 4, root: frontier.root() };
     let checkpoint = kept("export_v1.checkpoint", head.sign(&key()).unwrap().to_string().as_bytes());
     let lines = kept("export_v1.entries.ndjson", lines.as_bytes());
-    let did = kept("did_v1.json", export::did_json(&document()).as_bytes());
-    let verified = export::verify_export(&checkpoint, &did, &lines[..]).unwrap();
-    assert_eq!((verified.size, verified.erased, verified.root), (4, 1, head.root));
+    let did = kept("did_v2.json", export::did_json(&document()).as_bytes());
+    for did in [did, did_v1()] {
+        let verified = export::verify_export(&checkpoint, &did, &lines[..]).unwrap();
+        assert_eq!((verified.size, verified.erased, verified.root), (4, 1, head.root));
+    }
 }

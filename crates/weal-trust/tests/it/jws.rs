@@ -13,7 +13,7 @@ fn key() -> NodeKey {
 }
 
 fn keys(purposes: Purposes) -> Vec<DidKey> {
-    vec![DidKey { id: KID.into(), key: key().public(), purposes }]
+    vec![DidKey { id: KID.into(), key: key().public().into(), purposes }]
 }
 
 /// A compact JWS with any header, properly signed.
@@ -39,20 +39,20 @@ fn signs_as_rfc_8037_does() {
 fn a_signed_register_comes_back() {
     let register = br#"{"members":[]}"#;
     let jws = jws_sign(register, "weal-register+jws", KID, &key());
-    assert_eq!(jws_verify(&jws, "weal-register+jws", &keys(Purposes::BOTH)), Ok(register.to_vec()));
-    assert_eq!(jws_verify(&jws, "weal-policy+jws", &keys(Purposes::BOTH)), Err(JwsError::WrongType));
-    let only_authentication = Purposes { authentication: true, assertion: false };
+    assert_eq!(jws_verify(&jws, "weal-register+jws", &keys(Purposes::ALL)), Ok(register.to_vec()));
+    assert_eq!(jws_verify(&jws, "weal-policy+jws", &keys(Purposes::ALL)), Err(JwsError::WrongType));
+    let only_authentication = Purposes { authentication: true, assertion: false, invocation: false };
     let outcome = jws_verify(&jws, "weal-register+jws", &keys(only_authentication));
     assert_eq!(outcome, Err(JwsError::UnknownKey));
     assert_eq!(jws_verify(&jws, "weal-register+jws", &[]), Err(JwsError::UnknownKey));
-    let mut others = keys(Purposes::BOTH);
-    others[0].key = NodeKey::from_seed(&[2; 32]).public();
+    let mut others = keys(Purposes::ALL);
+    others[0].key = NodeKey::from_seed(&[2; 32]).public().into();
     assert_eq!(jws_verify(&jws, "weal-register+jws", &others), Err(JwsError::BadSignature));
 }
 
 #[test]
 fn the_header_chooses_nothing() {
-    let verify = |jws: &str| jws_verify(jws, "t", &keys(Purposes::BOTH));
+    let verify = |jws: &str| jws_verify(jws, "t", &keys(Purposes::ALL));
     for alg in ["none", "None", "HS256", "ES256", "RS256", "eddsa", "Ed448", ""] {
         let jws = forge(&json!({"alg": alg, "typ": "t", "kid": KID}), b"x", &key());
         assert_eq!(verify(&jws), Err(JwsError::WrongAlgorithm), "{alg}");
@@ -88,10 +88,10 @@ fn refuses_malformed_documents() {
         &long_header,
         &twice,
     ] {
-        let outcome = jws_verify(wrong, "t", &keys(Purposes::BOTH));
+        let outcome = jws_verify(wrong, "t", &keys(Purposes::ALL));
         assert!(matches!(outcome, Err(JwsError::Malformed(_))), "{wrong}: {outcome:?}");
     }
     let long = "a".repeat(JWS_BYTES_MAX + 1);
-    let outcome = jws_verify(&long, "t", &keys(Purposes::BOTH));
+    let outcome = jws_verify(&long, "t", &keys(Purposes::ALL));
     assert_eq!(outcome, Err(JwsError::TooLong { bytes_max: JWS_BYTES_MAX }));
 }

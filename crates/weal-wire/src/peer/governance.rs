@@ -36,6 +36,9 @@ pub struct AdmissionMessage {
     /// The signed membership credential, once the member stands well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+    /// The same membership in the form of data model 1.1, to be shown to strangers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vc11: Option<String>,
 }
 
 /// The members' register, the payload of a JWS.

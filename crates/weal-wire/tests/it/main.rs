@@ -5,6 +5,7 @@
 mod any;
 mod catalogue;
 mod dcat;
+mod dcp;
 mod did;
 mod differential;
 mod foreign;

@@ -186,7 +186,7 @@ fn papers_carry_their_version() {
         assert!(parse::<RegisterMessage>(text.as_bytes()).is_err());
         assert!(parse::<CharterMessage>(text.as_bytes()).is_err());
     }
-    let admission = AdmissionMessage { standing: Standing::Applied, credential: None };
+    let admission = AdmissionMessage { standing: Standing::Applied, credential: None, vc11: None };
     assert_eq!(print(&admission), r#"{"standing":"applied"}"#);
     assert_eq!(parse::<AdmissionMessage>(print(&admission).as_bytes()).unwrap(), admission);
 }

@@ -236,7 +236,12 @@ impl House {
         let leaf = Commitment::seal(&Nonce::from_entropy(nonce), ledger.body.as_bytes()).leaf_hash();
         let document = self.peers.document(provider, self.clock.now()).await?;
         let origin = weal_trust::checkpoint::origin_of(provider.as_str()).ok_or_else(wrong)?;
-        if document.keys.iter().any(|key| proof.verify(&leaf, &origin, &key.key).is_ok()) {
+        if document
+            .keys
+            .iter()
+            .filter_map(|key| key.key.ed25519())
+            .any(|key| proof.verify(&leaf, &origin, key).is_ok())
+        {
             return Ok(());
         }
         Err(wrong().into())

@@ -1,15 +1,12 @@
 //! The governing body's acts: founding, admitting, suspending, and signing what members keep.
 
-use std::time::Duration;
-
 use weal_domain::agreements::Purpose;
 use weal_domain::governance::{Application, Charter, Member, Standing};
 use weal_domain::identity::{Act, Did, Person};
 use weal_domain::ledger::Fact;
 use weal_domain::words::{is_line, is_prose};
 use weal_domain::{Refusal, RefusalKind};
-use weal_store::{Membership, NewJob, SignedRegister, Tx};
-use weal_trust::credential;
+use weal_store::{NewJob, SignedRegister, Tx};
 use weal_trust::jws::jws_sign;
 use weal_wire::peer::{AdmissionMessage, ApplicationMessage, CharterMessage, RegisterMessage};
 
@@ -19,16 +16,14 @@ use crate::api::AdoptCharter;
 use crate::drivers::{JOB_ADMISSION, JOB_REGISTER};
 use crate::fault::{Error, Fault, Result};
 use crate::house::House;
+use crate::peers::Reply;
 
-/// How long a membership credential is good for; it is renewed with every new register.
-const CREDENTIAL_DAYS: u64 = 90;
 /// Applications that wait for a decision at once.
 const APPLICANTS_MAX: usize = 500;
 /// Those of them that one host may have.
 const APPLICANTS_PER_HOST_MAX: usize = 8;
 const CHARTER_NAME_CHARS_MAX: usize = 200;
 const CHARTER_CHARS_MAX: usize = 100_000;
-const DAY_S: u64 = 24 * 3600;
 
 /// A first charter provides for every purpose that has a plain name; the governing body narrows it.
 fn first_purposes() -> Result<Vec<Purpose>> {
@@ -46,7 +41,7 @@ impl House {
         }
         let mut tx = self.store.write("governance.found").await?;
         if tx.charter().await?.is_some() {
-            return Ok(());
+            return self.hold_own_membership(tx).await;
         }
         tx.put_setting(SETTING_BODY, self.did.as_str()).await?;
         tx.put_setting(SETTING_BODY_DOCUMENT, &self.did_document().to_json().to_string()).await?;
@@ -73,16 +68,32 @@ impl House {
         tx.put_member(&own).await?;
         let fact = Fact::MemberAdmitted { member: own.did.clone(), name: own.name.clone() };
         self.remember(&mut tx, &self.actor(None), vec![fact]).await?;
-        let membership = self.issue(&own)?;
-        tx.put_membership(&membership).await?;
+        self.issue_to_itself(&mut tx, &own).await?;
         self.sign_register(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }
 
+    async fn issue_to_itself(&self, tx: &mut Tx, own: &Member) -> Result<()> {
+        let issued = self.issue(tx, own).await?;
+        tx.put_membership(&issued.membership).await?;
+        let forms = [issued.membership.credential.as_str(), issued.vc11.as_str()];
+        self.keep_memberships(tx, &self.did_document(), &forms).await
+    }
+
+    /// A governing body that was founded by an earlier version has nothing to show to strangers yet.
+    async fn hold_own_membership(&self, mut tx: Tx) -> Result<()> {
+        let held = tx.held_credentials().await?;
+        if held.iter().any(|one| one.issuer == self.did) {
+            return Ok(());
+        }
+        let Some(own) = tx.member(&self.did).await? else { return Ok(()) };
+        self.issue_to_itself(&mut tx, &own).await?;
+        Ok(tx.commit().await?)
+    }
+
     async fn save_charter(&self, tx: &mut Tx, charter: Charter) -> Result<()> {
-        let message = CharterMessage { charter: charter.clone(), issued_at: self.clock.now() };
-        let signed = jws_sign(weal_wire::print(&message).as_bytes(), CHARTER_TYPE, &self.key_id(), &self.key);
+        let signed = self.signed_charter(&charter);
         tx.put_charter(&charter, &signed).await?;
         let fact = Fact::CharterAdopted { version: charter.version, charter_sha256: json_sha256(&charter)? };
         self.remember(tx, &self.actor(None), vec![fact]).await?;
@@ -98,7 +109,7 @@ impl House {
         let message =
             RegisterMessage { governing_body: self.did.clone(), issued_at: now, members: members.clone() };
         let signed =
-            jws_sign(weal_wire::print(&message).as_bytes(), REGISTER_TYPE, &self.key_id(), &self.key);
+            jws_sign(weal_wire::print(&message).as_bytes(), REGISTER_TYPE, &self.key_id(), &*self.key());
         tx.put_register(&SignedRegister { governing_body: self.did.clone(), signed, fetched_at: now })
             .await?;
         for member in members.iter().filter(|member| member.did != self.did) {
@@ -110,27 +121,21 @@ impl House {
         Ok(())
     }
 
-    fn issue(&self, member: &Member) -> Result<Membership> {
-        let now = self.clock.now();
-        let until = now + Duration::from_secs(CREDENTIAL_DAYS * DAY_S);
-        let membership = credential::Membership {
-            id: self.entropy.urn()?,
-            issuer: self.did.to_string(),
-            subject: member.did.to_string(),
-            member_name: member.name.to_string(),
-            ecosystem: self.did.to_string(),
-            valid_from_s: now.as_second(),
-            valid_until_s: until.as_second(),
-            status_id: Some(format!("{}/governance/register", self.config.node.origin)),
-        };
-        let signed = credential::issue(&membership, &self.key_id(), &self.key)
-            .map_err(|cause| Fault::new("issuing a membership credential", cause))?;
-        Ok(Membership {
-            governing_body: self.did.clone(),
-            credential: signed,
-            received_at: now,
-            expires_at: until,
-        })
+    /// Charter and register under the key that signs now, where this node governs.
+    pub(crate) async fn sign_papers_again(&self, tx: &mut Tx) -> Result<()> {
+        if !self.config.ecosystem.governs {
+            return Ok(());
+        }
+        if let Some((charter, _)) = tx.charter().await? {
+            let signed = self.signed_charter(&charter);
+            tx.put_charter(&charter, &signed).await?;
+        }
+        self.sign_register(tx).await
+    }
+
+    fn signed_charter(&self, charter: &Charter) -> String {
+        let message = CharterMessage { charter: charter.clone(), issued_at: self.clock.now() };
+        jws_sign(weal_wire::print(&message).as_bytes(), CHARTER_TYPE, &self.key_id(), &*self.key())
     }
 
     pub(crate) fn require_governing(&self) -> Result<(), Refusal> {
@@ -155,11 +160,10 @@ impl House {
         }
         let mut tx = self.store.write("governance.apply").await?;
         if let Some(known) = tx.member(from).await? {
-            let credential = match known.standing {
-                Standing::Good => Some(self.issue(&known)?.credential),
-                _ => None,
-            };
-            return Ok(AdmissionMessage { standing: known.standing, credential });
+            let admission = self.admission(&mut tx, known.standing, Some(&known)).await?;
+            // A place in the status list may have been given.
+            tx.commit().await?;
+            return Ok(admission);
         }
         let all = tx.members().await?;
         check_room(&all, from)?;
@@ -177,7 +181,7 @@ impl House {
         tx.commit().await?;
         self.reload_ecosystem().await?;
         self.wakers.moved.notify_waiters();
-        Ok(AdmissionMessage { standing: Standing::Applied, credential: None })
+        Ok(AdmissionMessage { standing: Standing::Applied, credential: None, vc11: None })
     }
 
     /// Admits an applicant, or suspends or restores a member. Every member is told at once.
@@ -223,6 +227,7 @@ impl House {
             };
             tx.enqueue(job).await?;
         }
+        self.follow_standing(&mut tx, did, member.standing).await?;
         self.sign_register(&mut tx).await?;
         tx.commit().await?;
         self.reload_ecosystem().await?;
@@ -238,6 +243,7 @@ impl House {
         let applicant = tx.member(did).await?.ok_or_else(|| applicant_unknown(did))?;
         let facts = applicant.decline()?;
         tx.remove_member(did).await?;
+        self.follow_standing(&mut tx, did, Standing::Left).await?;
         self.remember(&mut tx, &self.actor(Some((by, role))), facts).await?;
         tx.commit().await?;
         self.reload_ecosystem().await?;
@@ -289,7 +295,8 @@ impl House {
         let (_, register) = self.signed_papers().await?;
         let url = format!("{}/governance/register", self.peers.origin(member)?);
         let authorization = self.authorization_for(member)?;
-        Ok(self.peers.post_text(member, &url, Some(&authorization), register).await?.check(member)?)
+        let reply = self.peers.post_text(member, &url, Some(&authorization), register).await?;
+        if has_no_such_door(&reply) { Ok(()) } else { Ok(reply.check(member)?) }
     }
 
     pub(crate) async fn send_admission(&self, member: &Did) -> Result<()> {
@@ -297,24 +304,45 @@ impl House {
         let url = format!("{}/governance/admission", self.peers.origin(member)?);
         let authorization = self.authorization_for(member)?;
         let body = weal_wire::print(&admission);
-        Ok(self.peers.post_text(member, &url, Some(&authorization), body).await?.check(member)?)
+        let reply = self.peers.post_text(member, &url, Some(&authorization), body).await?;
+        if has_no_such_door(&reply) { Ok(()) } else { Ok(reply.check(member)?) }
     }
 
     /// What the admitted member is sent.
     async fn admission_of(&self, did: &Did) -> Result<AdmissionMessage> {
-        let member = self.store.read("governance.admission").await?.member(did).await?;
+        let mut tx = self.store.write("governance.admission").await?;
+        let member = tx.member(did).await?;
         let standing = member.as_ref().map_or(Standing::Left, |member| member.standing);
-        let credential = match &member {
-            Some(member) if standing == Standing::Good => Some(self.issue(member)?.credential),
-            _ => None,
-        };
-        Ok(AdmissionMessage { standing, credential })
+        let admission = self.admission(&mut tx, standing, member.as_ref()).await?;
+        tx.commit().await?;
+        Ok(admission)
     }
+
+    async fn admission(
+        &self,
+        tx: &mut Tx,
+        standing: Standing,
+        member: Option<&Member>,
+    ) -> Result<AdmissionMessage> {
+        let (credential, vc11) = match member.filter(|_| standing == Standing::Good) {
+            Some(member) => {
+                let issued = self.issue(tx, member).await?;
+                (Some(issued.membership.credential), Some(issued.vc11))
+            }
+            None => (None, None),
+        };
+        Ok(AdmissionMessage { standing, credential, vc11 })
+    }
+}
+
+/// A member that is no node of ours has no door for papers: it reads status lists instead.
+fn has_no_such_door(reply: &Reply) -> bool {
+    matches!(reply.status, 404 | 405)
 }
 
 /// Whether another application may wait: some of all, few of one host, so that nobody fills the queue with
 /// the ports of one machine.
-fn check_room(all: &[Member], from: &Did) -> Result<(), Refusal> {
+pub(super) fn check_room(all: &[Member], from: &Did) -> Result<(), Refusal> {
     let waiting = || all.iter().filter(|member| member.standing == Standing::Applied);
     let of_host = waiting().filter(|member| host_of(&member.did) == host_of(from)).count();
     if waiting().count() < APPLICANTS_MAX && of_host < APPLICANTS_PER_HOST_MAX {

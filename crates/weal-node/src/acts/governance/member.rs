@@ -17,6 +17,7 @@ use super::{
 use crate::api::Joined;
 use crate::fault::{Fault, Result};
 use crate::house::House;
+use crate::peers::Age;
 
 /// How long the papers are believed without another look, and how long that look may hold a request up.
 const PAPERS_FRESH_S: i64 = 300;
@@ -106,10 +107,13 @@ impl House {
         }
         let Some(signed) = message.credential else { return Ok(()) };
         let now = self.clock.now();
-        let membership = self.verify_credential(&self.did, &signed)?;
+        let membership = self.verify_credential(&self.did, &signed).await?;
         let expires_at = Timestamp::from_second(membership.valid_until_s)
             .map_err(|cause| Fault::new("reading a credential", cause))?;
         let mut tx = self.store.write("governance.admitted").await?;
+        let document = self.issuer_document(from, Age::Fresh).await?;
+        let forms: Vec<&str> = std::iter::once(signed.as_str()).chain(message.vc11.as_deref()).collect();
+        self.keep_memberships(&mut tx, &document, &forms).await?;
         let membership =
             Membership { governing_body: from.clone(), credential: signed, received_at: now, expires_at };
         tx.put_membership(&membership).await?;
@@ -166,18 +170,27 @@ impl House {
         if ecosystem.governing_body.as_ref() != Some(body) {
             return Err(not_our_governing_body().into());
         }
-        let fresh = read_register(signed, &ecosystem.keys)?;
+        // Signed by a key that is not known here: perhaps the governing body has turned its own.
+        let keys = match read_register(signed, &ecosystem.keys) {
+            Ok(_) => ecosystem.keys.clone(),
+            Err(_) => self.learn_body_keys(body).await,
+        };
+        let fresh = read_register(signed, &keys)?;
         if fresh.governing_body != *body {
             return Err(paper_invalid("register").into());
         }
         let issue = |register: &RegisterMessage| Issue { version: 1, issued_at: register.issued_at };
         let mut tx = self.store.write("governance.register").await?;
         let mut is_news = match charter {
-            Some(signed) => self.keep_charter(&mut tx, body, &ecosystem.keys, signed).await?,
+            Some(signed) => self.keep_charter(&mut tx, body, &keys, signed).await?,
             None => false,
         };
         let held = match tx.register(body).await? {
-            Some(held) => Some(issue(&read_register(&held.signed, &ecosystem.keys)?)),
+            // It was the body's when it was kept, whichever keys the body has now.
+            Some(held) => Some(match read_register(&held.signed, &keys) {
+                Ok(held) => issue(&held),
+                Err(_) => Issue { version: 1, issued_at: held.fetched_at },
+            }),
             None => None,
         };
         if issue(&fresh).replaces(held, "register")? {

@@ -4,20 +4,23 @@
 //! credential. Members keep them, so that between members nothing stops when the governing body's node does.
 
 mod body;
+mod issue;
 mod member;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use weal_domain::agreements::Purpose;
 use weal_domain::governance::{Charter, Member, Standing};
 use weal_domain::identity::Did;
 use weal_domain::{Refusal, RefusalKind};
+use weal_trust::credential::CredentialError;
 use weal_trust::credential::{self, Expected};
-use weal_trust::did::DidKey;
+use weal_trust::did::{DidDocument, DidKey};
 
-use crate::fault::{Error, Fault, Result};
+use crate::fault::{Fault, Result};
 use crate::house::House;
-use crate::peers::Caller;
+use crate::peers::{Age, Asker, Caller, Status};
 
 /// The kinds of signed papers, so that one can never pass for another.
 pub const CHARTER_TYPE: &str = "weal-charter+jwt";
@@ -31,6 +34,8 @@ const SETTING_BODY_DOCUMENT: &str = "governing_body_document";
 pub struct Ecosystem {
     pub governing_body: Option<Did>,
     pub keys: Vec<DidKey>,
+    /// The governing body's document as last seen.
+    pub document: Option<Arc<DidDocument>>,
     pub charter: Option<Charter>,
     pub credential: Option<String>,
     pub members: HashMap<Did, Member>,
@@ -41,6 +46,11 @@ impl Ecosystem {
     #[must_use]
     pub fn standing(&self, did: &Did) -> Option<Standing> {
         self.members.get(did).map(|member| member.standing)
+    }
+    /// The document of a DID, where it is the governing body's.
+    #[must_use]
+    pub fn document_of(&self, did: &Did) -> Option<Arc<DidDocument>> {
+        self.document.clone().filter(|_| self.governing_body.as_ref() == Some(did))
     }
     /// The organisation's name in full, or its DID for strangers.
     #[must_use]
@@ -73,6 +83,11 @@ fn paper_invalid(what: &str) -> Refusal {
     )
 }
 
+fn suspended(did: &Did) -> Refusal {
+    Refusal::forbidden("member-suspended", format!("{did} is not a member in good standing."))
+        .changed_by("the governing body")
+}
+
 /// Whoever speaks for a governing body that this node does not follow.
 pub(crate) fn not_our_governing_body() -> Refusal {
     Refusal::forbidden("not-our-governing-body", "This node does not follow that governing body.")
@@ -87,38 +102,60 @@ impl House {
             }
             None => None,
         };
-        let keys = match tx.setting(SETTING_BODY_DOCUMENT).await? {
+        let document = match tx.setting(SETTING_BODY_DOCUMENT).await? {
             Some(text) => {
-                weal_trust::did::DidDocument::parse(text.as_bytes())
-                    .map_err(|cause| Fault::new("reading the governing body's document", cause))?
-                    .keys
+                let read = DidDocument::parse(text.as_bytes());
+                let unreadable = |cause| Fault::new("reading the governing body's document", cause);
+                Some(Arc::new(read.map_err(unreadable)?))
             }
-            None => Vec::new(),
+            None => None,
         };
+        // The governing body itself needs no copy of what it publishes.
+        let own = governing_body.as_ref() == Some(&self.did);
+        let document = if own { Some(Arc::new(self.did_document())) } else { document };
+        let keys = document.as_ref().map(|document| document.keys.clone()).unwrap_or_default();
         let members = tx.members().await?.into_iter().map(|member| (member.did.clone(), member)).collect();
         let charter = tx.charter().await?.map(|(charter, _)| charter);
         let credential = tx.memberships().await?.into_iter().next().map(|membership| membership.credential);
-        Ok(Ecosystem { governing_body, keys, charter, credential, members })
+        Ok(Ecosystem { governing_body, keys, document, charter, credential, members })
     }
 
-    /// The member that a credential names, once its bearer is known: whom the register does not call
-    /// suspended.
+    /// The member that a credential names, once its bearer is known: whom neither the register nor the governing
+    /// body's status list calls suspended.
     pub(crate) async fn caller_of(&self, did: &Did, membership: &credential::Membership) -> Result<Caller> {
         self.freshen_papers().await;
-        if matches!(self.ecosystem().standing(did), Some(Standing::Suspended | Standing::Left)) {
-            return Err(Refusal::forbidden(
-                "member-suspended",
-                format!("{did} is not a member in good standing."),
-            )
-            .changed_by("the governing body")
-            .into());
+        self.check_standing(did)?;
+        if let (Some(entry), Ok(issuer)) = (&membership.status, Did::new(membership.issuer.as_str())) {
+            match self.status_of(&issuer, std::slice::from_ref(entry)).await {
+                Status::Good => {}
+                Status::Set => return Err(suspended(did).into()),
+                // The governing body is needed only when something changes: its register as last signed serves.
+                Status::Unknown if self.ecosystem().standing(did) == Some(Standing::Good) => {}
+                Status::Unknown => return Err(suspended(did).into()),
+            }
         }
         let name = membership.member_name.parse().map_err(|_| paper_invalid("membership credential"))?;
         Ok(Caller { did: did.clone(), name })
     }
 
-    /// What the governing body has signed about `did`, whoever it is that shows it.
-    pub(crate) fn verify_credential(&self, did: &Did, signed: &str) -> Result<credential::Membership> {
+    /// The member that has presented its membership, under its name in the register where it has one.
+    pub(crate) async fn caller_presented(&self, did: &Did) -> Result<Caller> {
+        self.freshen_papers().await;
+        self.check_standing(did)?;
+        let named = self.ecosystem().members.get(did).map(|member| member.name.clone());
+        Ok(Caller { did: did.clone(), name: named.unwrap_or_else(|| issue::name_of(did, &[])) })
+    }
+
+    fn check_standing(&self, did: &Did) -> Result<(), Refusal> {
+        match self.ecosystem().standing(did) {
+            Some(Standing::Suspended | Standing::Left) => Err(suspended(did)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the governing body has signed about `did`, whoever it is that shows it. A key of the governing body
+    /// that is not known here makes this node look at its document again, at most every half minute.
+    pub(crate) async fn verify_credential(&self, did: &Did, signed: &str) -> Result<credential::Membership> {
         let ecosystem = self.ecosystem();
         let body = ecosystem.governing_body.as_ref().ok_or_else(|| {
             Refusal::new(RefusalKind::Unavailable, "no-ecosystem", "This node has not joined an ecosystem.")
@@ -126,7 +163,12 @@ impl House {
         })?;
         let expected = Expected { issuer: body.as_str(), subject: did.as_str(), ecosystem: body.as_str() };
         let now_s = self.clock.now().as_second();
-        credential::verify(signed, &ecosystem.keys, expected, now_s).map_err(|cause| {
+        let mut verified = credential::verify(signed, &ecosystem.keys, expected, now_s);
+        if verified == Err(CredentialError::UnknownKey) {
+            let keys = self.learn_body_keys(body).await;
+            verified = credential::verify(signed, &keys, expected, now_s);
+        }
+        verified.map_err(|cause| {
             Refusal::new(
                 RefusalKind::Unauthenticated,
                 "membership-invalid",
@@ -137,12 +179,34 @@ impl House {
         })
     }
 
-    /// A signed token for one request to a peer, with this node's membership.
+    /// The keys of the governing body as it publishes them now, kept where they have changed; those that are held
+    /// where it does not answer.
+    pub(crate) async fn learn_body_keys(&self, body: &Did) -> Vec<DidKey> {
+        let held = self.ecosystem();
+        if *body == self.did {
+            return self.did_document().keys;
+        }
+        let looked = self.peers.document_for(body, Asker::Member, Age::Again, self.clock.now()).await;
+        let Ok(document) = looked else { return held.keys.clone() };
+        if document.keys != held.keys {
+            let kept = async {
+                let mut tx = self.store.write("governance.keys").await?;
+                tx.put_setting(SETTING_BODY_DOCUMENT, &document.to_json().to_string()).await?;
+                tx.commit().await?;
+                self.reload_ecosystem().await
+            };
+            if let Err(cause) = kept.await {
+                tracing::warn!(%cause, "the governing body's new keys could not be kept");
+            }
+        }
+        document.keys.clone()
+    }
+
+    /// A signed token for one request to a peer: with this node's membership, and with the access to what this
+    /// node presents. Nodes of ours read the one, strangers the other.
     pub fn token_for(&self, audience: &Did) -> Result<String> {
-        let jti = self.entropy.urn()?;
-        let membership = self.ecosystem().credential.clone();
-        crate::peers::token_for(&self.key, &self.did, audience, membership, jti, self.clock.now())
-            .map_err(Error::from)
+        let access = self.access_token(audience, None);
+        self.token_to(audience, self.ecosystem().credential.clone(), Some(access))
     }
 
     /// The `Authorization` header of one request to a peer.

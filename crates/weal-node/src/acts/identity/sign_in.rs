@@ -189,7 +189,7 @@ impl House {
     fn browser_mark(&self, account: &str, secret: &str, nonce: &str, until_s: i64) -> String {
         let secret = sha256_hex(secret);
         let signed = format!("weal-browser-v1\n{account}\n{secret}\n{nonce}\n{until_s}");
-        format!("{nonce}.{until_s}.{}", sha256_hex(self.key.sign(signed.as_bytes())))
+        format!("{nonce}.{until_s}.{}", sha256_hex(self.keys.first().sign(signed.as_bytes())))
     }
 }
 

@@ -157,12 +157,10 @@ fn entry_view(house: &House, proved: ProvedEntry, is_checked: bool) -> Result<En
     let check = is_checked.then(|| EntryCheck {
         commitment_holds: sealed.commitment.opens(&sealed.nonce, sealed.body.as_bytes()),
         path_holds: verify_inclusion(&leaf, sealed.index, head.size, &proof.hashes, &head.root).is_ok(),
-        signature_holds: Checkpoint::open_note(
-            &proof.checkpoint,
-            &house.ledger_origin(),
-            &house.key.public(),
-        )
-        .is_ok(),
+        signature_holds: house.keys.all().iter().any(|held| {
+            let key = held.key.public();
+            Checkpoint::open_note(&proof.checkpoint, &house.ledger_origin(), &key).is_ok()
+        }),
         computed_root: inclusion_root(&leaf, sealed.index, head.size, &proof.hashes)
             .map_or_else(|cause| cause.to_string(), |root| base64(&root.0)),
     });

@@ -328,7 +328,7 @@ async fn an_entry_is_proved_where_it_is_read() {
     let proof = browser.get("/ledger/0/proof").await;
     let parsed = weal_trust::proof::TlogProof::parse(&proof.text).expect("a proof");
     let leaf = owner.house().proved_entry(0).await.expect("an entry").sealed.commitment.leaf_hash();
-    let key = owner.house().key.public();
+    let key = owner.house().key().public();
     parsed.verify(&leaf, &owner.house().ledger_origin(), &key).expect("it verifies");
     assert_eq!(browser.get("/ledger/99999").await.status, 404);
     assert_eq!(browser.get("/ledger/not-a-number").await.status, 404);

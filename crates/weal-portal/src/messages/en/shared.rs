@@ -153,6 +153,8 @@ pub(super) const FACTS: Facts = Facts {
     person_removed: "A person was removed.",
     token_made: "A token for programs was made, in the role of {roles}.",
     token_revoked: "A token for programs was revoked.",
+    key_published: "The node\u{2019}s key {key} was published; it signs from {at} on.",
+    key_signs: "The node signs with {key} from now on.",
     backup_taken: "A backup was taken, with {entries} of the ledger.",
     restored_counted: "A backup was restored, with {entries} of the ledger; budgets are as a newer ledger says.",
     restored_closed: "A backup was restored, with {entries} of the ledger; all that was left of the budgets counts as spent.",

@@ -9,14 +9,16 @@ use weal_trust::export::{did_json, verify_export};
 use weal_trust::jws::{jws_sign, jws_verify};
 use weal_trust::keys::{NodeKey, PublicKey};
 use weal_trust::note::{Note, VerifierKey};
+use weal_trust::presentation::{self, NewPresentation};
 use weal_trust::proof::TlogProof;
+use weal_trust::status::{ListKind, StatusList};
 use weal_trust::tiles::{Tile, bundle, parse_bundle};
-use weal_trust::token;
+use weal_trust::{token, vc};
 
 use super::fuzzer::{Kind, Target};
 
 /// Targets that the search for readers does not find.
-pub(super) const FURTHER: [&str; 8] = [
+pub(super) const FURTHER: [&str; 11] = [
     "credential::verify",
     "export::verify_export of entries",
     "export::verify_export of its head",
@@ -24,7 +26,10 @@ pub(super) const FURTHER: [&str; 8] = [
     "keys::from_jwk",
     "keys::from_pem",
     "note::from_vkey",
+    "presentation::verify",
+    "status::decode",
     "token::verify",
+    "vc::verify",
 ];
 
 const DID: &str = "did:web:revenue.example";
@@ -136,6 +141,48 @@ fn jwk(bytes: &[u8]) -> bool {
     true
 }
 
+fn document() -> DidDocument {
+    DidDocument::new(DID, &[("key-1", key().public())], Vec::new())
+}
+
+fn vc_claims(bytes: &[u8]) -> bool {
+    let signed = jws_sign(bytes, "JWT", KID, &key());
+    let Ok(read) = vc::verify(&signed, &document(), PEER, NOW_S) else { return false };
+    assert!(read.issuer == DID && read.holder == PEER && !read.has_schema, "{read:?}");
+    assert!(read.valid_until_s.is_none_or(|until_s| until_s > NOW_S - 60), "{read:?}");
+    true
+}
+
+/// What holders sign: the payload of each form.
+fn presentations() -> Vec<Vec<u8>> {
+    let credentials = [String::from_utf8(golden("credential_v2.jwt")).expect("a JWT is text")];
+    let each = vc::Profile::ALL.map(|profile| {
+        let new = NewPresentation {
+            profile,
+            id: "urn:uuid:1",
+            holder: DID,
+            audience: PEER,
+            credentials: &credentials,
+            now_s: NOW_S,
+            valid_s: 60,
+        };
+        let signed = presentation::sign(&new, KID, &key());
+        from_base64url(signed.split('.').nth(1).expect("three parts")).expect("base64url")
+    });
+    each.to_vec()
+}
+
+fn presented(bytes: &[u8]) -> bool {
+    let signed = jws_sign(bytes, "JWT", KID, &key());
+    let Ok(credentials) = presentation::verify(&signed, &document(), PEER, NOW_S) else { return false };
+    assert!(credentials.len() <= presentation::CREDENTIALS_MAX);
+    true
+}
+
+fn status_list() -> Vec<u8> {
+    StatusList::new(0, "revocation").encode(ListKind::Bitstring).into_bytes()
+}
+
 fn json(name: &'static str, corpus: Vec<Vec<u8>>, check: fn(&[u8]) -> bool) -> Target {
     Target { name, kind: Kind::Json, corpus, check }
 }
@@ -175,7 +222,20 @@ fn exports() -> [Target; 2] {
 pub(super) fn all() -> Vec<Target> {
     let jwk_text = key().public().to_jwk().to_string().into_bytes();
     let mut all = vec![
-        json("did::parse", vec![golden("did_v1.json")], did_document),
+        json("did::parse", vec![golden("did_v1.json"), golden("did_v2.json")], did_document),
+        json("vc::verify", vec![payload("credential_vc11_v1.jwt"), payload("credential_v2.jwt")], vc_claims),
+        text("vc::peek", vec![golden("credential_vc11_v1.jwt"), golden("credential_v2.jwt")], |bytes| {
+            on_text(bytes, |text| vc::peek(text).is_ok())
+        }),
+        json("presentation::verify", presentations(), presented),
+        text("status::decode", vec![status_list()], |bytes| {
+            on_text(bytes, |text| {
+                let Ok(list) = StatusList::decode(text, "revocation") else { return false };
+                let again = StatusList::decode(&list.encode(ListKind::Bitstring), "revocation");
+                assert_eq!(again, Ok(list));
+                true
+            })
+        }),
         json("token::verify", vec![payload("token_v1.jwt")], token_claims),
         json("credential::verify", vec![payload("credential_v1.jwt")], credential_claims),
         json("jws::jws_verify of a payload", vec![payload("token_v1.jwt")], |bytes| {

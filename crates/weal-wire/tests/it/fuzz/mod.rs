@@ -1,5 +1,6 @@
 //! Every document that a stranger may send us, changed at random (`tests/fuzz`).
 
+mod claims;
 #[path = "../../../../../tests/fuzz/mod.rs"]
 mod fuzzer;
 mod targets;

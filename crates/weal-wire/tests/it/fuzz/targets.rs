@@ -39,7 +39,7 @@ fn refused(error: WireError) -> bool {
     false
 }
 
-fn message<M: Message + PartialEq + Debug>(bytes: &[u8]) -> bool {
+pub(super) fn message<M: Message + PartialEq + Debug>(bytes: &[u8]) -> bool {
     let read: M = match parse(bytes) {
         Ok(read) => read,
         Err(error) => return refused(error),
@@ -132,7 +132,7 @@ fn golden(name: &str) -> Vec<u8> {
     std::fs::read(file).expect("a golden file")
 }
 
-fn text(value: &Value) -> Vec<u8> {
+pub(super) fn text(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
@@ -171,10 +171,11 @@ pub(super) fn all() -> Vec<Target> {
     ];
     all.extend(ours());
     all.extend(elsewhere());
+    all.extend(super::claims::all());
     all
 }
 
-fn json_target(name: &'static str, corpus: Vec<Vec<u8>>, check: fn(&[u8]) -> bool) -> Target {
+pub(super) fn json_target(name: &'static str, corpus: Vec<Vec<u8>>, check: fn(&[u8]) -> bool) -> Target {
     Target { name, kind: Kind::Json, corpus, check }
 }
 
