@@ -46,7 +46,7 @@
 //! | `GET /credentials`, `POST /credentials` | [`ImportCredential`] | [`CredentialsShown`], [`CredentialShown`] |
 //! | `GET /credentials/{number}/export` | | the credential as it was signed |
 //! | `DELETE /credentials/{number}` | | 204 |
-//! | `GET /keys`, `POST /keys/rotate` | | [`KeysShown`] |
+//! | `GET /keys`, `POST /keys/rotate` | [`RotateKey`] | [`KeysShown`] |
 //! | `POST /credentials/requests` | [`RequestCredentials`] | [`RequestedCredential`] |
 //!
 //! `{id}` and `{did}` are percent-encoded.
@@ -58,7 +58,7 @@ pub use credentials::{
     CredentialShown, CredentialsShown, ImportCredential, OfferedCredential, RequestCredentials,
     RequestedCredential,
 };
-pub use keys::{KeyShown, KeysShown};
+pub use keys::{KeyShown, KeysShown, RotateKey};
 
 use serde::{Deserialize, Serialize};
 use weal_domain::agreements::{Agreement, LegalBasis, Purpose, Side};

@@ -11,6 +11,7 @@ use weal_domain::{Refusal, RefusalKind, Timestamp};
 use crate::acts::catalogue::Uploads;
 use crate::acts::compute::Unanswered;
 use crate::acts::exchange::Refusals;
+use crate::acts::governance::ServedLists;
 use crate::http::Rates;
 use crate::http::pages::{Answers, Forms};
 use crate::peers::{Presented, StatusLists, TokenMemory};
@@ -27,6 +28,8 @@ pub struct Doors {
     pub presented: Presented,
     /// Status lists of issuers.
     pub statuses: StatusLists,
+    /// The governing body's own status lists, as served last.
+    pub served_lists: ServedLists,
     pub uploads: Uploads,
     /// Held by whoever reads the catalogues of the others.
     pub looking_around: tokio::sync::Mutex<()>,
@@ -59,6 +62,7 @@ impl Doors {
             rates: Rates::default(),
             presented: Presented::default(),
             statuses: StatusLists::default(),
+            served_lists: ServedLists::default(),
             uploads: Uploads::default(),
             looking_around: tokio::sync::Mutex::default(),
             papers: tokio::sync::Mutex::default(),

@@ -25,6 +25,9 @@ use crate::seams::{Clock, Entropy, Moves, Seams};
 /// The fragment of a key that stands in for the node's own before strangers.
 const SIGNER_FRAGMENT: &str = "key-dcp";
 
+/// The kind of service as which a node of ours names its ledger, and no other connector does.
+pub(crate) const LEDGER_KIND: &str = "TransparencyLog";
+
 /// One node, open.
 pub struct House {
     pub config: Config,
@@ -162,14 +165,21 @@ impl House {
         format!("{}#{}", self.did, self.keys.signing(self.clock.now()).record.fragment)
     }
 
+    /// The key that signs now and its id, both of one moment.
+    #[must_use]
+    pub(crate) fn own_signer(&self) -> (String, Arc<NodeKey>) {
+        let held = self.keys.signing(self.clock.now());
+        (format!("{}#{}", self.did, held.record.fragment), held.key)
+    }
+
     /// Who signs what is shown to strangers, and under which key id: the node's own key, but for a test.
     #[must_use]
     pub(crate) fn signer(&self) -> (String, Arc<dyn JwsSigner>) {
         if let Some(signer) = &self.signer {
             return (format!("{}#{SIGNER_FRAGMENT}", self.did), Arc::clone(signer));
         }
-        let held = self.keys.signing(self.clock.now());
-        (format!("{}#{}", self.did, held.record.fragment), held.key)
+        let (kid, key) = self.own_signer();
+        (kid, key)
     }
 
     /// The DID document that this node publishes.
@@ -182,7 +192,7 @@ impl House {
         };
         let mut services = vec![
             service("catalog", "CatalogService", crate::http::catalogue::CATALOGUE_PATH),
-            service("ledger", "TransparencyLog", "/ledger"),
+            service("ledger", LEDGER_KIND, "/ledger"),
             service("credentials", weal_wire::dcp::CREDENTIAL_SERVICE, crate::http::claims::CREDENTIALS_PATH),
         ];
         if self.config.ecosystem.governs {

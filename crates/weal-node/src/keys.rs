@@ -105,6 +105,14 @@ impl Keys {
         published.into_iter().map(|held| (held.record.fragment.clone(), held.key.public())).collect()
     }
 
+    /// The keys whose marks this node still takes for its own: those that are published at a moment.
+    #[must_use]
+    pub fn usable(&self, now: Timestamp) -> Vec<Arc<NodeKey>> {
+        let all = self.all();
+        let published = all.iter().filter(|held| held.record.is_published(now));
+        published.map(|held| Arc::clone(&held.key)).collect()
+    }
+
     /// Whether a public key is or was one of this node's.
     #[must_use]
     pub fn is_own(&self, key: &PublicKey) -> bool {

@@ -61,7 +61,7 @@ impl Beside {
 }
 
 /// A connector cannot apply for membership, so it stands in the register as if it had.
-async fn admit(house: &House, did: Did, origin: &str) {
+pub(crate) async fn admit(house: &House, did: Did, origin: &str) {
     let member = Member {
         did,
         name: PEER.parse().expect("a member name"),

@@ -1,6 +1,6 @@
 //! `weal keys`
 
-use weal_node::api::KeysShown;
+use weal_node::api::{KeysShown, RotateKey};
 
 use crate::compose::Setting;
 use crate::failure::{Exit, Result};
@@ -23,14 +23,21 @@ enum What {
     /// Publish a new key. It signs a quarter of an hour later, when others have heard of it; the old one stays
     /// published until all that it signed has expired.
     #[command(after_help = "Example: weal keys rotate")]
-    Rotate,
+    Rotate {
+        /// The key was stolen: it is not published any more once the new one signs. Whoever holds something
+        /// that it signed needs it anew.
+        #[arg(long)]
+        stolen: bool,
+    },
 }
 
 pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let client = setting.client()?;
     let keys: KeysShown = match args.what.unwrap_or(What::List) {
         What::List => client.get("/keys", "listing the keys").await?,
-        What::Rotate => client.post("/keys/rotate", &serde_json::json!({}), "turning the key").await?,
+        What::Rotate { stolen } => {
+            client.post("/keys/rotate", &RotateKey { stolen }, "turning the key").await?
+        }
     };
     setting.terminal.answer(&keys, || {
         let mut table = Table::new(&["key", "state", "signs from", "retires", "thumbprint"]);

@@ -14,6 +14,7 @@ use weal_store::{ApiToken, SignInKey, SignInKind};
 
 pub use access::Came;
 pub use keys::{ISSUED_FOR, KNOWN_AFTER, SIGNED_FOR};
+pub(crate) use present::Granted;
 pub use sign_in::{BROWSER_DAYS, Knock, SignedIn};
 
 use super::sha256_hex;

@@ -9,6 +9,13 @@ pub struct KeysShown {
     pub keys: Vec<KeyShown>,
 }
 
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RotateKey {
+    /// The key that signs was stolen: it is not published any more once the next one signs.
+    pub stolen: bool,
+}
+
 /// One key of the node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KeyShown {

@@ -174,6 +174,9 @@ pub struct IdentityConfig {
     /// Further kinds under which a governing body issues a member's credential to whoever asks for them.
     #[serde(deserialize_with = "words::list")]
     pub issued_kinds: Vec<String>,
+    /// Kinds of credentials beside the membership that every peer is shown which this node calls.
+    #[serde(deserialize_with = "words::list")]
+    pub presented_kinds: Vec<String>,
     /// Of a credential that is held in both profiles, the one that is shown: `vc11-sl2021/jwt`, which every
     /// reader reads, or `vc20-bssl/jwt`.
     pub presented_profile: String,
@@ -190,6 +193,7 @@ impl Default for IdentityConfig {
             membership_kind: weal_trust::credential::MEMBERSHIP_KIND.into(),
             trusted_issuers: Vec::new(),
             issued_kinds: Vec::new(),
+            presented_kinds: Vec::new(),
             presented_profile: weal_trust::vc::Profile::Vc11.as_str().into(),
             format_names: FormatNames::Profile,
             presentation_fresh_s: 30,

@@ -61,6 +61,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "membership_kind",
             "trusted_issuers",
             "issued_kinds",
+            "presented_kinds",
             "presented_profile",
             "format_names",
             "presentation_fresh_s",
@@ -177,11 +178,18 @@ fn value_of(text: &str) -> Value {
 /// The longest that a presentation may be believed: a revocation is felt within a minute.
 const PRESENTATION_FRESH_S_MAX: u64 = 60;
 
+/// They stand in every token that this node sends.
+const PRESENTED_KINDS_MAX: usize = 8;
+
 fn check_identity(identity: &IdentityConfig) -> Result<(), String> {
     let plain = |kind: &String| {
         !kind.is_empty() && kind.len() <= 200 && !kind.contains(|c: char| c.is_whitespace() || c == '#')
     };
-    if !plain(&identity.membership_kind) || !identity.issued_kinds.iter().all(plain) {
+    let mut kinds = identity.issued_kinds.iter().chain(&identity.presented_kinds);
+    if identity.presented_kinds.len() > PRESENTED_KINDS_MAX {
+        return Err(format!("[identity] presented_kinds: at most {PRESENTED_KINDS_MAX}"));
+    }
+    if !plain(&identity.membership_kind) || !kinds.all(plain) {
         return Err("[identity]: a kind of credential is one word, for example MembershipCredential".into());
     }
     if weal_trust::vc::Profile::of(&identity.presented_profile).is_none() {

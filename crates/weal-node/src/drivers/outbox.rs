@@ -200,6 +200,9 @@ async fn settle(
         Ok(()) => tx.done(job.id).await?,
         Err(cause) if job.attempts >= ATTEMPTS_MAX => {
             tracing::warn!(kind = job.kind, peer = job.peer, %cause, "a message was given up");
+            if job.kind == JOB_ISSUANCE {
+                house.fail_issuance(&mut tx, &job.key).await?;
+            }
             tx.give_up(job.id, &cause.to_string()).await?;
         }
         Err(cause) => {

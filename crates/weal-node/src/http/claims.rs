@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use serde_json::json;
 use weal_domain::Refusal;
+use weal_domain::identity::Did;
 use weal_trust::status::ListKind;
 use weal_wire::dcp::{
     CredentialMessage, CredentialOfferMessage, CredentialRequestMessage, PresentationQueryMessage, Query,
@@ -20,6 +21,7 @@ use super::answer::ApiResult;
 use super::body::Json;
 use super::extract::{Local, Path, bearer};
 use super::process::wire;
+use crate::acts::identity::Granted;
 use crate::api::{
     CredentialShown, CredentialsShown, ImportCredential, PREFIX, RequestCredentials, RequestedCredential,
 };
@@ -53,10 +55,17 @@ pub(super) fn routes() -> Router<Arc<House>> {
 
 // --- For verifiers and issuers -------------------------------------------------------------------
 
-/// Who asks is known before a word of what they ask is read.
+/// Who asks is known before a word of what they ask is read, and is not looked up unless this node once gave the
+/// access to whom they say they are.
 async fn query(State(house): Node, headers: HeaderMap, body: Bytes) -> ApiResult<Response> {
-    let (verifier, claims) = house.authenticate_self_issued(bearer(&headers)?).await?;
-    let granted = house.granted(&verifier, claims.token.as_deref())?;
+    let mut granted = None;
+    let (verifier, _) = house
+        .authenticate_self_issued(bearer(&headers)?, |verifier, access| {
+            granted = Some(house.granted(verifier, access)?);
+            Ok(())
+        })
+        .await?;
+    let granted = granted.unwrap_or(Granted(Vec::new()));
     let message: PresentationQueryMessage = weal_wire::parse(&body).map_err(Refusal::from)?;
     match message.query {
         Query::Scopes(scopes) => {
@@ -68,14 +77,17 @@ async fn query(State(house): Node, headers: HeaderMap, body: Bytes) -> ApiResult
 }
 
 async fn store(State(house): Node, headers: HeaderMap, body: Bytes) -> ApiResult<StatusCode> {
-    let (issuer, _) = house.authenticate_self_issued(bearer(&headers)?).await?;
+    let said = house.said_caller(bearer(&headers)?)?;
     let message: CredentialMessage = weal_wire::parse(&body).map_err(Refusal::from)?;
+    house.check_asked(&said, &message).await?;
+    let (issuer, _) = house.authenticate_self_issued(bearer(&headers)?, |_, _| Ok(())).await?;
     house.receive_credentials(&issuer, message).await?;
     Ok(StatusCode::OK)
 }
 
 async fn offer(State(house): Node, headers: HeaderMap, body: Bytes) -> ApiResult<StatusCode> {
-    let (issuer, _) = house.authenticate_self_issued(bearer(&headers)?).await?;
+    let heard = |issuer: &Did, _: Option<&str>| house.check_trusted(issuer);
+    let (issuer, _) = house.authenticate_self_issued(bearer(&headers)?, heard).await?;
     let message: CredentialOfferMessage = weal_wire::parse(&body).map_err(Refusal::from)?;
     house.receive_credential_offer(&issuer, message).await?;
     Ok(StatusCode::OK)
@@ -85,7 +97,7 @@ async fn offer(State(house): Node, headers: HeaderMap, body: Bytes) -> ApiResult
 
 async fn request(State(house): Node, headers: HeaderMap, body: Bytes) -> ApiResult<Response> {
     house.require_governing()?;
-    let (holder, claims) = house.authenticate_self_issued(bearer(&headers)?).await?;
+    let (holder, claims) = house.authenticate_self_issued(bearer(&headers)?, |_, _| Ok(())).await?;
     let message: CredentialRequestMessage = weal_wire::parse(&body).map_err(Refusal::from)?;
     let pid = house.receive_credential_request(&holder, claims.token, message).await?;
     let location = format!("{}{ISSUER_PATH}/requests/{pid}", house.config.node.origin);
@@ -98,7 +110,7 @@ async fn request_status(
     Path(id): Path<String>,
 ) -> ApiResult<Response> {
     house.require_governing()?;
-    let (holder, _) = house.authenticate_self_issued(bearer(&headers)?).await?;
+    let (holder, _) = house.authenticate_self_issued(bearer(&headers)?, |_, _| Ok(())).await?;
     let status = house.issuance_status(&holder, &id).await?;
     Ok(wire(StatusCode::OK, weal_wire::print(&status)))
 }
@@ -153,11 +165,11 @@ async fn list(house: &House, headers: &HeaderMap, kind: ListKind) -> ApiResult<R
     }
     let accept = text(header::ACCEPT);
     let (media_type, body) = if accept.contains("application/vc+jwt") {
-        ("application/vc+jwt", served.signed)
+        ("application/vc+jwt", served.signed.clone())
     } else if accept.contains("application/jwt") {
-        ("application/jwt", served.signed)
+        ("application/jwt", served.signed.clone())
     } else {
-        ("application/json", served.plain)
+        ("application/json", served.plain.clone())
     };
     Ok((caching, [(header::CONTENT_TYPE, media_type)], body).into_response())
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use axum::{Extension, Router};
 use weal_domain::Refusal;
 use weal_domain::governance::{Charter, Member};
 use weal_domain::identity::{Act, Did};
@@ -16,7 +16,6 @@ use super::answer::ApiResult;
 use super::body::{Json, Paper, Wire};
 use super::extract::{Local, Path, bearer};
 use super::process::wire;
-use super::rates::ClientAddress;
 use crate::api::{AdoptCharter, Join, Joined, PREFIX, SetStanding};
 use crate::house::House;
 
@@ -52,11 +51,10 @@ async fn signed_register(State(house): Node) -> ApiResult<Response> {
 /// An applicant is no member yet: it proves its key and nothing else.
 async fn apply(
     State(house): Node,
-    Extension(address): Extension<ClientAddress>,
     headers: HeaderMap,
     Wire(message): Wire<ApplicationMessage>,
 ) -> ApiResult<Response> {
-    let from = house.authenticate_applicant(bearer(&headers)?, address).await?;
+    let from = house.authenticate_applicant(bearer(&headers)?).await?;
     let admission = house.receive_application(&from, message).await?;
     Ok(wire(StatusCode::OK, weal_wire::print(&admission)))
 }

@@ -14,7 +14,8 @@ use super::body::Json;
 use super::extract::{Local, Path};
 use crate::acts::identity::Came;
 use crate::api::{
-    AddPerson, KeysShown, MakeToken, NodeInfo, PREFIX, SetPassword, SetRoles, TokenMade, TokenShown,
+    AddPerson, KeysShown, MakeToken, NodeInfo, PREFIX, RotateKey, SetPassword, SetRoles, TokenMade,
+    TokenShown,
 };
 use crate::house::House;
 
@@ -46,8 +47,12 @@ async fn keys(State(house): State<Arc<House>>, Local(by): Local) -> ApiResult<Js
     Ok(Json(house.keys_shown(&by)?))
 }
 
-async fn turn_key(State(house): State<Arc<House>>, Local(by): Local) -> ApiResult<Json<KeysShown>> {
-    Ok(Json(house.turn_key(&by).await?))
+async fn turn_key(
+    State(house): State<Arc<House>>,
+    Local(by): Local,
+    Json(rotate): Json<RotateKey>,
+) -> ApiResult<Json<KeysShown>> {
+    Ok(Json(house.turn_key(&by, rotate.stolen).await?))
 }
 
 async fn node(State(house): State<Arc<House>>, _by: Local) -> ApiResult<Json<NodeInfo>> {

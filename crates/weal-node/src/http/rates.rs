@@ -27,12 +27,23 @@ const HOPS_MAX: usize = 32;
 /// Where a proxy writes for whom it asks.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
+tokio::task_local! {
+    /// From where the request came that this task answers.
+    static FROM: ClientAddress;
+}
+
 /// From where a request came: what a limit holds for. Of IPv6 it is the network of 64 bits, since whoever
 /// has one address there has all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 
 impl ClientAddress {
+    /// From where the request came that is being answered; nowhere, for what a node does by itself.
+    #[must_use]
+    pub fn of_this_request() -> Option<Self> {
+        FROM.try_with(|from| *from).ok()
+    }
+
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -81,7 +92,7 @@ pub enum Counted<'a> {
     /// A node that has proved who it is, from whatever addresses it calls.
     Peer(&'a Did),
     /// Applications to the governing body.
-    Applications(ClientAddress),
+    Strangers(ClientAddress),
 }
 
 /// Requests in the current minute. Its memory is bounded whoever comes.
@@ -147,5 +158,5 @@ pub(super) async fn limit(State(house): State<Arc<House>>, mut request: Request,
         return refused(&refusal);
     }
     request.extensions_mut().insert(from);
-    next.run(request).await
+    FROM.scope(from, next.run(request)).await
 }

@@ -11,12 +11,13 @@ use weal_trust::credential;
 use weal_trust::token::{Claims, Peeked};
 
 use super::documents::{Age, Asker};
+use super::presented::not_presented;
 use crate::fault::Result;
 use crate::house::House;
 use crate::http::{ClientAddress, Counted};
 
-/// Applications that one address may send in a minute.
-const APPLICATIONS_PER_MINUTE_MAX: u32 = 30;
+/// Callers that nobody knows, to be looked up for one address in a minute.
+const STRANGERS_PER_ADDRESS_MAX: u32 = 30;
 
 /// A peer whose token and membership were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,10 @@ enum Form {
     SelfIssued,
 }
 
+fn not_valid() -> Refusal {
+    unauthenticated("token-invalid", "The bearer token is not valid here.")
+}
+
 /// What a token says before it is verified.
 struct Claimed<'t> {
     bearer: &'t str,
@@ -53,7 +58,7 @@ impl House {
     /// this node last saw them, calls suspended.
     pub async fn authenticate_member(&self, bearer: &str) -> Result<Caller> {
         let claimed = self.claimed(bearer)?;
-        let presents = claimed.peeked.opens_credentials;
+        let presents = claimed.peeked.access.is_some();
         match claimed.peeked.membership.as_deref() {
             // Verified with keys that are here already, so nobody but a member makes us look anybody up.
             Some(credential) if !presents || self.is_of_our_body(credential) => {
@@ -63,8 +68,13 @@ impl House {
             }
             _ if presents => {
                 let asker = self.asker_of(&claimed.peer);
+                // Whom nobody vouches for is only heard where somebody else than the governing body is believed.
+                if asker == Asker::Stranger && self.config.identity.trusted_issuers.is_empty() {
+                    return Err(not_presented().into());
+                }
                 let claims = self.authenticate(&claimed, asker, Form::SelfIssued).await?;
-                self.check_presented(&claimed.peer, claims.token.as_deref().unwrap_or_default()).await?;
+                let access = claims.token.as_deref().unwrap_or_default();
+                self.check_presented(&claimed.peer, access, asker).await?;
                 self.caller_presented(&claimed.peer).await
             }
             _ => Err(unauthenticated(
@@ -75,12 +85,23 @@ impl House {
         }
     }
 
-    /// A holder, verifier or issuer of credentials, behind a self-issued token, and what it carried. Whether it
-    /// may have what it asks for is another question.
-    pub async fn authenticate_self_issued(&self, bearer: &str) -> Result<(Did, Claims)> {
+    /// A holder, verifier or issuer of credentials, behind a self-issued token, and what it carried. Nobody is
+    /// looked up whom `heard` does not want to hear: it is told who the token says is calling, and the access in
+    /// it, before anything is verified.
+    pub(crate) async fn authenticate_self_issued(
+        &self,
+        bearer: &str,
+        heard: impl FnOnce(&Did, Option<&str>) -> Result<(), Refusal>,
+    ) -> Result<(Did, Claims)> {
         let claimed = self.claimed(bearer)?;
+        heard(&claimed.peer, claimed.peeked.access.as_deref())?;
         let claims = self.authenticate(&claimed, self.asker_of(&claimed.peer), Form::SelfIssued).await?;
         Ok((claimed.peer, claims))
+    }
+
+    /// Whom a token says it comes from, where it is one for this node at all. Nothing is verified.
+    pub(crate) fn said_caller(&self, bearer: &str) -> Result<Did, Refusal> {
+        Ok(self.claimed(bearer)?.peer)
     }
 
     fn is_of_our_body(&self, credential: &str) -> bool {
@@ -112,35 +133,17 @@ impl House {
     }
 
     /// A node that wants to be admitted: no member yet, it proves its key and nothing else.
-    pub async fn authenticate_applicant(&self, bearer: &str, from: ClientAddress) -> Result<Did> {
+    pub async fn authenticate_applicant(&self, bearer: &str) -> Result<Did> {
         self.require_governing()?;
         let claimed = self.claimed(bearer)?;
         let known = self.ecosystem().standing(&claimed.peer).is_some();
-        if !known {
-            self.count_request(&Counted::Applications(from), APPLICATIONS_PER_MINUTE_MAX)?;
-        }
         let asker = if known { Asker::Member } else { Asker::Stranger };
         self.authenticate(&claimed, asker, Form::Own).await?;
         Ok(claimed.peer)
     }
 
-    fn claimed<'t>(&self, bearer: &'t str) -> Result<Claimed<'t>, Refusal> {
-        let invalid = || unauthenticated("token-invalid", "The bearer token is not valid here.");
-        let peeked = weal_trust::token::peek(bearer).map_err(|_| invalid())?;
-        let peer = Did::new(peeked.issuer.as_str())
-            .map_err(|_| unauthenticated("token-invalid", "The token's issuer is not a DID."))?;
-        if peer == self.did {
-            return Err(unauthenticated("token-invalid", "This node does not call itself."));
-        }
-        if peeked.audience != self.did.as_str() {
-            return Err(invalid());
-        }
-        Ok(Claimed { bearer, peer, peeked })
-    }
-
-    /// Verifies a token: signature by a key in the caller's DID document, this node as audience, not
-    /// expired, not seen before, and not one of too many.
-    async fn authenticate(&self, claimed: &Claimed<'_>, asker: Asker, form: Form) -> Result<Claims> {
+    /// Verifies a token by the document of whom it names.
+    async fn verified(&self, claimed: &Claimed<'_>, asker: Asker, form: Form) -> Result<Claims, Refusal> {
         let now = self.clock.now();
         let Claimed { bearer, peer, peeked } = claimed;
         let mut document = self.peers.document_for(peer, asker, Age::Fresh, now).await?;
@@ -152,8 +155,43 @@ impl House {
             Form::Own => weal_trust::token::verify(bearer, &document.keys, own, now_s),
             Form::SelfIssued => weal_trust::token::verify_self_issued(bearer, &document, own, now_s),
         };
-        let claims = verified.map_err(|cause| {
+        verified.map_err(|cause| {
             unauthenticated("token-invalid", &format!("The bearer token is not valid here: {cause}."))
+        })
+    }
+
+    fn claimed<'t>(&self, bearer: &'t str) -> Result<Claimed<'t>, Refusal> {
+        let peeked = weal_trust::token::peek(bearer).map_err(|_| not_valid())?;
+        let peer = Did::new(peeked.issuer.as_str())
+            .map_err(|_| unauthenticated("token-invalid", "The token's issuer is not a DID."))?;
+        if peer == self.did {
+            return Err(unauthenticated("token-invalid", "This node does not call itself."));
+        }
+        if peeked.audience != self.did.as_str() {
+            return Err(not_valid());
+        }
+        Ok(Claimed { bearer, peer, peeked })
+    }
+
+    /// Verifies a token: signature by a key in the caller's DID document, this node as audience, not
+    /// expired, not seen before, and not one of too many.
+    async fn authenticate(&self, claimed: &Claimed<'_>, asker: Asker, form: Form) -> Result<Claims> {
+        let now = self.clock.now();
+        let peer = &claimed.peer;
+        if asker == Asker::Stranger
+            && !self.peers.holds_document(peer, now)
+            && let Some(from) = ClientAddress::of_this_request()
+        {
+            self.count_request(&Counted::Strangers(from), STRANGERS_PER_ADDRESS_MAX)?;
+        }
+        let verified = self.verified(claimed, asker, form).await;
+        let claims = verified.map_err(|cause| match cause.kind {
+            // What this node found where a stranger sent it is not the stranger's to learn.
+            kind if asker == Asker::Stranger && kind != RefusalKind::Exhausted => {
+                tracing::info!(%peer, %cause, "a stranger's token is not accepted");
+                not_valid()
+            }
+            _ => cause,
         })?;
         self.doors.tokens.check_recent(peer, &claims, now)?;
         // Only what the peer has signed counts against it, and only once.

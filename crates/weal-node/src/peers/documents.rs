@@ -101,6 +101,11 @@ impl Documents {
         outcome
     }
 
+    /// Whether somebody's document is at hand, so that nobody has to be asked for it.
+    pub fn is_held(&self, peer: &Did, now: Timestamp) -> bool {
+        matches!(self.known(peer, Asker::Stranger, Age::Fresh, now), Some(Ok(_)))
+    }
+
     fn known(&self, peer: &Did, asker: Asker, age: Age, now: Timestamp) -> Option<Fetched> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let held = held.get(peer)?;

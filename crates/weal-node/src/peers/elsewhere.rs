@@ -23,7 +23,7 @@ fn not_usable() -> Refusal {
 
 impl Peers {
     /// An address from a document, checked. `rest` follows it, as `/presentations/query`.
-    pub(crate) fn elsewhere(&self, given: &str, rest: &str) -> Result<url::Url, Refusal> {
+    pub fn elsewhere(&self, given: &str, rest: &str) -> Result<url::Url, Refusal> {
         if given.len() > ADDRESS_BYTES_MAX {
             return Err(not_usable());
         }

@@ -196,6 +196,11 @@ impl Peers {
         self.documents.get(peer, asker, age, now, || self.published_document(peer)).await
     }
 
+    /// Whether somebody's document is at hand.
+    pub(crate) fn holds_document(&self, peer: &Did, now: Timestamp) -> bool {
+        self.documents.is_held(peer, now)
+    }
+
     async fn published_document(&self, peer: &Did) -> Fetched {
         let url = weal_wire::did::document_url(peer, self.scheme()).map_err(|cause| not_web(peer, &cause))?;
         let fetched = self.exchange(self.http.get(url), peer, weal_trust::did::DOCUMENT_BYTES_MAX);

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use weal_domain::identity::Did;
-use weal_domain::{Refusal, Timestamp};
+use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_trust::did::DidDocument;
 use weal_trust::vc::{self, VcError};
 use weal_wire::dcp::{
@@ -35,14 +36,25 @@ const LISTS_MAX: usize = 4;
 const KNOWN_S: i64 = 3600;
 /// How long a caller that presented nothing good is refused without asking again, at most.
 const REFUSED_S: i64 = 5;
+/// Credential services of callers that nobody knows, asked at once.
+const STRANGERS_AT_ONCE_MAX: usize = 8;
 /// The most callers that are remembered.
 const CALLERS_MAX: usize = 10_000;
 
 /// Who presented what a moment ago. Only whether it was good is kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Presented {
+    /// Places for asking those whom nobody here knows.
+    strangers: Semaphore,
     seen: Mutex<HashMap<Did, (bool, Timestamp)>>,
     flights: Mutex<HashMap<Did, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Default for Presented {
+    fn default() -> Self {
+        let strangers = Semaphore::new(STRANGERS_AT_ONCE_MAX);
+        Self { strangers, seen: Mutex::default(), flights: Mutex::default() }
+    }
 }
 
 impl Presented {
@@ -75,8 +87,17 @@ impl Presented {
     }
 }
 
+fn too_many() -> Refusal {
+    Refusal::new(
+        RefusalKind::Exhausted,
+        "too-many-strangers",
+        "This node asks only so many callers at once that it does not know.",
+    )
+    .remedy("Try again in a minute.")
+}
+
 /// One answer for everything that is wrong with what was presented. The log has the reason.
-fn not_presented() -> Refusal {
+pub(super) fn not_presented() -> Refusal {
     unauthenticated(
         "presentation-invalid",
         "What your credential service presents does not make you a member.",
@@ -102,7 +123,7 @@ impl House {
 
     /// Refuses a caller, already authenticated, that has no membership to show. `access` is the token that its
     /// own token carried, and goes back to it alone.
-    pub(super) async fn check_presented(&self, peer: &Did, access: &str) -> Result<()> {
+    pub(super) async fn check_presented(&self, peer: &Did, access: &str, asker: Asker) -> Result<()> {
         let fresh_s = i64::try_from(self.config.identity.presentation_fresh_s).unwrap_or(0);
         let said = |good: bool| if good { Ok(()) } else { Err(not_presented().into()) };
         let presented = &self.doors.presented;
@@ -114,7 +135,12 @@ impl House {
         if let Some(good) = presented.recent(peer, self.clock.now(), fresh_s) {
             return said(good);
         }
-        let outcome = self.look_at_presentation(peer, access).await;
+        // Strangers' credential services are not asked by the hundred; members' are.
+        let _place = match asker {
+            Asker::Stranger => Some(presented.strangers.try_acquire().map_err(|_| too_many())?),
+            Asker::Member | Asker::Ourselves => None,
+        };
+        let outcome = self.look_at_presentation(peer, access, asker).await;
         if let Err(cause) = &outcome {
             tracing::info!(%peer, %cause, "what a caller presented is not accepted");
         }
@@ -122,9 +148,9 @@ impl House {
         said(outcome.is_ok())
     }
 
-    async fn look_at_presentation(&self, peer: &Did, access: &str) -> Result<(), Refusal> {
+    async fn look_at_presentation(&self, peer: &Did, access: &str, asker: Asker) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let document = self.peers.document_for(peer, Asker::Member, Age::Fresh, now).await?;
+        let document = self.peers.document_for(peer, asker, Age::Fresh, now).await?;
         let endpoint = document.endpoint(CREDENTIAL_SERVICE).ok_or_else(not_presented)?;
         let url = self.peers.elsewhere(endpoint, "/presentations/query")?;
         let kind = &self.config.identity.membership_kind;
@@ -145,7 +171,7 @@ impl House {
         let mut is_member = false;
         let mut lists = HashSet::new();
         for presentation in &answer.presentation {
-            let credentials = self.presentation_of(peer, &document, presentation).await?;
+            let credentials = self.presentation_of((peer, asker), &document, presentation).await?;
             for signed in credentials {
                 is_member |= self.is_membership(peer, &signed, &mut lists).await?;
             }
@@ -156,7 +182,7 @@ impl House {
     /// The credentials in a presentation that the caller made for this node.
     async fn presentation_of(
         &self,
-        peer: &Did,
+        (peer, asker): (&Did, Asker),
         document: &DidDocument,
         presentation: &Value,
     ) -> Result<Vec<String>, Refusal> {
@@ -167,7 +193,7 @@ impl House {
         };
         match verify(document) {
             Err(VcError::UnknownKey) => {
-                let again = self.peers.document_for(peer, Asker::Member, Age::Again, now).await?;
+                let again = self.peers.document_for(peer, asker, Age::Again, now).await?;
                 verify(&again).map_err(|cause| because(&cause))
             }
             other => other.map_err(|cause| because(&cause)),

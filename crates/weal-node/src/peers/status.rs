@@ -45,7 +45,7 @@ type Place = (Did, String);
 struct Held {
     list: Option<(Arc<StatusList>, Timestamp)>,
     /// The text and the tag that it was published under, to ask whether it has changed.
-    signed: String,
+    signed: Arc<str>,
     etag: Option<String>,
     failed_at: Option<Timestamp>,
 }
@@ -66,7 +66,9 @@ impl StatusLists {
     fn keep(&self, place: &Place, held: Held) {
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= LISTS_MAX && !all.contains_key(place) {
-            all.clear();
+            let seen = |held: &Held| held.list.as_ref().map(|(_, at)| *at);
+            let oldest = all.iter().min_by_key(|(_, held)| seen(held)).map(|(place, _)| place.clone());
+            oldest.map(|place| all.remove(&place));
         }
         all.insert(place.clone(), held);
     }
@@ -79,11 +81,30 @@ impl StatusLists {
 }
 
 impl House {
+    /// What the lists of an issuer say of a credential, as far as they were looked at before: nothing is asked.
+    pub(crate) fn status_seen(&self, issuer: &Did, entries: &[StatusEntry]) -> Status {
+        let is_set = |entry: &StatusEntry| {
+            let held = self.doors.statuses.of(&(issuer.clone(), entry.list.clone()));
+            held.list.is_some_and(|(list, _)| {
+                list.purpose() == entry.purpose && list.is_set(entry.index) == Ok(true)
+            })
+        };
+        if entries.iter().any(is_set) { Status::Set } else { Status::Good }
+    }
+
     /// What the lists of an issuer say of a credential with these entries.
     pub(crate) async fn status_of(&self, issuer: &Did, entries: &[StatusEntry]) -> Status {
         let mut worst = Status::Good;
-        let telling = |entry: &&StatusEntry| ["revocation", "suspension"].contains(&entry.purpose.as_str());
-        for entry in entries.iter().filter(telling) {
+        for entry in entries {
+            match entry.purpose.as_str() {
+                "revocation" | "suspension" => {}
+                // Whether there is a newer one, or something to read.
+                "refresh" | "message" => continue,
+                _ => {
+                    worst = Status::Unknown;
+                    continue;
+                }
+            }
             let list = self.status_list(issuer, &entry.list).await;
             // Which kind of list it is was signed twice; a list of another purpose says nothing of this one.
             let list = list.filter(|list| list.purpose() == entry.purpose);
@@ -152,9 +173,9 @@ impl House {
         let asked = self.peers.ask_elsewhere(request, issuer, SIGNED_BYTES_MAX, LIST_TIME_MAX).await?;
         let (reply, headers) = asked;
         let (signed, etag) = if reply.status == 304 && held.list.is_some() {
-            (held.signed.clone(), held.etag.clone())
+            (Arc::clone(&held.signed), held.etag.clone())
         } else {
-            let signed = reply.text(issuer)?.trim().to_owned();
+            let signed = Arc::from(reply.text(issuer)?.trim());
             let etag = headers.get(reqwest::header::ETAG).and_then(|value| value.to_str().ok());
             (signed, etag.map(str::to_owned))
         };
@@ -165,7 +186,7 @@ impl House {
         let mut list = Err(weal_trust::status::StatusError::OutOfRange);
         for age in [Age::Fresh, Age::Again] {
             let document = self.issuer_document(issuer, age).await?;
-            list = StatusList::verify(&signed, &document, now.as_second());
+            list = StatusList::verify_at(&signed, &document, url, now.as_second());
             if list.is_ok() {
                 break;
             }
@@ -175,7 +196,7 @@ impl House {
     }
 
     /// The document of an issuer that this node trusts. This node's own is at hand; of the governing body, the one
-    /// last seen serves where it does not answer.
+    /// that is held counts, which follows what it publishes.
     pub(crate) async fn issuer_document(
         &self,
         issuer: &Did,
@@ -184,9 +205,12 @@ impl House {
         if *issuer == self.did {
             return Ok(Arc::new(self.did_document()));
         }
-        match self.peers.document_for(issuer, Asker::Member, age, self.clock.now()).await {
-            Ok(document) => Ok(document),
-            Err(refusal) => self.ecosystem().document_of(issuer).ok_or(refusal),
+        if self.ecosystem().governing_body.as_ref() == Some(issuer) {
+            self.learn_body_keys(issuer, age).await;
+            if let Some(document) = self.ecosystem().document_of(issuer) {
+                return Ok(document);
+            }
         }
+        self.peers.document_for(issuer, Asker::Member, age, self.clock.now()).await
     }
 }

@@ -159,6 +159,44 @@ fn a_callback_means_the_same_to_every_reader() {
 }
 
 #[test]
+fn an_address_in_a_document_is_one_that_anybody_may_have() {
+    let peers = |reach| {
+        let network = NetworkConfig { reach, ..NetworkConfig::default() };
+        Peers::new(&network, weal_trust::did::DidDocument::parse_of).expect("a client")
+    };
+    for (address, public, private, loopback) in [
+        ("https://wallet.example/a/b", true, true, true),
+        ("https://wallet.example:8443", true, true, true),
+        ("https://10.0.0.1/dcp", false, true, true),
+        ("https://192.168.7.7", false, true, true),
+        ("https://127.0.0.1:9/dcp", false, false, true),
+        ("http://127.0.0.1:9/dcp", false, false, true),
+        ("http://localhost:9/dcp", false, false, true),
+        ("http://10.0.0.1/dcp", false, false, false),
+        ("http://wallet.example/dcp", false, false, false),
+        ("https://169.254.169.254/latest", false, false, false),
+        ("https://[::ffff:10.0.0.1]/", false, false, false),
+        ("https://0.0.0.0/", false, false, false),
+        ("https://user@wallet.example/", false, false, false),
+        ("https://wallet.example/?q=1", false, false, false),
+        ("https://wallet.example/#f", false, false, false),
+        ("ftp://wallet.example/", false, false, false),
+        ("file:///etc/passwd", false, false, false),
+        ("wallet.example", false, false, false),
+    ] {
+        for (reach, allowed) in
+            [(Reach::Public, public), (Reach::Private, private), (Reach::Loopback, loopback)]
+        {
+            assert_eq!(peers(reach).elsewhere(address, "/x").is_ok(), allowed, "{address} within {reach:?}");
+        }
+    }
+    let long = format!("https://wallet.example/{}", "x".repeat(600));
+    assert!(peers(Reach::Public).elsewhere(&long, "").is_err());
+    let joined = peers(Reach::Public).elsewhere("https://wallet.example/a/", "/presentations/query");
+    assert_eq!(joined.expect("an address").as_str(), "https://wallet.example/a/presentations/query");
+}
+
+#[test]
 fn nothing_is_asked_outside_of_a_peers_own_path() {
     let network = NetworkConfig { reach: Reach::Public, ..NetworkConfig::default() };
     let peers = Peers::new(&network, weal_trust::did::DidDocument::parse_of).expect("a client");

@@ -66,6 +66,8 @@ impl Tested {
         let house = Arc::clone(&running.house);
         let person = house.persons().await.expect("persons").pop().expect("the first person");
         let cast = Cast { kit: did, person };
+        // Agreements are made with members alone.
+        crate::edc::admit(&house, cast.kit.clone(), &format!("http://{kit}")).await;
         seed::seed(&house, &cast).await;
         let signals = signals::Signals::listen(Arc::clone(&house), cast.clone()).await;
         let player = tokio::spawn(play::play(house, cast));

@@ -11,17 +11,15 @@ use serde_json::{Value, json};
 use super::did::DidKey;
 use super::jws::{JwsError, JwsSigner, Purpose, Unverified, jws_sign};
 use super::status::{ListKind, StatusEntry};
-use super::vc;
+use super::vc::{self, CONTEXT_V2, VcError};
 use crate::encoding::canonical_json;
 
 /// The largest credential, in bytes of its compact form. It must fit into a token beside other claims.
 pub const CREDENTIAL_BYTES_MAX: usize = 8 * 1024;
 /// The longest id, name or DID inside, in bytes.
 pub const FIELD_BYTES_MAX: usize = 512;
-/// How far the clocks of the governing body and the reader may differ, in seconds.
-pub const LEEWAY_S: i64 = 30;
+pub use super::vc::LEEWAY_S;
 
-const BASE_CONTEXT: &str = "https://www.w3.org/ns/credentials/v2";
 const CREDENTIAL_TYPE: &str = "WealMembershipCredential";
 /// How credentials of earlier versions say where their status is.
 const STATUS_TYPE: &str = "WealStandingRegister";
@@ -150,15 +148,12 @@ pub fn verify(
     if membership.ecosystem != expected.ecosystem {
         return Err(CredentialError::WrongEcosystem);
     }
-    if membership.valid_from_s > now_s.saturating_add(LEEWAY_S) {
-        let seconds = membership.valid_from_s.saturating_sub(now_s);
-        return Err(CredentialError::NotYetValid { seconds });
+    match vc::check_time(Some(membership.valid_from_s), Some(membership.valid_until_s), now_s) {
+        Ok(()) => Ok(membership),
+        Err(VcError::NotYetValid { seconds }) => Err(CredentialError::NotYetValid { seconds }),
+        Err(VcError::Expired { seconds }) => Err(CredentialError::Expired { seconds }),
+        Err(_) => Err(CredentialError::Malformed("not a time")),
     }
-    if membership.valid_until_s.saturating_add(LEEWAY_S) <= now_s {
-        let seconds = now_s.saturating_sub(membership.valid_until_s);
-        return Err(CredentialError::Expired { seconds });
-    }
-    Ok(membership)
 }
 
 fn read(credential: &str) -> Result<(Unverified<'_>, Membership), CredentialError> {
@@ -193,7 +188,7 @@ fn check_shape(membership: &Membership, kid: &str) -> Result<(), CredentialError
 fn to_json(membership: &Membership) -> Result<Value, CredentialError> {
     let kinds = ["VerifiableCredential"].into_iter().chain(membership.kind.as_deref());
     let mut credential = json!({
-        "@context": [BASE_CONTEXT, own_context(membership.kind.as_deref())],
+        "@context": [CONTEXT_V2, own_context(membership.kind.as_deref())],
         "id": membership.id,
         "type": kinds.chain([CREDENTIAL_TYPE]).collect::<Vec<_>>(),
         "issuer": membership.issuer,
@@ -232,7 +227,7 @@ fn own_context(kind: Option<&str>) -> Value {
 fn from_json(credential: &Value) -> Result<Membership, CredentialError> {
     let missing = CredentialError::Malformed;
     let first_context = credential.pointer("/@context/0").and_then(Value::as_str);
-    if first_context != Some(BASE_CONTEXT) {
+    if first_context != Some(CONTEXT_V2) {
         return Err(missing("it is not a credential of data model 2.0"));
     }
     let types = credential.get("type").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);

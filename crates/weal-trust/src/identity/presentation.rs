@@ -8,15 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::did::DidDocument;
 use super::jws::{JwsSigner, Purpose, Unverified, jws_sign};
-use super::vc::{Profile, VcError, check_time, seconds};
+use super::vc::{CONTEXT_V1, CONTEXT_V2, Profile, VcError, check_time, seconds};
 
 /// The largest presentation, in bytes of its compact form.
 pub const PRESENTATION_BYTES_MAX: usize = 512 * 1024;
 /// The most credentials in one presentation.
 pub const CREDENTIALS_MAX: usize = 16;
 
-const CONTEXT_V1: &str = "https://www.w3.org/2018/credentials/v1";
-const CONTEXT_V2: &str = "https://www.w3.org/ns/credentials/v2";
 /// What strangers call the type of a signed presentation, where they call it anything.
 const TYPES: [&str; 3] = ["JWT", "vp+jwt", "vp+ld+jwt"];
 const ENVELOPE: [&str; 2] = ["data:application/vc+jwt,", "data:application/vc+ld+jwt,"];

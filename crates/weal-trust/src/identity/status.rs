@@ -229,6 +229,16 @@ impl StatusList {
         vc::issue(&credential, kid, key)
     }
 
+    /// As [`StatusList::verify`], for the list that a credential names by its address: one of the same issuer with
+    /// another address is another list.
+    pub fn verify_at(signed: &str, issuer: &DidDocument, url: &str, now_s: i64) -> Result<Self, StatusError> {
+        let credential = vc::verify_signed(signed, SIGNED_BYTES_MAX, issuer, now_s)?;
+        if credential.id.is_some_and(|id| id.starts_with("http") && id != url) {
+            return Err(StatusError::Malformed("it is the list of another address"));
+        }
+        Self::verify(signed, issuer, now_s)
+    }
+
     /// Reads a signed list of either form, by the keys in its issuer's document and of nobody else.
     pub fn verify(signed: &str, issuer: &DidDocument, now_s: i64) -> Result<Self, StatusError> {
         let credential = vc::verify_signed(signed, SIGNED_BYTES_MAX, issuer, now_s)?;

@@ -57,8 +57,8 @@ pub struct Peeked {
     pub audience: String,
     /// The membership credential that comes with it; it is signed by another and can be verified first.
     pub membership: Option<String>,
-    /// Whether it carries what opens the speaker's credentials.
-    pub opens_credentials: bool,
+    /// What opens the speaker's credentials, or, in a verifier's token, the listener's own.
+    pub access: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,7 +112,7 @@ pub fn peek(token: &str) -> Result<Peeked, TokenError> {
     let (parsed, claims) = read(token)?;
     let kid = parsed.kid_of(&claims.iss)?;
     let Claims { iss, aud, membership, token, .. } = claims;
-    Ok(Peeked { issuer: iss, kid, audience: aud, membership, opens_credentials: token.is_some() })
+    Ok(Peeked { issuer: iss, kid, audience: aud, membership, access: token })
 }
 
 /// Verifies a token against the issuer's published `keys`, for the listener `expected_aud`, at `now_s`.

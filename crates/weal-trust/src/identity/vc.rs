@@ -21,8 +21,8 @@ const LIST_MAX: usize = 16;
 /// The longest name of a kind, id or DID, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
 
-const CONTEXT_V1: &str = "https://www.w3.org/2018/credentials/v1";
-const CONTEXT_V2: &str = "https://www.w3.org/ns/credentials/v2";
+pub(super) const CONTEXT_V1: &str = "https://www.w3.org/2018/credentials/v1";
+pub(super) const CONTEXT_V2: &str = "https://www.w3.org/ns/credentials/v2";
 /// What strangers call the type of a signed credential, where they call it anything.
 const TYPES: [&str; 3] = ["JWT", "vc+jwt", "vc+ld+jwt"];
 

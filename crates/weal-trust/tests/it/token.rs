@@ -52,7 +52,7 @@ fn a_good_token_is_accepted_while_it_lives() {
         kid: Some(KID.into()),
         audience: ME.into(),
         membership: Some("a.b.c".into()),
-        opens_credentials: false,
+        access: None,
     };
     assert_eq!(peek(&token), Ok(peeked));
     for now_s in [NOW_S - LEEWAY_S, NOW_S, NOW_S + 119, NOW_S + 120 + LEEWAY_S - 1] {

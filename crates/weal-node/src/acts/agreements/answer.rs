@@ -3,6 +3,7 @@
 use weal_domain::agreements::negotiation::{Event, Move};
 use weal_domain::agreements::{Negotiation, Request, Side, accepts};
 use weal_domain::catalogue::{Approval, Mode, OfferId, Terms};
+use weal_domain::governance::good_standing;
 use weal_domain::identity::{Act, Person};
 use weal_domain::words::is_prose;
 use weal_domain::{Refusal, RefusalKind};
@@ -58,6 +59,11 @@ impl House {
 
     async fn weigh(&self, tx: &mut Tx, negotiation: &Negotiation) -> Result<Result<Terms, Refusal>> {
         let charter = self.charter()?;
+        // `GO-1`: whom another issuer than the governing body vouches for is heard, and agrees to nothing.
+        let member = tx.member(&negotiation.peer).await?;
+        if let Err(refusal) = good_standing(member.as_ref(), &negotiation.peer) {
+            return Ok(Err(refusal));
+        }
         let offer = tx.offer(&negotiation.proposal.offer).await?;
         let Some(offer) = offer else {
             return Ok(Err(offer_unknown(&negotiation.proposal.offer)));

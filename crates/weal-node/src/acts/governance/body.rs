@@ -15,7 +15,7 @@ use crate::acts::json_sha256;
 use crate::api::AdoptCharter;
 use crate::drivers::{JOB_ADMISSION, JOB_REGISTER};
 use crate::fault::{Error, Fault, Result};
-use crate::house::House;
+use crate::house::{House, LEDGER_KIND};
 use crate::peers::Reply;
 
 /// Applications that wait for a decision at once.
@@ -108,8 +108,8 @@ impl House {
             tx.members().await?.into_iter().filter(|member| member.standing != Standing::Applied).collect();
         let message =
             RegisterMessage { governing_body: self.did.clone(), issued_at: now, members: members.clone() };
-        let signed =
-            jws_sign(weal_wire::print(&message).as_bytes(), REGISTER_TYPE, &self.key_id(), &*self.key());
+        let (kid, key) = self.own_signer();
+        let signed = jws_sign(weal_wire::print(&message).as_bytes(), REGISTER_TYPE, &kid, &*key);
         tx.put_register(&SignedRegister { governing_body: self.did.clone(), signed, fetched_at: now })
             .await?;
         for member in members.iter().filter(|member| member.did != self.did) {
@@ -135,7 +135,8 @@ impl House {
 
     fn signed_charter(&self, charter: &Charter) -> String {
         let message = CharterMessage { charter: charter.clone(), issued_at: self.clock.now() };
-        jws_sign(weal_wire::print(&message).as_bytes(), CHARTER_TYPE, &self.key_id(), &*self.key())
+        let (kid, key) = self.own_signer();
+        jws_sign(weal_wire::print(&message).as_bytes(), CHARTER_TYPE, &kid, &*key)
     }
 
     pub(crate) fn require_governing(&self) -> Result<(), Refusal> {
@@ -296,7 +297,7 @@ impl House {
         let url = format!("{}/governance/register", self.peers.origin(member)?);
         let authorization = self.authorization_for(member)?;
         let reply = self.peers.post_text(member, &url, Some(&authorization), register).await?;
-        if has_no_such_door(&reply) { Ok(()) } else { Ok(reply.check(member)?) }
+        if self.has_no_such_door(member, &reply).await { Ok(()) } else { Ok(reply.check(member)?) }
     }
 
     pub(crate) async fn send_admission(&self, member: &Did) -> Result<()> {
@@ -305,7 +306,15 @@ impl House {
         let authorization = self.authorization_for(member)?;
         let body = weal_wire::print(&admission);
         let reply = self.peers.post_text(member, &url, Some(&authorization), body).await?;
-        if has_no_such_door(&reply) { Ok(()) } else { Ok(reply.check(member)?) }
+        if self.has_no_such_door(member, &reply).await { Ok(()) } else { Ok(reply.check(member)?) }
+    }
+
+    /// A member that is no node of ours has no door for papers: it reads status lists instead. One whose document
+    /// names a ledger is one of ours, and something between us said that there is no door.
+    async fn has_no_such_door(&self, member: &Did, reply: &Reply) -> bool {
+        let document = self.peers.document(member, self.clock.now()).await;
+        let is_ours = document.map_or(true, |document| document.endpoint(LEDGER_KIND).is_some());
+        matches!(reply.status, 404 | 405) && !is_ours
     }
 
     /// What the admitted member is sent.
@@ -333,11 +342,6 @@ impl House {
         };
         Ok(AdmissionMessage { standing, credential, vc11 })
     }
-}
-
-/// A member that is no node of ours has no door for papers: it reads status lists instead.
-fn has_no_such_door(reply: &Reply) -> bool {
-    matches!(reply.status, 404 | 405)
 }
 
 /// Whether another application may wait: some of all, few of one host, so that nobody fills the queue with

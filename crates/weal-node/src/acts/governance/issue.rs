@@ -1,6 +1,7 @@
 //! The governing body as an issuer of credentials: what it issues to members, who asks for it, and the list that
 //! says what is revoked (Decentralized Claims Protocol 1.0, section 6).
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -48,10 +49,31 @@ pub(super) struct Issued {
 /// A status list as it is served.
 #[derive(Debug)]
 pub(crate) struct ServedList {
+    /// A digest of everything it was made of: while that is the same, so is the list.
+    made_of: String,
     pub(crate) signed: String,
     /// The same without the signature, for readers that take nothing else.
     pub(crate) plain: String,
     pub(crate) etag: String,
+}
+
+/// The lists that were served last, one of each form: anybody may ask for them, again and again.
+#[derive(Debug, Default)]
+pub struct ServedLists(Mutex<[Option<Arc<ServedList>>; 2]>);
+
+impl ServedLists {
+    fn get(&self, kind: ListKind, made_of: &str) -> Option<Arc<ServedList>> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last[place_of(kind)].clone().filter(|served| served.made_of == made_of)
+    }
+    fn keep(&self, kind: ListKind, served: &Arc<ServedList>) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last[place_of(kind)] = Some(Arc::clone(served));
+    }
+}
+
+fn place_of(kind: ListKind) -> usize {
+    usize::from(kind == ListKind::StatusList2021)
 }
 
 /// A short name for somebody who gave none: made of the host and path of its DID, and not one of `taken`.
@@ -106,7 +128,7 @@ impl House {
         let until = self.clock.now() + Duration::from_secs(CREDENTIAL_DAYS * DAY_S);
         let kind = self.config.identity.membership_kind.clone();
         let new = self.membership_of(tx, member, kind, Profile::Vc20, until).await?;
-        let (kid, key) = (self.key_id(), self.key());
+        let (kid, key) = self.own_signer();
         let faulty = |cause| Fault::new("issuing a membership credential", cause);
         let signed = credential::issue(&new, &kid, &*key).map_err(faulty)?;
         let new = credential::Membership { status: new.status.map(|status| self.in_2021(status)), ..new };
@@ -173,6 +195,9 @@ impl House {
             .remedy("See /metadata for what it issues.")
             .into());
         }
+        let mut objects = message.credentials;
+        objects.sort();
+        objects.dedup();
         let now = self.clock.now();
         let mut tx = self.store.write("governance.request").await?;
         if tx.open_issuances(from).await?.len() >= OPEN_MAX {
@@ -192,7 +217,7 @@ impl House {
             issuer_pid: self.entropy.urn()?,
             holder: from.clone(),
             holder_pid: message.holder_pid,
-            objects: message.credentials,
+            objects,
             access,
             status: RequestStatus::Received.as_str().into(),
             asked_at: now,
@@ -207,7 +232,8 @@ impl House {
         Ok(issuance.issuer_pid)
     }
 
-    /// The application of somebody who speaks this protocol and not our own.
+    /// The application of somebody who speaks this protocol and not our own. It says nothing of the charter: what
+    /// the applicant agrees to is for the person to see who admits it.
     async fn apply_for(&self, tx: &mut Tx, from: &Did, now: Timestamp) -> Result<Member> {
         let all = tx.members().await?;
         super::body::check_room(&all, from)?;
@@ -303,6 +329,16 @@ impl House {
         Ok(tx.commit().await?)
     }
 
+    /// After the last attempt: it is not brought, and whoever asks is told so.
+    pub(crate) async fn fail_issuance(&self, tx: &mut Tx, issuer_pid: &str) -> Result<()> {
+        if let Some(mut issuance) = tx.issuance(issuer_pid).await? {
+            issuance.status = RequestStatus::Rejected.as_str().into();
+            issuance.access = None;
+            tx.put_issuance(&issuance, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
     async fn container(&self, tx: &mut Tx, member: &Member, id: &str) -> Result<CredentialContainer> {
         let known = self.issued_objects().into_iter().find(|(known, ..)| known == id);
         let (_, kind, profile) =
@@ -347,25 +383,25 @@ impl House {
 
     /// The bits as they stand in this node's store.
     pub(crate) async fn own_status_list(&self) -> Result<StatusList> {
-        let places = self.store.read("governance.status").await?.revoked_places().await?;
-        let bits = places.last().map_or(BITS_MIN, |last| last.saturating_add(1));
-        let mut list = StatusList::new(bits, "revocation");
-        for place in places {
-            list.set(place).map_err(|cause| Fault::new("making the status list", cause))?;
-        }
-        Ok(list)
+        Ok(status_list_of(self.store.read("governance.status").await?.revoked_places().await?)?)
     }
 
     /// The list as it is served. Signed for the hour that runs, so that it changes with the hour and with what is
     /// revoked, and at no other time.
-    pub(crate) async fn served_status_list(&self, kind: ListKind) -> Result<ServedList> {
+    pub(crate) async fn served_status_list(&self, kind: ListKind) -> Result<Arc<ServedList>> {
         self.require_governing()?;
-        let list = self.own_status_list().await?;
-        let path = if kind == ListKind::Bitstring { STATUS_PATH } else { STATUS_2021_PATH };
-        let url = format!("{}{path}/1", self.config.node.origin);
+        let places = self.store.read("governance.status").await?.revoked_places().await?;
         let now_s = self.clock.now().as_second();
         let hour_s = now_s - now_s.rem_euclid(LIST_HOUR_S);
         let (kid, signer) = self.signer();
+        let made_of = format!("{kind:?} {hour_s} {kid} {places:?}");
+        let made_of = sha256_hex(made_of);
+        if let Some(served) = self.doors.served_lists.get(kind, &made_of) {
+            return Ok(served);
+        }
+        let list = status_list_of(places)?;
+        let path = if kind == ListKind::Bitstring { STATUS_PATH } else { STATUS_2021_PATH };
+        let url = format!("{}{path}/1", self.config.node.origin);
         let signed = list
             .sign(kind, &url, &kid, &*signer, (hour_s, LIST_VALID_S))
             .map_err(|cause| Fault::new("signing the status list", cause))?;
@@ -378,6 +414,17 @@ impl House {
             plain = inner.take();
         }
         let etag = format!("\"{}\"", &sha256_hex(&payload)[..32]);
-        Ok(ServedList { signed, plain: plain.to_string(), etag })
+        let served = Arc::new(ServedList { made_of, signed, plain: plain.to_string(), etag });
+        self.doors.served_lists.keep(kind, &served);
+        Ok(served)
     }
+}
+
+fn status_list_of(places: Vec<u32>) -> Result<StatusList, Fault> {
+    let bits = places.last().map_or(BITS_MIN, |last| last.saturating_add(1));
+    let mut list = StatusList::new(bits, "revocation");
+    for place in places {
+        list.set(place).map_err(|cause| Fault::new("making the status list", cause))?;
+    }
+    Ok(list)
 }

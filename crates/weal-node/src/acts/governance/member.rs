@@ -110,8 +110,8 @@ impl House {
         let membership = self.verify_credential(&self.did, &signed).await?;
         let expires_at = Timestamp::from_second(membership.valid_until_s)
             .map_err(|cause| Fault::new("reading a credential", cause))?;
-        let mut tx = self.store.write("governance.admitted").await?;
         let document = self.issuer_document(from, Age::Fresh).await?;
+        let mut tx = self.store.write("governance.admitted").await?;
         let forms: Vec<&str> = std::iter::once(signed.as_str()).chain(message.vc11.as_deref()).collect();
         self.keep_memberships(&mut tx, &document, &forms).await?;
         let membership =
@@ -129,6 +129,8 @@ impl House {
         let Some(body) = ecosystem.governing_body.clone().filter(|body| *body != self.did) else {
             return Ok(());
         };
+        // What the governing body has retired since is believed no longer.
+        self.learn_body_keys(&body, Age::Fresh).await;
         let url = format!("{}/governance/register", self.peers.origin(&body)?);
         let signed = self.peers.get(&body, &url, None).await?.text(&body)?;
         let charter = self.fetch_charter(&body).await?;
@@ -173,7 +175,7 @@ impl House {
         // Signed by a key that is not known here: perhaps the governing body has turned its own.
         let keys = match read_register(signed, &ecosystem.keys) {
             Ok(_) => ecosystem.keys.clone(),
-            Err(_) => self.learn_body_keys(body).await,
+            Err(_) => self.learn_body_keys(body, Age::Again).await,
         };
         let fresh = read_register(signed, &keys)?;
         if fresh.governing_body != *body {

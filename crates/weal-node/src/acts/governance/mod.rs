@@ -17,6 +17,9 @@ use weal_domain::{Refusal, RefusalKind};
 use weal_trust::credential::CredentialError;
 use weal_trust::credential::{self, Expected};
 use weal_trust::did::{DidDocument, DidKey};
+use weal_wire::dcp::Scope;
+
+pub use issue::ServedLists;
 
 use crate::fault::{Fault, Result};
 use crate::house::House;
@@ -165,7 +168,7 @@ impl House {
         let now_s = self.clock.now().as_second();
         let mut verified = credential::verify(signed, &ecosystem.keys, expected, now_s);
         if verified == Err(CredentialError::UnknownKey) {
-            let keys = self.learn_body_keys(body).await;
+            let keys = self.learn_body_keys(body, Age::Again).await;
             verified = credential::verify(signed, &keys, expected, now_s);
         }
         verified.map_err(|cause| {
@@ -179,16 +182,26 @@ impl House {
         })
     }
 
-    /// The keys of the governing body as it publishes them now, kept where they have changed; those that are held
-    /// where it does not answer.
-    pub(crate) async fn learn_body_keys(&self, body: &Did) -> Vec<DidKey> {
+    /// The keys of the governing body as it publishes them, kept where they have changed: new ones are learned, and
+    /// those that it has retired are forgotten. Where it does not answer, those that are held.
+    ///
+    /// A turn of keys always overlaps, so a document that has no key in common with the one that is held is
+    /// somebody else's word, whatever server it came from. It is not taken: people join again, or do not.
+    pub(crate) async fn learn_body_keys(&self, body: &Did, age: Age) -> Vec<DidKey> {
         let held = self.ecosystem();
         if *body == self.did {
             return self.did_document().keys;
         }
-        let looked = self.peers.document_for(body, Asker::Member, Age::Again, self.clock.now()).await;
+        let looked = self.peers.document_for(body, Asker::Member, age, self.clock.now()).await;
         let Ok(document) = looked else { return held.keys.clone() };
+        let is_held = |key: &DidKey| held.keys.iter().any(|one| one.id == key.id && one.key == key.key);
+        if !document.keys.iter().any(is_held) {
+            tracing::warn!(%body, "the governing body publishes other keys than those that are known; join again");
+            return held.keys.clone();
+        }
         if document.keys != held.keys {
+            let ids: Vec<&str> = document.keys.iter().map(|key| key.id.as_str()).collect();
+            tracing::warn!(%body, keys = ids.join(" "), "the governing body's keys have changed");
             let kept = async {
                 let mut tx = self.store.write("governance.keys").await?;
                 tx.put_setting(SETTING_BODY_DOCUMENT, &document.to_json().to_string()).await?;
@@ -205,7 +218,10 @@ impl House {
     /// A signed token for one request to a peer: with this node's membership, and with the access to what this
     /// node presents. Nodes of ours read the one, strangers the other.
     pub fn token_for(&self, audience: &Did) -> Result<String> {
-        let access = self.access_token(audience, None);
+        let identity = &self.config.identity;
+        let kinds = std::iter::once(&identity.membership_kind).chain(&identity.presented_kinds);
+        let scopes: Vec<String> = kinds.map(|kind| Scope::Kind(kind.clone()).to_string()).collect();
+        let access = self.access_token(audience, &scopes);
         self.token_to(audience, self.ecosystem().credential.clone(), Some(access))
     }
 

@@ -20,6 +20,8 @@ use crate::peers::{Age, Asker, Status};
 
 /// The most credentials that a node holds.
 const HELD_MAX: usize = 200;
+/// Those of them that one issuer may have signed.
+const HELD_OF_ISSUER_MAX: usize = 50;
 /// The longest number by which people name one.
 const NUMBER_CHARS: usize = 12;
 /// How long an offer is shown.
@@ -163,11 +165,15 @@ impl House {
         if held.source != Source::Imported.as_str() {
             tx.remove_held_before(held).await?;
         }
-        if tx.held_credentials().await?.len() >= HELD_MAX {
+        let all = tx.held_credentials().await?;
+        let of_issuer = all.iter().filter(|one| one.issuer == held.issuer).count();
+        if all.len() >= HELD_MAX || of_issuer >= HELD_OF_ISSUER_MAX {
             return Err(Refusal::new(
                 RefusalKind::Exhausted,
                 "credentials-many",
-                format!("This node holds {HELD_MAX} credentials, and no more."),
+                format!(
+                    "This node holds {HELD_MAX} credentials, {HELD_OF_ISSUER_MAX} of one issuer, and no more."
+                ),
             )
             .remedy("Remove some with `weal credentials remove`.")
             .into());
@@ -175,13 +181,33 @@ impl House {
         Ok(tx.put_held_credential(held).await?)
     }
 
+    /// Refuses an issuer that this node neither trusts nor waits for, before it is looked up.
+    pub(crate) async fn check_asked(&self, said: &Did, message: &CredentialMessage) -> Result<()> {
+        let asked = self.open_request(said, message).await?.is_some();
+        if asked { Ok(()) } else { Ok(self.check_trusted(said)?) }
+    }
+
+    pub(crate) fn check_trusted(&self, issuer: &Did) -> Result<(), Refusal> {
+        if self.trusts_issuer(issuer.as_str()) { Ok(()) } else { Err(not_asked()) }
+    }
+
+    /// What this node asked this issuer for and was not answered yet: one answer is all that it asked for.
+    async fn open_request(
+        &self,
+        from: &Did,
+        message: &CredentialMessage,
+    ) -> Result<Option<CredentialRequest>> {
+        let mut tx = self.store.read("identity.request").await?;
+        let found = tx.credential_request(&message.holder_pid).await?;
+        let waits = |asked: &CredentialRequest| asked.status == RequestStatus::Received.as_str();
+        Ok(found.filter(|asked| asked.issuer == *from && waits(asked)))
+    }
+
     /// An issuer brings what this node asked for, or says that it does not.
     pub(crate) async fn receive_credentials(&self, from: &Did, message: CredentialMessage) -> Result<()> {
-        let mut tx = self.store.read("identity.request").await?;
-        let request = tx.credential_request(&message.holder_pid).await?.filter(|asked| asked.issuer == *from);
-        drop(tx);
-        if request.is_none() && !self.trusts_issuer(from.as_str()) {
-            return Err(not_asked().into());
+        let request = self.open_request(from, &message).await?;
+        if request.is_none() {
+            self.check_trusted(from)?;
         }
         let mut held = Vec::new();
         if message.status == MessageStatus::Issued {
@@ -214,9 +240,7 @@ impl House {
                 Refusal::invalid("issuer-not-own", "An issuer can only offer its own credentials.").into()
             );
         }
-        if !self.trusts_issuer(from.as_str()) {
-            return Err(not_asked().into());
-        }
+        self.check_trusted(from)?;
         let received_at = self.clock.now();
         let mut tx = self.store.write("identity.offer").await?;
         tx.purge_credential_offers(received_at - OFFER_KEPT).await?;
@@ -280,7 +304,7 @@ impl House {
         self.keep_request(&kept).await?;
         let url = self.peers.elsewhere(&base, "/credentials")?;
         let message = CredentialRequestMessage { holder_pid, credentials };
-        let access = self.access_token(issuer, Some(&[]));
+        let access = self.access_token(issuer, &[]);
         let request = self
             .peers
             .request_elsewhere(reqwest::Method::POST, url)

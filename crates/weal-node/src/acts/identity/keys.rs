@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use weal_domain::Refusal;
 use weal_domain::Timestamp;
-use weal_domain::identity::{Act, Person};
+use weal_domain::identity::{Act, Person, Role};
 use weal_domain::ledger::Fact;
 use weal_trust::keys::NodeKey;
 
@@ -35,13 +35,27 @@ impl House {
         Ok(KeysShown { keys: all.iter().map(|held| shown(held, &signing, now)).collect() })
     }
 
-    /// Makes the node's next key and publishes it. One turn at a time.
-    pub async fn turn_key(&self, by: &Person) -> Result<KeysShown> {
+    /// Makes the node's next key and publishes it. One turn at a time. Where the one that signs was stolen, it is
+    /// published no longer than until the next one signs, and what it signed is good no longer either.
+    pub async fn turn_key(&self, by: &Person, stolen: bool) -> Result<KeysShown> {
         let role = self.require_act(by, Act::Operate)?;
         let turning = self.doors.turning.lock().await;
         let now = self.clock.now();
         let all = self.keys.all();
-        if let Some(next) = all.iter().find(|held| held.record.signs_from > now) {
+        let next = all.iter().find(|held| held.record.signs_from > now);
+        if let Some(next) = next
+            && stolen
+        {
+            let (at, count) = (next.record.signs_from, all.len());
+            let mut keys: Vec<HeldKey> = all.as_ref().clone();
+            for held in keys.iter_mut().take(count - 1) {
+                held.record.retires_at = Some(held.record.retires_at.map_or(at, |known| known.min(at)));
+            }
+            self.keep_keys(keys, None, (by, role)).await?;
+            drop(turning);
+            return self.keys_shown(by);
+        }
+        if let Some(next) = next {
             let at = weal_domain::words::moment(next.record.signs_from);
             return Err(Refusal::conflict("key-turning", format!("The next key signs from {at} on.")).into());
         }
@@ -53,26 +67,38 @@ impl House {
         let fragment = next_fragment(&all);
         let key = self.made_key(&fragment)?;
         let signs_from = now + KNOWN_AFTER;
-        let kept_for = if self.config.ecosystem.governs { ISSUED_FOR } else { SIGNED_FOR };
+        let kept_for = match self.config.ecosystem.governs {
+            _ if stolen => Duration::ZERO,
+            true => ISSUED_FOR,
+            false => SIGNED_FOR,
+        };
         let mut keys: Vec<HeldKey> = all.as_ref().clone();
-        for held in keys.iter_mut().filter(|held| held.record.retires_at.is_none()) {
-            held.record.retires_at = Some(signs_from + kept_for);
+        for held in &mut keys {
+            let until = signs_from + kept_for;
+            let known = held.record.retires_at;
+            held.record.retires_at =
+                Some(known.map_or(until, |known| if stolen { known.min(until) } else { known }));
         }
         let record = Record { fragment: fragment.clone(), published_at: now, signs_from, retires_at: None };
         let thumbprint = key.public().thumbprint();
         keys.push(HeldKey { record, key: key.into() });
+        let fact = Fact::KeyPublished { key: fragment, thumbprint, signs_from };
+        self.keep_keys(keys, Some(fact), (by, role)).await?;
+        drop(turning);
+        self.keys_shown(by)
+    }
+
+    async fn keep_keys(&self, keys: Vec<HeldKey>, fact: Option<Fact>, by: (&Person, Role)) -> Result<()> {
         let records: Vec<&Record> = keys.iter().map(|held| &held.record).collect();
         let text = serde_json::to_string(&records).map_err(|cause| Fault::new("keeping the keys", cause))?;
         let mut tx = self.store.write("identity.key").await?;
         tx.put_setting(SETTING_KEYS, &text).await?;
-        let fact = Fact::KeyPublished { key: fragment, thumbprint, signs_from };
-        self.remember(&mut tx, &self.actor(Some((by, role))), vec![fact]).await?;
+        self.remember(&mut tx, &self.actor(Some(by)), Vec::from_iter(fact)).await?;
         tx.commit().await?;
         self.keys.replace(keys);
-        drop(turning);
         self.reload_ecosystem().await?;
         self.wakers.keys.notify_one();
-        self.keys_shown(by)
+        Ok(())
     }
 
     /// The key of a fragment: from its file, where a crash left one before it was recorded, or a new one. It is on
@@ -117,14 +143,18 @@ fn next_fragment(all: &[HeldKey]) -> String {
     format!("key-{}", all.iter().filter_map(number).max().unwrap_or(1) + 1)
 }
 
-/// Writes a key beside its place and moves it there whole.
+/// Writes a key beside its place and moves it there whole; it is there after a loss of power too.
 fn write_key(folder: &Folder, fragment: &str, key: &NodeKey) -> Result<(), Fault> {
     let path = folder.key_of(fragment);
     let part = path.with_extension("part");
+    // What an earlier attempt left; where there is none, nothing is to be done.
     let _ = std::fs::remove_file(&part);
     crate::init::write_private(&part, key.to_pem().as_bytes())
         .map_err(|cause| Fault::new("writing a key of the node", cause))?;
-    std::fs::rename(&part, &path).map_err(|cause| Fault::new("writing a key of the node", cause))
+    let moved = std::fs::rename(&part, &path)
+        .and_then(|()| std::fs::File::open(folder.path()))
+        .and_then(|folder| folder.sync_all());
+    moved.map_err(|cause| Fault::new("writing a key of the node", cause))
 }
 
 fn shown(held: &HeldKey, signing: &str, now: Timestamp) -> KeyShown {

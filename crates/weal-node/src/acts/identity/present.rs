@@ -8,6 +8,7 @@ use weal_domain::identity::Did;
 use weal_domain::{Refusal, RefusalKind};
 use weal_store::HeldCredential;
 use weal_trust::encoding::{base64url, from_base64url};
+use weal_trust::keys::NodeKey;
 use weal_trust::presentation::{CREDENTIALS_MAX, NewPresentation};
 use weal_trust::token::Claims;
 use weal_trust::vc::{self, Profile};
@@ -26,22 +27,14 @@ const TOKEN_S: i64 = 60;
 const PRESENTATION_S: i64 = 120;
 /// The most scopes that an access names one by one.
 const SCOPES_MAX: usize = 16;
-/// Stands for everything that this node presents.
-const EVERYTHING: &str = "*";
 
 /// What a verifier may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Granted {
-    Everything,
-    These(Vec<Scope>),
-}
+pub(crate) struct Granted(pub(crate) Vec<Scope>);
 
 impl Granted {
     fn covers(&self, held: &HeldCredential, id: Option<&str>) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::These(scopes) => scopes.iter().any(|scope| is_in(scope, held, id)),
-        }
+        self.0.iter().any(|scope| is_in(scope, held, id))
     }
 }
 
@@ -68,7 +61,7 @@ impl House {
         if scopes.len() > SCOPES_MAX {
             return Err(Refusal::invalid("scopes-many", format!("At most {SCOPES_MAX} scopes.")).into());
         }
-        self.token_to(audience, None, Some(self.access_token(audience, Some(scopes))))
+        self.token_to(audience, None, Some(self.access_token(audience, scopes)))
     }
 
     /// A token for one request to `audience`, signed by this node's key, good for a minute.
@@ -88,38 +81,30 @@ impl House {
             .map_err(|cause| Fault::new("signing a token", cause).into())
     }
 
-    /// What opens this node's credentials to `audience` for a moment: those of `scopes`, or all it presents.
-    /// Nothing is kept of it; only this node can make it, and it is worth nothing in anybody else's token.
-    pub(crate) fn access_token(&self, audience: &Did, scopes: Option<&[String]>) -> String {
+    /// What opens this node's credentials of these scopes to `audience` for a moment. Nothing is kept of it; only
+    /// this node can make it, and it is worth nothing in anybody else's token.
+    pub(crate) fn access_token(&self, audience: &Did, scopes: &[String]) -> String {
         let until_s = self.clock.now().as_second() + ACCESS_S;
-        let scopes = match scopes {
-            None => EVERYTHING.to_owned(),
-            Some(scopes) => base64url(scopes.join("\n").as_bytes()),
-        };
-        format!("{until_s}.{scopes}.{}", self.access_mark(audience, until_s, &scopes))
+        let scopes = base64url(scopes.join("\n").as_bytes());
+        let mark = access_mark(&self.key(), audience, until_s, &scopes);
+        format!("{until_s}.{scopes}.{mark}")
     }
 
-    /// Only this node's first key makes it, which no turn of keys takes away.
-    fn access_mark(&self, audience: &Did, until_s: i64, scopes: &str) -> String {
-        let signed = format!("weal-access-v1\n{audience}\n{until_s}\n{scopes}");
-        sha256_hex(self.keys.first().sign(signed.as_bytes()))
-    }
-
-    /// What an access grants to the verifier that shows it.
+    /// What an access grants to the verifier that shows it, or says it is.
     pub(crate) fn granted(&self, verifier: &Did, access: Option<&str>) -> Result<Granted, Refusal> {
+        let now = self.clock.now();
         let mut parts = access.unwrap_or_default().splitn(3, '.');
         let (until, scopes) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let mark = parts.next().unwrap_or_default();
         let until_s: i64 = until.parse().map_err(|_| no_access())?;
-        let made = self.access_mark(verifier, until_s, scopes);
-        if !bool::from(made.as_bytes().ct_eq(mark.as_bytes())) || until_s <= self.clock.now().as_second() {
+        let made_by = |key: &NodeKey| {
+            bool::from(access_mark(key, verifier, until_s, scopes).as_bytes().ct_eq(mark.as_bytes()))
+        };
+        if until_s <= now.as_second() || !self.keys.usable(now).iter().any(|key| made_by(key)) {
             return Err(no_access());
         }
-        if scopes == EVERYTHING {
-            return Ok(Granted::Everything);
-        }
         let text = from_base64url(scopes).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        Ok(Granted::These(text.unwrap_or_default().lines().filter_map(Scope::of).collect()))
+        Ok(Granted(text.unwrap_or_default().lines().filter_map(Scope::of).collect()))
     }
 
     /// The presentations for a verifier: one for each profile, of what it asks for and may see. What it may not see
@@ -133,17 +118,20 @@ impl House {
         let wanted: Vec<Scope> = wanted.iter().filter_map(|scope| Scope::of(scope)).collect();
         let now = self.clock.now();
         let held = self.store.read("identity.present").await?.held_credentials().await?;
-        let mut chosen: BTreeMap<(String, Vec<String>), (Profile, String)> = BTreeMap::new();
+        // The governing body's come first.
+        let mut chosen: BTreeMap<(bool, String, Vec<String>), (Profile, String)> = BTreeMap::new();
         for one in held.iter().filter(|one| one.expires_at.is_none_or(|at| now < at)) {
             let Ok(credential) = vc::peek(&one.signed) else { continue };
             let id = credential.id.as_deref();
             if !granted.covers(one, id) || !wanted.iter().any(|scope| is_in(scope, one, id)) {
                 continue;
             }
-            if self.status_of(&one.issuer, &credential.statuses).await == Status::Set {
+            // As far as it is known: a verifier looks for itself, and waits meanwhile.
+            if self.status_seen(&one.issuer, &credential.statuses) == Status::Set {
                 continue;
             }
-            let place = (one.issuer.to_string(), one.kinds.clone());
+            let is_others = self.ecosystem().governing_body.as_ref() != Some(&one.issuer);
+            let place = (is_others, one.issuer.to_string(), one.kinds.clone());
             let preferred = credential.profile.as_str() == self.config.identity.presented_profile;
             // Newest first: an older one of the same takes its place only with the preferred profile.
             match chosen.get(&place) {
@@ -157,20 +145,28 @@ impl House {
         let mut presentation = Vec::new();
         for profile in Profile::ALL {
             let of_profile = chosen.values().filter(|(of, _)| *of == profile);
-            let credentials: Vec<String> = of_profile.map(|(_, signed)| signed.clone()).collect();
-            for credentials in credentials.chunks(CREDENTIALS_MAX) {
-                let new = NewPresentation {
-                    profile,
-                    id: &self.entropy.urn()?,
-                    holder: self.did.as_str(),
-                    audience: verifier.as_str(),
-                    credentials,
-                    now_s: now.as_second(),
-                    valid_s: PRESENTATION_S,
-                };
-                presentation.push(weal_trust::presentation::sign(&new, &kid, &*signer).into());
+            let of_profile = of_profile.map(|(_, signed)| signed.clone()).take(CREDENTIALS_MAX);
+            let credentials: Vec<String> = of_profile.collect();
+            if credentials.is_empty() {
+                continue;
             }
+            let new = NewPresentation {
+                profile,
+                id: &self.entropy.urn()?,
+                holder: self.did.as_str(),
+                audience: verifier.as_str(),
+                credentials: &credentials,
+                now_s: now.as_second(),
+                valid_s: PRESENTATION_S,
+            };
+            presentation.push(weal_trust::presentation::sign(&new, &kid, &*signer).into());
         }
         Ok(PresentationResponseMessage { presentation })
     }
+}
+
+/// Only a key of this node makes it.
+fn access_mark(key: &NodeKey, audience: &Did, until_s: i64, scopes: &str) -> String {
+    let signed = format!("weal-access-v1\n{audience}\n{until_s}\n{scopes}");
+    sha256_hex(key.sign(signed.as_bytes()))
 }

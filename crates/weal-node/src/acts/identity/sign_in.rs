@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use weal_domain::identity::{AccountName, CountedFor};
 use weal_domain::{Refusal, RefusalKind, Timestamp};
 use weal_store::{SignInKind, Tx};
+use weal_trust::keys::NodeKey;
 
 use super::SESSION_HOURS;
 use crate::acts::sha256_hex;
@@ -126,7 +127,7 @@ impl House {
         let account = AccountName::new(account).map_err(|_| wrong())?;
         let session = self.entropy.token()?;
         let until_s = now.as_second() + BROWSER_DAYS * DAY_S;
-        let browser = self.browser_mark(account.as_str(), secret, &self.entropy.token()?, until_s);
+        let browser = browser_mark(&self.key(), account.as_str(), secret, &self.entropy.token()?, until_s);
         let kept = weal_store::Session {
             token_sha256: sha256_hex(&session),
             account,
@@ -181,16 +182,20 @@ impl House {
         let mut parts = knock.browser?.split('.');
         let (nonce, until) = (parts.next()?, parts.next()?);
         let until_s: i64 = until.parse().ok().filter(|until_s| *until_s > now.as_second())?;
-        let made = self.browser_mark(knock.account, secret?, nonce, until_s);
-        bool::from(made.as_bytes().ct_eq(knock.browser?.as_bytes())).then(|| sha256_hex(nonce))
+        let (secret, given) = (secret?, knock.browser?);
+        let made_by = |key: &NodeKey| {
+            let made = browser_mark(key, knock.account, secret, nonce, until_s);
+            bool::from(made.as_bytes().ct_eq(given.as_bytes()))
+        };
+        self.keys.usable(now).iter().any(|key| made_by(key)).then(|| sha256_hex(nonce))
     }
+}
 
-    /// `<nonce>.<until>.<digest>`; only this node's key makes the digest.
-    fn browser_mark(&self, account: &str, secret: &str, nonce: &str, until_s: i64) -> String {
-        let secret = sha256_hex(secret);
-        let signed = format!("weal-browser-v1\n{account}\n{secret}\n{nonce}\n{until_s}");
-        format!("{nonce}.{until_s}.{}", sha256_hex(self.keys.first().sign(signed.as_bytes())))
-    }
+/// `<nonce>.<until>.<digest>`; only a key of this node makes the digest.
+fn browser_mark(key: &NodeKey, account: &str, secret: &str, nonce: &str, until_s: i64) -> String {
+    let secret = sha256_hex(secret);
+    let signed = format!("weal-browser-v1\n{account}\n{secret}\n{nonce}\n{until_s}");
+    format!("{nonce}.{until_s}.{}", sha256_hex(key.sign(signed.as_bytes())))
 }
 
 /// What a person's password is compared with, as it stands now.
