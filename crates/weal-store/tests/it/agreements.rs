@@ -82,6 +82,8 @@ async fn negotiations_are_found_by_agreement_and_counted_while_open(bed: &Bed) {
         "CREATE TABLE application (x BIGINT)",
         "CREATE TABLE answer (x BIGINT)",
         "CREATE TABLE budget_event (x BIGINT)",
+        "DROP TABLE foreign_piece",
+        "DROP TABLE foreign_source",
         "DROP TABLE held_credential",
         "DROP TABLE credential_request",
         "DROP TABLE credential_offer",
