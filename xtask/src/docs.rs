@@ -6,7 +6,11 @@ use crate::tidy::{TidyFinding, TidyTree};
 
 const SOURCE: &str = "crates/weal-node/src/api.rs";
 /// Bodies of the rooms that have a file of their own.
-const MORE: [&str; 2] = ["crates/weal-node/src/api/credentials.rs", "crates/weal-node/src/api/keys.rs"];
+const MORE: [&str; 3] = [
+    "crates/weal-node/src/api/credentials.rs",
+    "crates/weal-node/src/api/governance.rs",
+    "crates/weal-node/src/api/keys.rs",
+];
 const PAGE: &str = "docs/api.md";
 const HEAD: &str = "\
 # The local API

@@ -52,12 +52,14 @@
 //! `{id}` and `{did}` are percent-encoded.
 
 mod credentials;
+mod governance;
 mod keys;
 
 pub use credentials::{
     CredentialShown, CredentialsShown, ImportCredential, OfferedCredential, RequestCredentials,
     RequestedCredential,
 };
+pub use governance::{AdoptCharter, Join, Joined, SetStanding};
 pub use keys::{KeyShown, KeysShown, RotateKey};
 
 use serde::{Deserialize, Serialize};
@@ -402,36 +404,6 @@ pub struct BudgetShown {
     pub delta: f64,
     /// About how many questions at the owner's default cost are left.
     pub questions_left: Option<u64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Join {
-    pub governing_body: Did,
-    /// How long to wait for the admission, in milliseconds.
-    #[serde(default)]
-    pub wait_ms: Option<u64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Joined {
-    pub ecosystem: String,
-    pub admitted: bool,
-    pub next_step: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetStanding {
-    /// `good` admits, `suspended` suspends.
-    pub standing: weal_domain::governance::Standing,
-    #[serde(default)]
-    pub reason: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AdoptCharter {
-    pub name: String,
-    pub purposes: Vec<Purpose>,
-    pub text: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
