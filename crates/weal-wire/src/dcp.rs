@@ -14,6 +14,8 @@ use crate::{Message, Node, WireError};
 
 /// The JSON-LD context that every message names.
 pub const CONTEXT: &str = "https://w3id.org/dspace-dcp/v1.0/dcp.jsonld";
+/// What the names of its messages and their members begin with, where they are written in full.
+const NAMESPACE: &str = "https://w3id.org/dspace-dcp/v1.0/";
 /// The types of the entries in a DID document.
 pub const CREDENTIAL_SERVICE: &str = "CredentialService";
 pub const ISSUER_SERVICE: &str = "IssuerService";
@@ -290,10 +292,39 @@ impl Message for PresentationResponseMessage {
     }
 }
 
+/// A message in the form that JSON-LD calls expanded, without a context and with all names in full, in the form of the
+/// schemas. Eclipse IdentityHub (0.15) sends its requests for credentials so.
+fn compacted(node: &Node<'_>, type_name: &str, members: &[&str]) -> Option<Value> {
+    let full = |name: &str| format!("{NAMESPACE}{name}");
+    if node.has("@context") || node.text("@type").ok()? != full(type_name) {
+        return None;
+    }
+    let mut out = Map::new();
+    out.insert("@context".into(), json!([CONTEXT]));
+    out.insert("type".into(), type_name.into());
+    for name in members {
+        let value = node.value_if(&full(name)).map(unwrapped);
+        out.extend(value.map(|value| ((*name).to_owned(), value.clone())));
+    }
+    Some(out.into())
+}
+
+/// What an expanded value stands for: the identifier or the literal inside.
+fn unwrapped(value: &Value) -> &Value {
+    let inner = match value {
+        Value::Array(items) if items.len() == 1 => &items[0],
+        other => other,
+    };
+    inner.get("@value").or_else(|| inner.get("@id")).unwrap_or(value)
+}
+
 impl Message for CredentialRequestMessage {
     const BYTES_MAX: usize = MESSAGE_BYTES_MAX;
 
     fn read(node: &Node<'_>) -> Result<Self, WireError> {
+        if let Some(same) = compacted(node, "CredentialRequestMessage", &["holderPid", "credentials"]) {
+            return Self::read(&Node::root(&same)?);
+        }
         check_envelope(node, "CredentialRequestMessage")?;
         Ok(Self {
             holder_pid: short(node, "holderPid")?,

@@ -44,6 +44,7 @@ pub struct Purposes {
 
 impl Purposes {
     pub const ALL: Self = Self { authentication: true, assertion: true, invocation: true };
+    const NONE: Self = Self { authentication: false, assertion: false, invocation: false };
 }
 
 /// A published key. `id` is absolute: `<did>#<fragment>`, the `kid` of signatures.
@@ -151,6 +152,10 @@ impl DidDocument {
             document["@context"] = json!([CONTEXT[0], CONTEXT[1], CONTEXT_DCP]);
             document["capabilityInvocation"] = invocation.into();
         }
+        // Keys that were for none of these must not look as if nothing had been said of them.
+        if self.keys.iter().all(|key| key.purposes == Purposes::NONE) && !self.keys.is_empty() {
+            document["keyAgreement"] = self.keys.iter().map(|key| key.id.as_str()).collect();
+        }
         if !self.services.is_empty() {
             document["service"] = self.services.iter().map(service).collect();
         }
@@ -178,6 +183,7 @@ impl DidDocument {
         let authentication = references(&document, "authentication", id)?;
         let assertion = references(&document, "assertionMethod", id)?;
         let invocation = references(&document, "capabilityInvocation", id)?;
+        let silent = says_nothing_of_purposes(&document)?;
         let mut keys: Vec<DidKey> = Vec::new();
         let methods = list(&document, "verificationMethod")?;
         let embedded = authentication.embedded().chain(assertion.embedded()).chain(invocation.embedded());
@@ -188,17 +194,27 @@ impl DidDocument {
             }
             // The first of two methods with one id stands: a later one cannot take its place.
             if keys.iter().all(|known| known.id != kid) {
-                let purposes = Purposes {
+                let named = Purposes {
                     authentication: authentication.names(&kid),
                     assertion: assertion.names(&kid),
                     invocation: invocation.names(&kid),
                 };
+                let purposes = if silent { Purposes::ALL } else { named };
                 keys.push(DidKey { id: kid, key, purposes });
             }
         }
         let services = list(&document, "service")?.iter().filter_map(|s| usable_service(s, id)).collect();
         Ok(Self { id: id.to_owned(), keys, services, methods: methods.len() })
     }
+}
+
+/// Whether a document lists keys and says of none what it is for. By the standard they are then for nothing; Eclipse
+/// IdentityHub (0.15) publishes such documents, and means that they are for everything.
+fn says_nothing_of_purposes(document: &Map<String, Value>) -> Result<bool, DidError> {
+    let mut relationships =
+        ["authentication", "assertionMethod", "capabilityInvocation", "capabilityDelegation", "keyAgreement"]
+            .iter();
+    relationships.try_fold(true, |silent, name| Ok(silent && list(document, name)?.is_empty()))
 }
 
 /// The entries of `authentication`, `assertionMethod` or `capabilityInvocation`: ids, or whole methods that count only there.

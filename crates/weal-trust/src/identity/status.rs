@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::did::DidDocument;
 use super::jws::JwsSigner;
 use super::vc::{self, NewCredential, Profile, VcError};
-use crate::encoding::{base64url, from_base64url};
+use crate::encoding::{base64, base64url, from_base64url};
 
 /// The fewest bits that a list may have: fewer would tell whose bit was looked up (section 6.1).
 pub const BITS_MIN: u32 = 131_072;
@@ -60,11 +60,11 @@ impl ListKind {
             Self::StatusList2021 => "StatusList2021",
         }
     }
-    /// StatusList2021 has no prefix; the bitstring's is that of base64url (Multibase).
-    fn prefix(self) -> &'static str {
+    /// The bitstring says by its prefix that it is base64url (Multibase); StatusList2021 is base64.
+    fn text(self, packed: &[u8]) -> String {
         match self {
-            Self::Bitstring => "u",
-            Self::StatusList2021 => "",
+            Self::Bitstring => format!("u{}", base64url(packed)),
+            Self::StatusList2021 => base64(packed),
         }
     }
 }
@@ -178,15 +178,15 @@ impl StatusList {
     pub fn encode(&self, kind: ListKind) -> String {
         let mut packer = GzEncoder::new(Vec::new(), Compression::default());
         let packed = packer.write_all(&self.bits).and_then(|()| packer.finish());
-        format!("{}{}", kind.prefix(), base64url(&packed.expect("a vector takes every byte")))
+        kind.text(&packed.expect("a vector takes every byte"))
     }
 
-    /// Unpacks `encodedList`, with or without the prefix that one of the two forms has.
+    /// Unpacks `encodedList` of either form, and what has the alphabet of the other.
     pub fn decode(encoded: &str, purpose: &str) -> Result<Self, StatusError> {
         // Gzip begins with 1f8b, in base64 with `H4sI`: a prefix cannot be taken for a part of it.
         let packed = encoded.strip_prefix('u').unwrap_or(encoded).trim_end_matches('=');
-        let packed = from_base64url(packed)
-            .map_err(|_| StatusError::Malformed("`encodedList` is not base64url without padding"))?;
+        let packed = from_base64url(&packed.replace('+', "-").replace('/', "_"))
+            .map_err(|_| StatusError::Malformed("`encodedList` is not base64url or base64"))?;
         let mut bits = Vec::new();
         let limit = u64::try_from(LIST_BYTES_MAX).unwrap_or(u64::MAX) + 1;
         let unpacked = GzDecoder::new(packed.as_slice()).take(limit).read_to_end(&mut bits);

@@ -75,6 +75,22 @@ fn a_strangers_document_is_read_as_far_as_it_is_understood() {
 }
 
 #[test]
+fn keys_of_a_document_that_says_nothing_of_purposes_serve_all_of_them() {
+    let mut silent = json!({"id": DID, "verificationMethod": [method("#one", 1)], "authentication": []});
+    assert_eq!(parse(&silent).unwrap().keys[0].purposes, Purposes::ALL);
+    for said in
+        ["authentication", "assertionMethod", "capabilityInvocation", "capabilityDelegation", "keyAgreement"]
+    {
+        silent[said] = json!(["#another"]);
+        let document = parse(&silent).unwrap();
+        let purposes = document.keys[0].purposes;
+        assert!(!purposes.authentication && !purposes.assertion && !purposes.invocation, "{said}");
+        assert_eq!(parse(&document.to_json()).unwrap(), document, "printed, it says no more of {said}");
+        silent[said] = json!([]);
+    }
+}
+
+#[test]
 fn nobody_elses_key_is_taken_for_this_members() {
     let document = parse(&json!({
         "id": DID,

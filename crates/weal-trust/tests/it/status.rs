@@ -80,6 +80,17 @@ fn entries_are_read_as_both_specifications_write_them() {
     assert_eq!(StatusEntry::from_json(&sized), Err(StatusError::UnknownEntry));
 }
 
+#[test]
+fn each_form_has_its_own_alphabet() {
+    let mut list = StatusList::new(BITS_MIN, "revocation");
+    (0..BITS_MIN).step_by(7).try_for_each(|index| list.set(index)).unwrap();
+    let (of_2023, of_2024) = (list.encode(ListKind::StatusList2021), list.encode(ListKind::Bitstring));
+    let url_safe = of_2023.replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned();
+    assert_eq!(of_2024, format!("u{url_safe}"));
+    assert!(weal_trust::encoding::from_base64(&of_2023).is_ok(), "{of_2023}");
+    assert!(StatusList::decode(&url_safe, "revocation").unwrap().is_set(7).unwrap());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 

@@ -145,6 +145,27 @@ fn a_query_asks_by_exactly_one_thing() {
 }
 
 #[test]
+fn a_request_in_expanded_form_is_the_same() {
+    let full = |name: &str| format!("https://w3id.org/dspace-dcp/v1.0/{name}");
+    let mut expanded = json!({
+        "@type": full("CredentialRequestMessage"),
+        full("credentials"): [{"@type": "@json", "@value": [{"id": "1"}, {"id": "2"}]}],
+        full("holderPid"): {"@id": "h"},
+    });
+    let same = CredentialRequestMessage { holder_pid: "h".into(), credentials: vec!["1".into(), "2".into()] };
+    assert_eq!(read::<CredentialRequestMessage>(&expanded), Ok(same));
+    for (name, wrong) in [("holderPid", json!({"@id": 7})), ("credentials", json!([{"@value": []}]))] {
+        let mut changed = expanded.clone();
+        changed[full(name)] = wrong;
+        assert!(read::<CredentialRequestMessage>(&changed).is_err(), "{name}");
+        changed.as_object_mut().unwrap().remove(&full(name));
+        assert!(read::<CredentialRequestMessage>(&changed).is_err(), "{name}");
+    }
+    expanded["@type"] = json!(full("CredentialMessage"));
+    assert!(read::<CredentialRequestMessage>(&expanded).is_err());
+}
+
+#[test]
 fn what_the_schemas_forbid_is_refused() {
     let credential = json!({ "credentialType": "M", "format": "jwt", "payload": "a.b.c" });
     let good = json!({ "issuerPid": "i", "holderPid": "h", "status": "ISSUED", "credentials": [credential] });
