@@ -14,6 +14,8 @@ const HEAD_LINES_MAX: usize = 200;
 #[derive(Debug)]
 pub(crate) struct Connection {
     address: String,
+    /// What the other side is called in requests.
+    host: String,
     stream: Option<BufReader<TcpStream>>,
 }
 
@@ -45,7 +47,12 @@ impl Answer {
 impl Connection {
     /// `address` is `host:port`. Nothing is connected before the first request.
     pub(crate) fn to(address: &str) -> Self {
-        Self { address: address.to_owned(), stream: None }
+        Self { address: address.to_owned(), host: address.to_owned(), stream: None }
+    }
+
+    /// The same, but the other side is called `host`: what stands in front of somebody passes the name on.
+    pub(crate) fn named(address: &str, host: &str) -> Self {
+        Self { address: address.to_owned(), host: host.to_owned(), stream: None }
     }
 
     pub(crate) fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
@@ -60,7 +67,7 @@ impl Connection {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Answer, String> {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.host);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

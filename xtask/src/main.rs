@@ -25,7 +25,10 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
                                     the Dataspace Protocol's public test kit; needs Maven and a JDK 17
        cargo xtask conformance dcat-ap [--weal FILE]
                                     the catalogue for harvesters: official shapes, CKAN's parser; needs Python
-       cargo xtask conformance edc [--node FILE]
+       cargo xtask conformance dcp [--node FILE] [--kit VERSION]
+                                    the Decentralized Claims Protocol's, in every role of a node; likewise
+       cargo xtask conformance dps  why none of Data Plane Signaling's is run
+       cargo xtask conformance edc [--node FILE] [--identity mock|dcp]
                                     a node and the reference connector, both ways; needs Maven and a JDK 17
        cargo xtask conformance acme [--weal FILE] [--pebble FILE]
                                     certificates from an authority; needs OpenSSL, curl, and Pebble or Go
@@ -49,6 +52,8 @@ fn main() -> ExitCode {
         ["conformance", "dcat-ap", rest @ ..] => conformance::dcat_ap(&root, rest),
         ["conformance", "dsp", rest @ ..] => conformance::dsp(&root, rest),
         ["conformance", "acme", rest @ ..] => conformance::acme(&root, rest),
+        ["conformance", "dcp", rest @ ..] => conformance::dcp(&root, rest),
+        ["conformance", "dps"] => conformance::dps(),
         ["bench", "node", rest @ ..] => bench::node(&root, rest),
         ["conformance", "edc", rest @ ..] => conformance::edc(&root, rest),
         ["bench", "connector", rest @ ..] => bench::connector(&root, rest),

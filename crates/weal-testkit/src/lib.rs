@@ -3,6 +3,8 @@
 
 mod authority;
 mod clock;
+pub mod dcp;
+mod door;
 pub mod edc;
 mod federation;
 mod products;

@@ -30,8 +30,8 @@ pub(crate) struct DataPlane {
 struct Shared {
     address: String,
     data: Vec<u8>,
-    /// Who listens behind `/dsp`, if anyone.
-    behind: Option<String>,
+    /// Who listens behind it.
+    behind: Vec<Route>,
     counter: AtomicU64,
     state: Mutex<State>,
     moved: Condvar,
@@ -56,18 +56,25 @@ pub(crate) struct Line {
     pub(crate) token: String,
 }
 
+/// Whoever listens behind paths that begin like this.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    pub(crate) prefix: &'static str,
+    pub(crate) address: String,
+}
+
 /// What a request is answered with: status, media type, body.
 type Reply = (u16, String, Vec<u8>);
 
 impl DataPlane {
     /// Listens on loopback until the program ends.
-    pub(crate) fn start(data: &[u8], behind: Option<&str>) -> Result<Self, String> {
+    pub(crate) fn start(data: &[u8], behind: Vec<Route>) -> Result<Self, String> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|cause| format!("no free port: {cause}"))?;
         let address = listener.local_addr().map_err(|cause| cause.to_string())?.to_string();
         let shared = Arc::new(Shared {
             address: address.clone(),
             data: data.to_vec(),
-            behind: behind.map(str::to_owned),
+            behind,
             counter: AtomicU64::new(0),
             state: Mutex::default(),
             moved: Condvar::new(),
@@ -143,18 +150,19 @@ impl Shared {
         let _ = stream.set_nodelay(true);
         let Ok(mut out) = stream.try_clone() else { return };
         let mut input = BufReader::new(stream);
-        let mut behind = self.behind.as_deref().map(Connection::to);
+        let named = |route: &Route| (route.prefix, Connection::named(&route.address, &self.address));
+        let mut behind: Vec<(&str, Connection)> = self.behind.iter().map(named).collect();
         while let Ok(head) = read_head(&mut input) {
             let Ok(body) = head.read_body(&mut input) else { return };
             let mut words = head.first.split(' ');
             let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
             let authorization = head.field("authorization").unwrap_or_default();
-            let reply = match behind.as_mut().filter(|_| path.starts_with("/dsp/")) {
-                Some(connector) => pass_on(connector, method, path, authorization, &body),
+            let reply = match behind.iter_mut().find(|(prefix, _)| path.starts_with(prefix)) {
+                Some((_, other)) => pass_on(other, method, path, authorization, &body),
                 None => self.answer(method, path, authorization, &body),
             };
             let (status, media_type, answer) = reply;
-            if status >= 400 && behind.is_some() {
+            if status >= 400 && !behind.is_empty() {
                 let (asked, answered) = (String::from_utf8_lossy(&body), String::from_utf8_lossy(&answer));
                 self.lock().refused.push(format!("{method} {path} {asked}\n  {status} {answered}"));
             }

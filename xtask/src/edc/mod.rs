@@ -1,69 +1,25 @@
 //! The reference connector, Eclipse EDC, as a process beside us: assembled by Maven from its published artifacts
 //! (tests/conformance/edc), started on ports of its own, ended with its value.
 
+mod assembly;
 mod data_plane;
 mod management;
+mod runtime;
+mod wallet;
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-pub(crate) use data_plane::{DataPlane, PULL};
+pub(crate) use assembly::{Assembly, Kind};
+pub(crate) use data_plane::{DataPlane, PULL, Route};
 pub(crate) use management::{Counterparty, Management, items, text};
+pub(crate) use wallet::{CREDENTIALS, Wallet};
 
 use crate::http::{Connection, free_address};
+use runtime::Runtime;
 
-/// How long the connector may take to say that it is ready.
-const READY_MAX: Duration = Duration::from_secs(120);
 /// What the products' data addresses are called; only the data plane knows what they are.
 const SOURCE: &str = "ConformanceData";
-const FOLDER: &str = "tests/conformance/edc";
-const MAIN: &str = "org.eclipse.edc.boot.system.runtime.BaseRuntime";
-/// Runs the connector until it ends or our end of the pipe does, so that it never outlives us; says its id first.
-const KEEPER: &str = "exec 3<&0; \"$@\" </dev/null >\"$WEAL_EDC_LOG\" 2>&1 & child=$!; echo $child; exec >/dev/null; \
-     (cat <&3; kill $child 2>/dev/null; sleep 5; kill -9 $child 2>/dev/null) & wait $child";
-
-/// The connector's artifacts in one folder.
-#[derive(Debug, Clone)]
-pub(crate) struct Assembly {
-    pub(crate) version: String,
-    jars: PathBuf,
-    settings: PathBuf,
-}
-
-impl Assembly {
-    /// Copies the artifacts, where this has not been done for the same `pom.xml` before.
-    pub(crate) fn make(root: &Path) -> Result<Self, String> {
-        let pom = root.join(FOLDER).join("pom.xml");
-        let asked = crate::read(&pom)?;
-        let version = between(&asked, "<edc.version>", "</edc.version>")
-            .ok_or_else(|| format!("{} names no edc.version", pom.display()))?;
-        let jars = crate::target(root).join("conformance").join(format!("edc-{version}"));
-        let assembly = Self {
-            version: version.to_owned(),
-            settings: root.join(FOLDER).join("peer.properties"),
-            jars: jars.clone(),
-        };
-        let made_of = jars.join("pom.xml");
-        if std::fs::read_to_string(&made_of).is_ok_and(|before| before == asked) {
-            return Ok(assembly);
-        }
-        // What another pom.xml has left there would be on the class path too.
-        let _ = std::fs::remove_dir_all(&jars);
-        let output = format!("-DoutputDirectory={}", jars.display());
-        let arguments = ["--batch-mode", "--quiet", "dependency:copy-dependencies", &output, "--file"];
-        eprintln!("mvn {} {}", arguments.join(" "), pom.display());
-        let done = Command::new("mvn").args(arguments).arg(&pom).stdin(Stdio::null()).status();
-        match done {
-            Ok(status) if status.success() => {}
-            Ok(status) => return Err(format!("mvn: {status}")),
-            Err(cause) => return Err(format!("mvn: {cause}; install Maven and a JDK 17")),
-        }
-        std::fs::write(&made_of, asked).map_err(|cause| format!("{}: {cause}", made_of.display()))?;
-        Ok(assembly)
-    }
-}
 
 /// How the connector looks for work: its state machines poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,18 +58,31 @@ pub(crate) struct Addresses {
     signaling: String,
 }
 
+impl Addresses {
+    /// It calls itself ready to whoever asks before all of its addresses answer.
+    fn answer(&self) -> bool {
+        let all = [
+            (&self.checks, "/api/check/readiness"),
+            (&self.protocol, "/dsp/.well-known/dspace-version"),
+            (&self.control, "/control/v1/dataplanes"),
+            (&self.management, "/management/v3/dataplanes"),
+        ];
+        all.iter().all(|(address, path)| {
+            Connection::to(address).get(path, &[]).is_ok_and(|answer| answer.is_success())
+        })
+    }
+}
+
 /// One running connector.
 #[derive(Debug)]
 pub(crate) struct Edc {
-    /// The participant's identifier, which the mock identity believes.
+    /// The participant's identifier, which its peers know it by.
     pub(crate) id: String,
     /// The origin that its messages name: its own protocol port, or whatever stands in front of it.
     pub(crate) origin: String,
     pub(crate) addresses: Addresses,
     pub(crate) ready_after: Duration,
-    process_id: u32,
-    keeper: Child,
-    log: PathBuf,
+    runtime: Runtime,
 }
 
 impl Edc {
@@ -127,14 +96,14 @@ impl Edc {
         })
     }
 
-    /// Starts a connector and waits until it says that it is ready. Its log goes to `place`.
+    /// Starts a connector with these settings beside its own and waits until it is ready. Its log goes to `place`.
     pub(crate) fn start(
         assembly: &Assembly,
         place: &Path,
-        id: &str,
-        origin: &str,
+        (id, origin): (&str, &str),
         addresses: Addresses,
         polling: Polling,
+        settings: &[String],
     ) -> Result<Self, String> {
         let log = place.join(format!("edc-{}.log", addresses.protocol.replace(':', "-")));
         let mut set = vec![
@@ -153,56 +122,12 @@ impl Edc {
             format!("-Dweb.http{context}.port={}", address.rsplit(':').next().unwrap_or_default())
         }));
         set.extend(polling.settings());
+        set.extend_from_slice(settings);
         let began = Instant::now();
-        let mut keeper = Command::new("sh")
-            .args(["-c", KEEPER, "sh", "java"])
-            .args(&set)
-            .arg("-cp")
-            .arg(assembly.jars.join("*"))
-            .arg(MAIN)
-            .env("WEAL_EDC_LOG", &log)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|cause| format!("sh: {cause}"))?;
-        let mut said = String::new();
-        let output = keeper.stdout.take().ok_or("sh has no output")?;
-        BufReader::new(output).read_line(&mut said).map_err(|cause| format!("sh: {cause}"))?;
-        let process_id = said.trim().parse().map_err(|_| format!("sh said `{said}`, not a process id"))?;
+        let runtime = Runtime::start(assembly, &set, log, || addresses.answer())
+            .map_err(|why| format!("the connector: {why}"))?;
         let (id, origin) = (id.to_owned(), origin.to_owned());
-        let mut edc = Self { id, origin, addresses, ready_after: Duration::ZERO, process_id, keeper, log };
-        edc.wait_until_ready(began)?;
-        edc.ready_after = began.elapsed();
-        Ok(edc)
-    }
-
-    fn wait_until_ready(&mut self, began: Instant) -> Result<(), String> {
-        while began.elapsed() < READY_MAX {
-            if self.answers() {
-                return Ok(());
-            }
-            if let Ok(Some(status)) = self.keeper.try_wait() {
-                return Err(format!("the connector ended ({status}):\n{}", self.last_words()));
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        Err(format!("the connector was not ready in {} s:\n{}", READY_MAX.as_secs(), self.last_words()))
-    }
-
-    /// It calls itself ready to whoever asks before all of its addresses answer, and these answer before all of its
-    /// parts have started; it is ready when its log says so too.
-    fn answers(&self) -> bool {
-        let all = [
-            (&self.addresses.checks, "/api/check/readiness"),
-            (&self.addresses.protocol, "/dsp/.well-known/dspace-version"),
-            (&self.addresses.control, "/control/v1/dataplanes"),
-            (&self.addresses.management, "/management/v3/dataplanes"),
-        ];
-        let answers = all.iter().all(|(address, path)| {
-            Connection::to(address).get(path, &[]).is_ok_and(|answer| answer.is_success())
-        });
-        let started = |line: &str| line.contains("Runtime ") && line.contains(" ready");
-        answers && std::fs::read_to_string(&self.log).is_ok_and(|log| log.lines().any(started))
+        Ok(Self { id, origin, addresses, ready_after: began.elapsed(), runtime })
     }
 
     /// Names the data plane that does what `formats` say.
@@ -229,27 +154,11 @@ impl Edc {
 
     /// The memory it holds now, in MiB.
     pub(crate) fn resident_mib(&self) -> Option<f64> {
-        crate::processes::resident_mib(self.process_id)
+        crate::processes::resident_mib(self.runtime.process_id)
     }
 
     /// The end of its log, for whoever looks for the cause of a failure.
     pub(crate) fn last_words(&self) -> String {
-        const LINES: usize = 40;
-        let log = std::fs::read(&self.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(LINES)..].join("\n")
+        self.runtime.last_words()
     }
-}
-
-impl Drop for Edc {
-    fn drop(&mut self) {
-        // The keeper's input ends, and with it the connector.
-        drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
-    }
-}
-
-fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
-    text.split_once(before)?.1.split_once(after).map(|(found, _)| found.trim())
 }

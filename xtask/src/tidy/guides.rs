@@ -1,6 +1,7 @@
 //! Every command that a document shows is run by a test.
 //!
 //! - ```` ```sh ```` blocks of a guide are run by the test `guides` of `weal-testkit`, which lists the guides.
+//! - Those of the guide for connecting a foreign connector are run against one: `cargo xtask conformance edc`.
 //! - ```` ```sh ```` blocks of README.md are run by `.ci/run`.
 //! - Commands in ```` ```text ```` blocks are for reading: each `weal` command there, with its options, must be
 //!   run in a guide.
@@ -11,6 +12,8 @@ use super::Finding;
 use super::tree::Tree;
 
 const TEST: &str = "crates/weal-testkit/tests/it/guides.rs";
+/// Names the guide that needs a foreign connector, and runs it.
+const CONFORMANCE: &str = "xtask/src/conformance/edc/guide.rs";
 const CI: &str = ".ci/run";
 /// What README.md tells a reader to run, and the text of `.ci/run` that does the same.
 const README_COMMANDS: [(&str, &str); 2] = [
@@ -19,7 +22,7 @@ const README_COMMANDS: [(&str, &str); 2] = [
 ];
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>, String> {
-    let (test, ci) = (tree.text(TEST)?, tree.text(CI)?);
+    let (test, conformance, ci) = (tree.text(TEST)?, tree.text(CONFORMANCE)?, tree.text(CI)?);
     let mut findings = Vec::new();
     let mut run: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut shown = Vec::new();
@@ -33,12 +36,13 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>, String> {
         }
         if file.path == "README.md" {
             findings.extend(readme(&lines, ci));
-        } else if test.contains(&format!("\"{}\"", file.path)) {
+        } else if [test, conformance].iter().any(|runner| runner.contains(&format!("\"{}\"", file.path))) {
             for (name, options) in lines.iter().filter_map(|line| command_of(line)) {
                 run.entry(name).or_default().extend(options);
             }
         } else {
-            findings.push(Finding::new(&file.path, format!("has sh blocks, and {TEST} does not list it")));
+            let what = format!("has sh blocks, and neither {TEST} nor {CONFORMANCE} lists it");
+            findings.push(Finding::new(&file.path, what));
         }
     }
     for (path, (name, options)) in shown {

@@ -28,7 +28,7 @@ pub struct Tested {
     kit: SocketAddr,
     /// What the kit says in its `Authorization` header.
     word: String,
-    signals: signals::Signals,
+    signals: crate::door::Door,
     player: tokio::task::JoinHandle<()>,
     _folder: TempDir,
 }
@@ -69,7 +69,7 @@ impl Tested {
         // Agreements are made with members alone.
         crate::edc::admit(&house, cast.kit.clone(), &format!("http://{kit}")).await;
         seed::seed(&house, &cast).await;
-        let signals = signals::Signals::listen(Arc::clone(&house), cast.clone()).await;
+        let signals = signals::listen(Arc::clone(&house), cast.clone()).await;
         let player = tokio::spawn(play::play(house, cast));
         Self { running, kit, word, signals, player, _folder: temporary }
     }

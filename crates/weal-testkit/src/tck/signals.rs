@@ -3,25 +3,15 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 use weal_domain::agreements::{AgreementId, Proposal, Side};
 use weal_domain::catalogue::Mode;
 use weal_node::House;
 
 use super::{Cast, seed};
+use crate::door::{Asked, Door};
 
 pub(super) const NEGOTIATE: &str = "/negotiations";
 pub(super) const TRANSFER: &str = "/transfers";
-
-const REQUEST_BYTES_MAX: usize = 64 * 1024;
-
-/// Listens on a free port of loopback, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Signals {
-    pub(super) origin: String,
-    listening: tokio::task::JoinHandle<()>,
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,39 +28,20 @@ struct Begin {
     connector_address: String,
 }
 
-impl Signals {
-    pub(super) async fn listen(house: Arc<House>, cast: Cast) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
-        let origin = format!("http://{}", listener.local_addr().expect("an address"));
-        let listening = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (house, cast) = (Arc::clone(&house), cast.clone());
-                tokio::spawn(async move { answer(stream, &house, &cast).await });
+pub(super) async fn listen(house: Arc<House>, cast: Cast) -> Door {
+    Door::open(move |asked: Asked| {
+        let (house, cast) = (Arc::clone(&house), cast.clone());
+        async move {
+            match begin(&house, &cast, &asked.path, &asked.body).await {
+                Ok(()) => (200, String::new()),
+                Err(cause) => {
+                    eprintln!("{}: {cause}", asked.path);
+                    (400, String::new())
+                }
             }
-        });
-        Self { origin, listening }
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        self.listening.abort();
-    }
-}
-
-async fn answer(mut stream: TcpStream, house: &House, cast: &Cast) {
-    let Some((path, body)) = request(&mut stream).await else { return };
-    let status = match begin(house, cast, &path, &body).await {
-        Ok(()) => "200 OK",
-        Err(cause) => {
-            eprintln!("{path}: {cause}");
-            "400 Bad Request"
         }
-    };
-    let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    // Whoever asked may be gone; that is its own affair.
-    let _ = stream.write_all(head.as_bytes()).await;
-    let _ = stream.shutdown().await;
+    })
+    .await
 }
 
 async fn begin(
@@ -103,31 +74,4 @@ async fn begin(
         other => return Err(format!("no such signal: {other}").into()),
     }
     Ok(())
-}
-
-/// Path and body of one request; nothing where it cannot be read.
-async fn request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    loop {
-        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-        if let Some(end) = head {
-            let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let path = text.split(' ').nth(1)?.to_owned();
-            let length: usize = text
-                .lines()
-                .filter_map(|line| line.split_once(':'))
-                .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-                .and_then(|(_, value)| value.trim().parse().ok())
-                .unwrap_or(0);
-            if bytes.len() >= end + 4 + length {
-                return Some((path, bytes[end + 4..end + 4 + length].to_vec()));
-            }
-        }
-        let mut chunk = [0_u8; 4096];
-        let read = stream.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
-        bytes.extend_from_slice(&chunk[..read]);
-        if bytes.len() > REQUEST_BYTES_MAX {
-            return None;
-        }
-    }
 }

@@ -34,12 +34,12 @@ pub(super) fn measure(
     let start = |id: &str| {
         let addresses = Edc::addresses()?;
         let origin = format!("http://{}", addresses.protocol);
-        Edc::start(assembly, place, id, &origin, addresses, polling)
+        Edc::start(assembly, place, (id, &origin), addresses, polling, &[])
     };
     let starts: Result<Vec<_>, String> =
         (0..plan.starts).map(|_| start("provider").map(|edc| edc.ready_after)).collect();
     let (provider, consumer) = (start("provider")?, start("consumer")?);
-    let pair = Pair { consumer, provider, plane: DataPlane::start(DATA, None)? };
+    let pair = Pair { consumer, provider, plane: DataPlane::start(DATA, Vec::new())? };
     for edc in [&pair.provider, &pair.consumer] {
         edc.use_data_plane(&pair.plane.url(), &[PULL])?;
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Place, build, machine, ms};
-use crate::edc::{Assembly, Polling};
+use crate::edc::{Assembly, Kind, Polling};
 pub(crate) use ours::{publish_first, unlimited};
 
 /// How much is measured.
@@ -82,7 +82,7 @@ pub(crate) fn connector(root: &Path, arguments: &[&str]) -> Result<String, Strin
     let plan = if options.quick { Plan::QUICK } else { Plan::WHOLE };
     let wanted = |side: &str| options.only.as_deref().is_none_or(|only| only == side);
     let place = Place::make()?;
-    let assembly = Assembly::make(root)?;
+    let assembly = Assembly::make(root, Kind::Mock)?;
     let (mut columns, mut weal) = (Vec::new(), String::new());
     if wanted("weal") {
         weal = match options.weal {

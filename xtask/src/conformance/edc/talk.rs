@@ -1,126 +1,47 @@
-//! `cargo xtask conformance edc`: one node of ours and one reference connector, each once as the consumer of the
-//! other, from the catalogue to the data. Our side is a real node but for its identity (weal-testkit's `weal-edc`),
-//! driven over its own local API; the other side is driven over its management API. Every step is checked and said.
+//! What both sides do with each other, one direction after the other, and what must hold after each step. Our side is
+//! driven over its own local API, the other over its management API.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::node::Node;
+use super::said;
 use crate::api::Api;
-use crate::bench::{Place, cargo};
-use crate::edc::{Assembly, Counterparty, DataPlane, Edc, Management, PULL, Polling, items, text};
+use crate::edc::{Counterparty, DataPlane, Edc, PULL, items, text};
 use crate::http::{Connection, split_url};
 
 /// What our node has, and what the connector has.
 const OURS: &str = "district,inhabitants\nnorth,1200\nsouth,3400\n";
-const THEIRS: &str = "station,degrees\nharbour,17\nairport,21\n";
+pub(super) const THEIRS: &str = "station,degrees\nharbour,17\nairport,21\n";
 /// Their datasets are not named as ours are.
 const THEIR_DATASET: &str = "urn:example:weather";
 const PURPOSE: &str = "https://w3id.org/dpv#FraudPreventionAndDetection";
 const LEGAL_BASIS: &str = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e";
-const WAIT_MAX: Duration = Duration::from_secs(30);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
 
-pub(crate) fn edc(root: &Path, arguments: &[&str]) -> Result<String, String> {
-    let program = match arguments {
-        [] => {
-            // Together with the tests of its crate, whose build it then shares.
-            cargo(root, &["test", "--workspace", "--test", "testkit", "--no-run"])?;
-            crate::target(root).join("debug/weal-edc")
-        }
-        ["--node", file] => root.join(file),
-        _ => return Err(crate::USAGE.to_owned()),
-    };
-    let began = Instant::now();
-    let place = Place::make()?;
-    let assembly = Assembly::make(root)?;
-    said(began, &format!("the connector's artifacts are here: EDC {}", assembly.version));
-    let addresses = Edc::addresses()?;
-    let plane = DataPlane::start(THEIRS.as_bytes(), Some(&addresses.protocol))?;
-    let origin = plane.origin();
-    let connector = Edc::start(&assembly, &place.0, &did_of(&origin), &origin, addresses, Polling::Quick)?;
-    connector.use_data_plane(&plane.url(), &[PULL])?;
-    let node = Node::start(&program, &origin)?;
-    said(began, &format!("{} and {} are ready", connector.id, node.did));
-    let talk = Talk { began, connector: &connector, plane: &plane, node: &node };
-    let both = talk.they_ask().and_then(|steps| Ok(steps + talk.we_ask()?));
-    match both {
-        Ok(steps) => Ok(format!("conformance edc: {steps} steps, both ways, with EDC {}", assembly.version)),
-        Err(why) => {
-            let ours = node.api().and_then(|mut own| own.get("/negotiations")).unwrap_or_default();
-            let (refused, log) = (plane.refused(), connector.last_words());
-            Err(format!(
-                "FAILED: {why}\nour negotiations: {ours:#}\nthe connector refused:\n{refused}\nits log ends:\n{log}"
-            ))
-        }
-    }
-}
-
-fn said(began: Instant, what: &str) {
-    println!("{:7.2} s  {what}", began.elapsed().as_secs_f64());
-}
-
-fn did_of(origin: &str) -> String {
-    format!("did:web:{}", origin.trim_start_matches("http://").replace(':', "%3A"))
-}
-
-/// Our node, as a process.
-struct Node {
-    did: String,
-    origin: String,
-    token_file: PathBuf,
-    process: Child,
-}
-
-impl Node {
-    fn start(program: &Path, peer: &str) -> Result<Self, String> {
-        let failed = |cause: std::io::Error| format!("{}: {cause}", program.display());
-        let mut process = Command::new(program)
-            .arg(peer)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        let mut line = String::new();
-        let output = process.stdout.take().ok_or("a node without output")?;
-        BufReader::new(output).read_line(&mut line).map_err(failed)?;
-        let (origin, token_file) =
-            line.trim().split_once(' ').ok_or_else(|| format!("{} said `{line}`", program.display()))?;
-        Ok(Self { did: did_of(origin), origin: origin.to_owned(), token_file: token_file.into(), process })
-    }
-
-    fn api(&self) -> Result<Api, String> {
-        Api::open(split_url(&self.origin)?.0, &self.token_file)
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // Its input ends, and with it the node.
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-struct Talk<'a> {
-    began: Instant,
-    connector: &'a Edc,
-    plane: &'a DataPlane,
-    node: &'a Node,
+pub(super) struct Talk<'a> {
+    pub(super) began: Instant,
+    pub(super) connector: &'a Edc,
+    pub(super) plane: &'a DataPlane,
+    pub(super) node: &'a Node,
 }
 
 /// One direction: what is done, and how many steps held.
-struct Steps<'a> {
+pub(super) struct Steps<'a> {
     talk: &'a Talk<'a>,
-    done: usize,
+    pub(super) done: usize,
 }
 
 impl Steps<'_> {
     /// Says what holds, or fails with it.
-    fn holds(&mut self, what: &str, is_so: bool, seen: &dyn std::fmt::Debug) -> Result<(), String> {
+    pub(super) fn holds(
+        &mut self,
+        what: &str,
+        is_so: bool,
+        seen: &dyn std::fmt::Debug,
+    ) -> Result<(), String> {
         if !is_so {
             return Err(format!("{what}; seen: {seen:?}"));
         }
@@ -131,16 +52,20 @@ impl Steps<'_> {
 }
 
 impl Talk<'_> {
-    fn steps(&self) -> Steps<'_> {
+    pub(super) fn steps(&self) -> Steps<'_> {
         Steps { talk: self, done: 0 }
     }
 
+    /// Our node, as the connector knows it.
+    pub(super) fn us(&self) -> Counterparty {
+        Counterparty { id: self.node.did.clone(), url: format!("{}/dsp/2025-1", self.node.origin) }
+    }
+
     /// The connector is the consumer.
-    fn they_ask(&self) -> Result<usize, String> {
+    pub(super) fn they_ask(&self) -> Result<usize, String> {
         let mut steps = self.steps();
         let (mut own, mut asker) = (self.node.api()?, self.connector.management());
-        publish(&mut own)?;
-        let us = Counterparty { id: self.node.did.clone(), url: format!("{}/dsp/2025-1", self.node.origin) };
+        let us = self.us();
         self.strangers_are_refused(&mut steps)?;
         let catalogue = asker.catalogue(&us, 50)?;
         let datasets = items(&catalogue, "dataset");
@@ -192,12 +117,27 @@ impl Talk<'_> {
         steps.holds("somebody else is refused", answer.status == 401, &answer)
     }
 
-    /// Our node is the consumer.
-    fn we_ask(&self) -> Result<usize, String> {
-        let mut steps = self.steps();
-        let (mut own, mut owner) = (self.node.api()?, self.connector.management());
+    /// What both sides have to say about a failure.
+    pub(super) fn explain(&self, why: &str) -> String {
+        let ours = self.node.api().and_then(|mut own| own.get("/negotiations")).unwrap_or_default();
+        let (refused, log) = (self.plane.refused(), self.connector.last_words());
+        format!(
+            "FAILED: {why}\nour negotiations: {ours:#}\nthe connector refused:\n{refused}\nits log ends:\n{log}"
+        )
+    }
+
+    /// What the connector has for others.
+    pub(super) fn they_offer(&self) -> Result<(), String> {
+        let mut owner = self.connector.management();
         owner.offer_all()?;
-        owner.add_product(THEIR_DATASET, "Weather")?;
+        owner.add_product(THEIR_DATASET, "Weather")
+    }
+
+    /// Our node is the consumer.
+    pub(super) fn we_ask(&self) -> Result<usize, String> {
+        let mut steps = self.steps();
+        let mut own = self.node.api()?;
+        self.they_offer()?;
         let refreshed = own.post("/catalogue/refresh", &Value::Null)?;
         steps.holds("our node reads EDC's catalogue", refreshed["entries"] == 1, &refreshed)?;
         let found = own.get("/catalogue?q=weather")?;
@@ -211,7 +151,7 @@ impl Talk<'_> {
         let requested = own.post("/requests", &request)?;
         let agreement = requested["agreement"]["id"].as_str().unwrap_or_default().to_owned();
         steps.holds("our node negotiates to FINALIZED", !agreement.is_empty(), &requested)?;
-        let held = self.held_by_edc(&mut owner, &agreement)?;
+        let held = self.held_by_edc(&agreement)?;
         steps.holds("EDC holds the same agreement", held, &agreement)?;
         let answer = own.post(
             "/questions",
@@ -229,15 +169,15 @@ impl Talk<'_> {
         Ok(steps.done)
     }
 
-    fn held_by_edc(&self, owner: &mut Management, agreement: &str) -> Result<bool, String> {
-        let all = owner.agreements()?;
+    pub(super) fn held_by_edc(&self, agreement: &str) -> Result<bool, String> {
+        let all = self.connector.management().agreements()?;
         let same = |held: &Value| text(held, "agreementId").is_ok_and(|id| id == agreement);
         Ok(all.iter().any(same))
     }
 }
 
 /// A product of ours with one purpose and one legal basis, so that whoever knows nothing of them need not choose.
-fn publish(own: &mut Api) -> Result<(), String> {
+pub(super) fn publish(own: &mut Api) -> Result<(), String> {
     let upload = own.post("/uploads", &Value::Null)?["upload"].as_str().unwrap_or_default().to_owned();
     own.send("PUT", &format!("/uploads/{upload}/districts.csv"), "text/csv", OURS.as_bytes())?;
     own.post(&format!("/uploads/{upload}/inspect"), &json!({}))?;

@@ -1,42 +1,45 @@
-// Runs the tests of the public test kit and says one line for each:
+// Runs tests of a public test kit and says how each of them ended:
 //
-//     java -cp 'KIT/*' Run.java PROPERTIES
+//     java -cp 'KIT/*' Run.java PROPERTIES [--all] PACKAGE...
 //
-// The kit's own main program is not among its published archives, ends with success whatever happened, and
-// leaves out the tests that the kit itself has switched off. Here they are all run.
+// The kits' own main programs are not among their published archives and end with success whatever happened.
+// With `--all` the tests that a kit itself has switched off are run too.
 
 import java.io.FileReader;
+import java.util.Arrays;
 import java.util.Properties;
 
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.discovery.ClassNameFilter;
 import org.junit.platform.engine.discovery.DiscoverySelectors;
+import org.junit.platform.engine.support.descriptor.MethodSource;
 import org.junit.platform.launcher.TestExecutionListener;
 import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 
 public final class Run {
-    private static final String TESTS = "org.eclipse.dataspacetck.dsp.verification";
-
     public static void main(String[] arguments) throws Exception {
         var properties = new Properties();
         try (var file = new FileReader(arguments[0])) {
             properties.load(file);
         }
-        // Where the kit looks for what it is told.
+        // Where the kits look for what they are told.
         properties.forEach((name, value) -> System.setProperty((String) name, (String) value));
+        var words = Arrays.asList(arguments).subList(1, arguments.length);
+        var packages = words.stream().filter(word -> !word.equals("--all"));
         var request = LauncherDiscoveryRequestBuilder.request()
-                .selectors(DiscoverySelectors.selectPackage(TESTS))
-                .filters(ClassNameFilter.includeClassNamePatterns(".*Test"))
-                .configurationParameter("junit.jupiter.conditions.deactivate", "org.junit.*DisabledCondition")
-                .build();
-        LauncherFactory.create().execute(request, new Reporter());
-        // The kit leaves threads behind.
+                .selectors(packages.map(DiscoverySelectors::selectPackage).toList())
+                .filters(ClassNameFilter.includeClassNamePatterns(".*Test"));
+        if (words.contains("--all")) {
+            request.configurationParameter("junit.jupiter.conditions.deactivate", "org.junit.*DisabledCondition");
+        }
+        LauncherFactory.create().execute(request.build(), new Reporter());
+        // The kits leave threads behind.
         System.exit(0);
     }
 
-    // Lines that begin with `#tck ` are for xtask; everything else that is printed is the kit's.
+    // Lines that begin with `#tck ` are for xtask: outcome, method, title, reason. All other lines are the kit's.
     private static final class Reporter implements TestExecutionListener {
         @Override
         public void executionStarted(TestIdentifier test) {
@@ -60,7 +63,11 @@ public final class Run {
         }
 
         private static void say(String outcome, TestIdentifier test, String why) {
-            var line = outcome + "\t" + test.getDisplayName() + "\t" + why;
+            var method = test.getSource()
+                    .filter(MethodSource.class::isInstance)
+                    .map(source -> ((MethodSource) source).getMethodName())
+                    .orElse("");
+            var line = String.join("\t", outcome, method, test.getDisplayName(), why);
             System.out.println("#tck " + line.replace('\n', ' ').replace('\r', ' '));
         }
     }
