@@ -60,11 +60,19 @@ async fn a_token_opens_only_for_whom_it_was_made_and_only_once() {
     assert_eq!(wire::get(&local, Some(&education.operator_token())).await.status, 401);
 }
 
+/// It may present something that is believed here, and has nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_bodys_member_is_nobody() {
+    let (federation, other) = (Federation::of(&["revenue"]).await, Federation::of(&["elsewhere"]).await);
+    let (revenue, elsewhere) = (federation.member("revenue"), other.member("elsewhere"));
+    let url = format!("{}{NOBODY}", dsp(revenue));
+    let token = elsewhere.token_for(&revenue.did());
+    wire::get(&url, Some(&token)).await.is_refused(401, "presentation-invalid");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_membership_is_believed_only_from_our_governing_body_and_for_its_bearer() {
     let mut federation = Federation::of(&["revenue", "education", "welfare"]).await;
-    let other = Federation::of(&["elsewhere"]).await;
-    let elsewhere = other.member("elsewhere");
     let (revenue, education, welfare) =
         (federation.member("revenue"), federation.member("education"), federation.member("welfare"));
     let stranger = Stranger::start(8).await;
@@ -88,7 +96,7 @@ async fn a_membership_is_believed_only_from_our_governing_body_and_for_its_beare
         Some(credential::issue(&membership, kid, key).expect("it is well-formed"))
     };
     wire::get(&url, Some(&speaks(None))).await.is_refused(401, "membership-missing");
-    let (us, soon) = (revenue.did(), now_s() + 86_400);
+    let soon = now_s() + 86_400;
     let council_key = &federation.member("council").house().key();
     for (why, token) in [
         ("another's", speaks(Some(welfare.credential()))),
@@ -109,8 +117,6 @@ async fn a_membership_is_believed_only_from_our_governing_body_and_for_its_beare
         let reply = wire::get(&url, Some(&token)).await;
         assert_eq!((reply.status, reply.code().as_str()), (401, "membership-invalid"), "{why}: {reply:?}");
     }
-    // A member of another body may present something that is believed here, and has nothing.
-    wire::get(&url, Some(&elsewhere.token_for(&us))).await.is_refused(401, "presentation-invalid");
     // A suspended member is shut out at once, by name and with who can change it, although its credential
     // has not expired; and it still is after a restart.
     let body = federation.member("council");
