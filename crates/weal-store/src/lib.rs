@@ -28,7 +28,9 @@ mod open;
 mod outbox;
 mod tx;
 
-pub use catalogue::{ForeignPiece, ForeignPlace, ForeignSource, PeerFreshness, StoredProduct};
+pub use catalogue::{
+    ForeignPiece, ForeignPlace, ForeignSource, LookRead, PageEnd, PeerFreshness, ShownTo, StoredProduct, Written,
+};
 pub use compute::{Overdrawn, Reservation};
 pub use credentials::{CredentialOffer, CredentialRequest, HeldCredential, Issuance};
 pub use error::StoreError;

@@ -5,12 +5,15 @@ use crate::tx::{get, sql};
 use crate::{Store, StoreError};
 
 /// Every migration ever released, oldest first; number N stands at N - 1. Never edited, only added to.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0001_rooms.sql"),
     include_str!("../migrations/0002_by_key.sql"),
     include_str!("../migrations/0003_foreign.sql"),
     include_str!("../migrations/0004_credentials.sql"),
+    include_str!("../migrations/0005_catalogue.sql"),
 ];
+/// From here on, what each member may see of the catalogue stands in a table of its own.
+const SHOWN_SINCE: usize = 5;
 
 /// The schema this program knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -37,6 +40,9 @@ pub(crate) async fn bring_up(store: &Store) -> Result<(), StoreError> {
     }
     for migration in &MIGRATIONS[known..] {
         tx.script(migration.replace("{BYTES}", bytes).replace("{AGREEMENT}", agreement)).await?;
+    }
+    if known < SHOWN_SINCE {
+        tx.derive_shown().await?;
     }
     let note = sql("INSERT INTO schema_version (one, version) VALUES (1, $1)
          ON CONFLICT (one) DO UPDATE SET version = excluded.version");

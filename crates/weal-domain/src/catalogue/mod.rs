@@ -7,15 +7,21 @@
 
 mod check;
 mod foreign;
+mod docs;
+mod index;
 mod ladder;
 mod mode;
 mod offer;
 mod particulars;
 mod product;
 mod search;
+mod terms;
+mod words;
 
 pub use check::{check_offer, dataset_id, name_made_of, parse_dataset};
 pub use foreign::{ForeignEntry, foreign_words};
+pub use docs::{Bits, Docs, number_at, place_of};
+pub use index::{Gathered, Hit, Hits, Known, Slice};
 pub use ladder::{RungStanding, RungView, ladder, suggest_instead};
 pub use mode::Mode;
 pub use offer::{Approval, Offer, OfferId, Terms};
@@ -24,6 +30,7 @@ pub use product::{
     Bounds, Classification, Column, ColumnKind, ColumnProfile, DatasetId, Identifying, PrivacyPolicy,
     Product, ProductName,
 };
-pub use search::{CatalogueEntry, Facet, Facets, Found, Hits, Holder, Query, search};
+pub use search::{CatalogueEntry, Facet, Facets, Holder, Query};
+pub use terms::{Plan, Span, TERMS_VERSION, WantedWord, dictionary_word, near, terms_of};
 
 pub use crate::names::ProductRef;

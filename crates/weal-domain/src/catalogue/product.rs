@@ -34,6 +34,9 @@ pub enum Classification {
 }
 
 impl Classification {
+    /// From the least to the most closely held.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Internal, Self::Personal, Self::Sensitive];
+
     #[must_use]
     pub fn is_personal(self) -> bool {
         matches!(self, Classification::Personal | Classification::Sensitive)

@@ -2,8 +2,8 @@
 
 use weal_domain::agreements::LegalBasis;
 use weal_domain::catalogue::{
-    Approval, CatalogueEntry, Classification, ColumnProfile, Holder, Mode, Offer, Product, Query,
-    RungStanding, Terms, check_offer, dataset_id, ladder, parse_dataset, search, suggest_instead,
+    Approval, CatalogueEntry, Classification, ColumnProfile, Holder, Mode, Offer, Product,
+    RungStanding, Terms, check_offer, dataset_id, ladder, parse_dataset, suggest_instead,
 };
 use weal_domain::identity::{Did, MemberName};
 
@@ -106,7 +106,7 @@ fn a_catalogue_entry_carries_no_value_of_any_person() {
     assert_eq!(public.modes(), [Mode::Statistics], "what is withdrawn is not shown");
 }
 
-fn country() -> Vec<CatalogueEntry> {
+pub(crate) fn country() -> Vec<CatalogueEntry> {
     let of = |name: &str, title: &str, description: &str, class| Product {
         name: weal_domain::catalogue::ProductName::new(name).unwrap(),
         title: title.to_owned(),
@@ -124,57 +124,4 @@ fn country() -> Vec<CatalogueEntry> {
         entry("revenue", &revenue(), &product(), &[Mode::Statistics, Mode::Matching]),
         entry("revenue", &revenue(), &regions, &[Mode::Extract]),
     ]
-}
-
-fn titles(entries: &[CatalogueEntry], query: &Query) -> Vec<String> {
-    search(entries, query).found.iter().map(|found| found.entry.title.clone()).collect()
-}
-
-#[test]
-fn search_forgives_case_accents_and_slips_and_ranks_what_fits_best() {
-    let entries = country();
-    let find = |text: &str| titles(&entries, &Query { text: text.to_owned(), ..Query::default() });
-    assert_eq!(find("PAYROLL"), ["Payroll"]);
-    assert_eq!(find("payrol"), ["Payroll"], "its beginning");
-    assert_eq!(find("pyaroll"), ["Payroll"], "two letters the wrong way round");
-    assert_eq!(find("regioes codigos"), ["Regiões e códigos"]);
-    assert_eq!(find("regio\u{303}es"), ["Regiões e códigos"], "decomposed letters");
-    assert_eq!(
-        find("wages"),
-        ["Payroll", "Apprenticeship claims"],
-        "a keyword weighs more than a description"
-    );
-    assert_eq!(find("revenue region"), ["Regiões e códigos", "Payroll"], "all words, anywhere");
-    assert!(find("wage unicorns").is_empty());
-    assert_eq!(find("").len(), 3);
-    assert_eq!(find("  ...  ").len(), 3);
-    assert!(find("xq").is_empty(), "short words are not guessed");
-}
-
-#[test]
-fn facets_count_the_finds_and_filters_narrow_them() {
-    let entries = country();
-    let query = Query { mode: Some(Mode::Statistics), ..Query::default() };
-    assert_eq!(titles(&entries, &query).len(), 2);
-    let hits = search(&entries, &query);
-    let modes: Vec<(Mode, usize)> =
-        hits.facets.modes.iter().map(|facet| (facet.value, facet.count)).collect();
-    assert_eq!(modes, [(Mode::Statistics, 2), (Mode::Matching, 1), (Mode::Extract, 1)]);
-    let members: Vec<usize> = hits.facets.members.iter().map(|facet| facet.count).collect();
-    assert_eq!(members, [1, 2]);
-    let query = Query {
-        classification: Some(Classification::Open),
-        member: Some(MemberName::new("education").unwrap()),
-        ..Query::default()
-    };
-    assert!(titles(&entries, &query).is_empty());
-}
-
-#[test]
-fn a_hostile_query_is_cut_short() {
-    let entries = country();
-    let long = "é".repeat(5_000) + " payroll";
-    assert!(titles(&entries, &Query { text: long, ..Query::default() }).is_empty());
-    let many = "payroll ".repeat(10_000);
-    assert_eq!(titles(&entries, &Query { text: many, ..Query::default() }), ["Payroll"]);
 }

@@ -4,6 +4,7 @@
 
 mod agreements;
 mod catalogue;
+mod finding;
 mod compute;
 mod exchange;
 mod given;

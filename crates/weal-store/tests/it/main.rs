@@ -5,6 +5,7 @@
 
 mod bed;
 mod samples;
+mod shown;
 
 mod agreements;
 mod catalogue;

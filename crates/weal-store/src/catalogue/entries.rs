@@ -1,0 +1,215 @@
+//! Entries of all catalogues, own ones too. Only what has changed is written, and indexed in the same
+//! transaction.
+
+use std::collections::BTreeSet;
+
+use sqlx::any::AnyRow;
+use weal_domain::Timestamp;
+use weal_domain::catalogue::{CatalogueEntry, Docs, Holder, ProductName, Span, TERMS_VERSION};
+use weal_domain::identity::Did;
+
+use super::index::Changes;
+use crate::tx::{BindBody, get, get_body, get_text, get_time_option, get_u64, sql};
+use crate::{StoreError, Tx};
+
+/// What came of writing entries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// How many were new or not as they had been.
+    pub changed: u64,
+    /// The numbers of all of them.
+    pub numbers: Vec<u32>,
+}
+
+impl Tx {
+    /// Makes the index begin anew where it was made with other rules, or for a holder of another name: own
+    /// products are stale then, and what peers had said is asked for again.
+    pub async fn index_for(&mut self, holder: Holder<'_>) -> Result<(), StoreError> {
+        let made_with = format!("{TERMS_VERSION} {} {} {}", holder.did, holder.member, holder.title);
+        let row = self.row(sql("SELECT made_with FROM entry_index WHERE one = 1")).await?;
+        let found: Option<String> = row.map(|row| get(&row, "made_with")).transpose()?;
+        if found.as_ref() == Some(&made_with) {
+            return Ok(());
+        }
+        for statement in [
+            "DELETE FROM entry",
+            "DELETE FROM posting",
+            "DELETE FROM word",
+            "DELETE FROM peer_catalogue",
+            "INSERT INTO entry_stale (product) SELECT DISTINCT name FROM product WHERE name <> ''
+                 ON CONFLICT DO NOTHING",
+        ] {
+            self.run(sql(statement)).await?;
+        }
+        let query = sql("INSERT INTO entry_index (one, made_with) VALUES (1, $1)
+             ON CONFLICT (one) DO UPDATE SET made_with = excluded.made_with");
+        self.run(query.bind(made_with)).await.map(|_| ())
+    }
+
+    /// Whether the index does not show every own product as it is.
+    pub async fn own_is_stale(&mut self) -> Result<bool, StoreError> {
+        Ok(self.row(sql("SELECT product FROM entry_stale LIMIT 1")).await?.is_some())
+    }
+
+    /// Shows own products in the index as they are, `limit` at most.
+    pub async fn index_own(&mut self, holder: Holder<'_>, limit: u32) -> Result<(), StoreError> {
+        let query = sql("SELECT product FROM entry_stale ORDER BY product LIMIT $1").bind(i64::from(limit));
+        let mut entries = Vec::new();
+        for row in self.rows(query).await? {
+            let name: ProductName = get_text(&row, "product")?;
+            // An offer can be written before its product; then the product's writing brings it here again.
+            if let Some(stored) = self.product(&name).await? {
+                let offers = self.offers_of(&name).await?;
+                entries.push(CatalogueEntry::of(&stored.product, &offers, holder, Timestamp::UNIX_EPOCH));
+            }
+            self.run(sql("DELETE FROM entry_stale WHERE product = $1").bind(name.to_string())).await?;
+        }
+        self.put_entries(holder.did, &entries).await.map(|_| ())
+    }
+
+    /// Keeps what a node has said of its products. What is as it was is not written.
+    pub async fn put_entries(
+        &mut self,
+        peer: &Did,
+        entries: &[CatalogueEntry],
+    ) -> Result<Written, StoreError> {
+        let written = self.write_entries(peer, entries).await;
+        self.whole(written)
+    }
+
+    async fn write_entries(
+        &mut self,
+        peer: &Did,
+        entries: &[CatalogueEntry],
+    ) -> Result<Written, StoreError> {
+        let (mut written, mut changes) = (Written::default(), Changes::default());
+        for entry in entries {
+            // When it was said is known of the catalogue, not of each entry.
+            let entry = CatalogueEntry { fetched_at: Timestamp::UNIX_EPOCH, ..entry.clone() };
+            let query = sql("SELECT number, v, body FROM entry WHERE peer = $1 AND product = $2")
+                .bind(peer.to_string())
+                .bind(entry.product.to_string());
+            let former = self.row(query).await?;
+            let number = match &former {
+                Some(row) => number_of(row)?,
+                None => self.next_number().await?,
+            };
+            written.numbers.push(number);
+            let body = serde_json::to_string(&entry).map_err(StoreError::fault)?;
+            if let Some(row) = &former {
+                if get::<&str>(row, "body")? == body {
+                    continue;
+                }
+                changes.remove(number, &get_body(row, "entry")?);
+            }
+            written.changed += 1;
+            changes.add(number, &entry);
+            let query = sql("INSERT INTO entry (number, peer, product, dataset, v, body)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (number) DO UPDATE SET dataset = excluded.dataset, v = excluded.v,
+                     body = excluded.body");
+            let query = query.bind(i64::from(number)).bind(peer.to_string()).bind(entry.product.to_string());
+            self.run(query.bind(entry.dataset.clone()).bind_body(&entry)?).await?;
+        }
+        self.change_postings(changes).await?;
+        Ok(written)
+    }
+
+    /// A number is never given twice: what is removed leaves its place empty.
+    async fn next_number(&mut self) -> Result<u32, StoreError> {
+        let next = self.next("entry").await? - 1;
+        u32::try_from(next).map_err(|_| StoreError::TooLarge { what: "the catalogue" })
+    }
+
+    /// Removes entries of a peer that are not among `kept`, `limit` at most; how many there were.
+    pub async fn remove_entries_but(
+        &mut self,
+        peer: &Did,
+        kept: &BTreeSet<u32>,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let mut gone = Vec::new();
+        for (_, block, docs) in self.postings(&Span::member(peer)).await? {
+            let all = numbers_in(block, &docs);
+            gone.extend(all.filter(|number| !kept.contains(number)).take(limit - gone.len()));
+        }
+        let mut changes = Changes::default();
+        for number in &gone {
+            let query = sql("SELECT v, body FROM entry WHERE number = $1").bind(i64::from(*number));
+            if let Some(row) = self.row(query).await? {
+                changes.remove(*number, &get_body(&row, "entry")?);
+            }
+            self.run(sql("DELETE FROM entry WHERE number = $1").bind(i64::from(*number))).await?;
+        }
+        let changed = self.change_postings(changes).await;
+        self.whole(changed)?;
+        Ok(gone.len())
+    }
+
+    /// How many entries of a peer are kept.
+    pub async fn entries_total(&mut self, peer: &Did) -> Result<u64, StoreError> {
+        let query = sql("SELECT COUNT(*) AS total FROM entry WHERE peer = $1").bind(peer.to_string());
+        self.row(query).await?.map_or(Ok(0), |row| get_u64(&row, "total"))
+    }
+
+    /// Every node of which entries are kept.
+    pub async fn entry_peers(&mut self) -> Result<Vec<Did>, StoreError> {
+        let from = Span::members().from;
+        let mut peers = Vec::new();
+        for (term, _, _) in self.postings(&Span::members()).await? {
+            let did = term.get(from.len()..).and_then(|did| std::str::from_utf8(did).ok());
+            let did = did.and_then(|did| did.parse().ok());
+            peers.push(did.ok_or_else(|| StoreError::corrupt("posting"))?);
+        }
+        peers.dedup();
+        Ok(peers)
+    }
+
+    /// What a node has said of a product.
+    pub async fn entry_of_product(
+        &mut self,
+        peer: &Did,
+        product: &ProductName,
+    ) -> Result<Option<CatalogueEntry>, StoreError> {
+        let query = sql("SELECT e.v, e.body, c.heard_ms FROM entry AS e
+             LEFT JOIN peer_catalogue AS c ON c.peer = e.peer WHERE e.peer = $1 AND e.product = $2");
+        let query = query.bind(peer.to_string()).bind(product.to_string());
+        self.row(query).await?.map(|row| entry_in(&row)).transpose()
+    }
+
+    /// What a node has said of a dataset.
+    pub async fn entry_of_dataset(
+        &mut self,
+        peer: &Did,
+        dataset: &str,
+    ) -> Result<Option<CatalogueEntry>, StoreError> {
+        let query = sql("SELECT e.v, e.body, c.heard_ms FROM entry AS e
+             LEFT JOIN peer_catalogue AS c ON c.peer = e.peer WHERE e.peer = $1 AND e.dataset = $2");
+        let query = query.bind(peer.to_string()).bind(dataset.to_owned());
+        self.row(query).await?.map(|row| entry_in(&row)).transpose()
+    }
+
+    /// The entry that has a number.
+    pub async fn entry_numbered(&mut self, number: u32) -> Result<Option<CatalogueEntry>, StoreError> {
+        let query = sql("SELECT e.v, e.body, c.heard_ms FROM entry AS e
+             LEFT JOIN peer_catalogue AS c ON c.peer = e.peer WHERE e.number = $1");
+        self.row(query.bind(i64::from(number))).await?.map(|row| entry_in(&row)).transpose()
+    }
+}
+
+fn entry_in(row: &AnyRow) -> Result<CatalogueEntry, StoreError> {
+    let entry: CatalogueEntry = get_body(row, "entry")?;
+    let heard_at = get_time_option(row, "heard_ms")?;
+    Ok(CatalogueEntry { fetched_at: heard_at.unwrap_or(entry.fetched_at), ..entry })
+}
+
+fn number_of(row: &AnyRow) -> Result<u32, StoreError> {
+    u32::try_from(get::<i64>(row, "number")?).map_err(|_| StoreError::corrupt("entry"))
+}
+
+fn numbers_in(block: u32, docs: &Docs) -> impl Iterator<Item = u32> + use<> {
+    let mut bits = weal_domain::catalogue::Bits::default();
+    docs.pour(&mut bits);
+    let places: Vec<u16> = bits.iter().collect();
+    places.into_iter().map(move |place| weal_domain::catalogue::number_at(block, place))
+}

@@ -1,0 +1,248 @@
+//! What each member may see of the own catalogue. Every question names who asks, and touches only the rows that
+//! are for them or for everyone: what is for others is neither counted nor timed.
+
+use std::collections::BTreeMap;
+
+use weal_domain::Timestamp;
+use weal_domain::catalogue::{Offer, Product, ProductName};
+use weal_domain::identity::Did;
+use weal_trust::encoding::base64url;
+use weal_trust::merkle::leaf_hash;
+
+use crate::tx::{get, get_body, get_text, ms, sql};
+use crate::{StoreError, Tx};
+
+/// The audience of an offer that names no recipients. No identifier of a member is like it.
+const EVERYONE: &str = "*";
+/// An offer without an end ends then.
+const NO_END_MS: i64 = i64::MAX;
+
+/// To whom the catalogue is shown, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct ShownTo<'a> {
+    /// `None` sees only what is for every member.
+    pub member: Option<&'a Did>,
+    pub now: Timestamp,
+}
+
+impl ShownTo<'_> {
+    fn audience(&self) -> String {
+        self.member.map_or_else(|| EVERYONE.to_owned(), ToString::to_string)
+    }
+}
+
+/// Where a page of the catalogue ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageEnd {
+    /// The last product of the page; `None` where the page reaches to the end of the catalogue.
+    pub last: Option<ProductName>,
+}
+
+/// The names after `$1` that `$3` may see at `$2`, `$4` at most, in order. `UNION` keeps each name once.
+macro_rules! names {
+    () => {
+        "SELECT product FROM (SELECT DISTINCT product FROM shown
+              WHERE audience = '*' AND product > $1 AND until_ms > $2 ORDER BY product LIMIT $4) AS common
+          UNION SELECT product FROM (SELECT DISTINCT product FROM shown
+              WHERE audience = $3 AND product > $1 AND until_ms > $2 ORDER BY product LIMIT $4) AS own
+          ORDER BY product LIMIT $4"
+    };
+}
+
+impl Tx {
+    /// The name of what is shown: as long as it is the same, so is every page. It hangs on nothing that is for
+    /// others.
+    pub async fn shown_version(&mut self, to: ShownTo<'_>) -> Result<String, StoreError> {
+        let versions = sql("SELECT audience, name FROM shown_version
+             WHERE audience = '*' OR audience = $1 ORDER BY audience");
+        let mut parts = Vec::new();
+        for row in self.rows(versions.bind(to.audience())).await? {
+            parts.push(format!("{}={}", get::<&str>(&row, "audience")?, get::<&str>(&row, "name")?));
+        }
+        // What ends by itself changes the catalogue without anybody writing it.
+        for audience in [EVERYONE.to_owned(), to.audience()] {
+            let ended = sql("SELECT MAX(until_ms) AS ended FROM shown WHERE audience = $1 AND until_ms <= $2");
+            let row = self.row(ended.bind(audience).bind(ms(to.now))).await?;
+            let ended: Option<i64> = row.map(|row| get(&row, "ended")).transpose()?.flatten();
+            parts.push(ended.unwrap_or(0).to_string());
+        }
+        Ok(name_of(&parts.join("\n")))
+    }
+
+    /// Where a page of at most `limit` products after `after` ends.
+    pub async fn shown_page_end(
+        &mut self,
+        to: ShownTo<'_>,
+        after: &str,
+        limit: u32,
+    ) -> Result<PageEnd, StoreError> {
+        let query = sql(concat!("SELECT product FROM (", names!(), ") AS page
+             ORDER BY product LIMIT 2 OFFSET $5"));
+        let query = query.bind(after.to_owned()).bind(ms(to.now)).bind(to.audience());
+        let rows = self.rows(query.bind(i64::from(limit) + 1).bind(i64::from(limit.max(1)) - 1)).await?;
+        // The last of the page, and one that comes after it.
+        let last = if rows.len() == 2 { rows.first() } else { None };
+        Ok(PageEnd { last: last.map(|row| get_text(row, "product")).transpose()? })
+    }
+
+    /// The product before the one at `offset`, for those who count instead of remembering where they were;
+    /// `None` where there are not so many.
+    pub async fn shown_skipped(&mut self, to: ShownTo<'_>, offset: u32) -> Result<Option<String>, StoreError> {
+        if offset == 0 {
+            return Ok(Some(String::new()));
+        }
+        let query = sql(concat!("SELECT product FROM (", names!(), ") AS page
+             ORDER BY product LIMIT 1 OFFSET $5"));
+        let query = query.bind(String::new()).bind(ms(to.now)).bind(to.audience());
+        let query = query.bind(i64::from(offset)).bind(i64::from(offset) - 1);
+        self.row(query).await?.map(|row| get(&row, "product")).transpose()
+    }
+
+    /// The products after `after`, `limit` at most, by name, with those of their offers that are shown.
+    pub async fn shown_after(
+        &mut self,
+        to: ShownTo<'_>,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(Product, Vec<Offer>)>, StoreError> {
+        let query = sql(concat!("SELECT p.name, p.v, p.body FROM (", names!(), ") AS page
+             JOIN product AS p ON p.name = page.product
+             WHERE p.version = (SELECT MAX(q.version) FROM product AS q WHERE q.name = page.product)
+             ORDER BY page.product"));
+        let limit = i64::from(limit);
+        let bound = |query: crate::tx::Sql| {
+            query.bind(after.to_owned()).bind(ms(to.now)).bind(to.audience()).bind(limit)
+        };
+        let mut products = Vec::new();
+        for row in self.rows(bound(query)).await? {
+            products.push(get_body::<Product>(&row, "product")?);
+        }
+        let query = sql(concat!("SELECT o.v, o.body FROM (", names!(), ") AS page
+             JOIN shown AS s ON s.product = page.product
+             JOIN offer AS o ON o.id = s.offer
+             WHERE (s.audience = '*' OR s.audience = $3) AND s.until_ms > $2"));
+        let mut offers: BTreeMap<ProductName, Vec<Offer>> = BTreeMap::new();
+        for row in self.rows(bound(query)).await? {
+            let offer: Offer = get_body(&row, "offer")?;
+            offers.entry(offer.product.clone()).or_default().push(offer);
+        }
+        Ok(products.into_iter().map(|product| in_order(product, &mut offers)).collect())
+    }
+
+    /// One product with those of its offers that are shown; `None` where none is.
+    pub async fn shown_product(
+        &mut self,
+        to: ShownTo<'_>,
+        name: &ProductName,
+    ) -> Result<Option<(Product, Vec<Offer>)>, StoreError> {
+        let query = sql("SELECT o.v, o.body FROM shown AS s JOIN offer AS o ON o.id = s.offer
+             WHERE s.product = $1 AND (s.audience = '*' OR s.audience = $2) AND s.until_ms > $3");
+        let query = query.bind(name.to_string()).bind(to.audience()).bind(ms(to.now));
+        let mut offers: BTreeMap<ProductName, Vec<Offer>> = BTreeMap::new();
+        for row in self.rows(query).await? {
+            offers.entry(name.clone()).or_default().push(get_body(&row, "offer")?);
+        }
+        if offers.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.product(name).await?.map(|stored| in_order(stored.product, &mut offers)))
+    }
+
+    /// After a product was written: whoever sees it sees something new.
+    pub(super) async fn product_changed(&mut self, product: &Product) -> Result<(), StoreError> {
+        let name = product.name.to_string();
+        let query = sql("SELECT DISTINCT audience FROM shown WHERE product = $1");
+        let mut audiences = Vec::new();
+        for row in self.rows(query.bind(name.clone())).await? {
+            audiences.push(get::<String>(&row, "audience")?);
+        }
+        let what = serde_json::to_string(product).map_err(StoreError::fault)?;
+        for audience in &audiences {
+            self.rename_shown(audience, &what).await?;
+        }
+        self.mark_stale(&name).await
+    }
+
+    /// After an offer was written: it is shown to whom it is for, and those who saw it see something new.
+    pub(super) async fn offer_changed(&mut self, offer: &Offer) -> Result<(), StoreError> {
+        let id = offer.id.to_string();
+        let query = sql("SELECT audience FROM shown WHERE offer = $1");
+        let mut audiences = Vec::new();
+        for row in self.rows(query.bind(id.clone())).await? {
+            audiences.push(get::<String>(&row, "audience")?);
+        }
+        if !audiences.is_empty() {
+            self.run(sql("DELETE FROM shown WHERE offer = $1").bind(id.clone())).await?;
+        }
+        if offer.withdrawn_at.is_none() {
+            let recipients = &offer.terms.recipients;
+            let mut named: Vec<String> = recipients.iter().map(ToString::to_string).collect();
+            if named.is_empty() {
+                named.push(EVERYONE.to_owned());
+            }
+            named.sort();
+            named.dedup();
+            for audience in &named {
+                let query = sql("INSERT INTO shown (audience, product, offer, until_ms)
+                     VALUES ($1, $2, $3, $4)");
+                let query = query.bind(audience.clone()).bind(offer.product.to_string()).bind(id.clone());
+                self.run(query.bind(offer.terms.valid_until.map_or(NO_END_MS, ms))).await?;
+            }
+            audiences.extend(named);
+        }
+        audiences.sort();
+        audiences.dedup();
+        let what = serde_json::to_string(offer).map_err(StoreError::fault)?;
+        for audience in &audiences {
+            self.rename_shown(audience, &what).await?;
+        }
+        self.mark_stale(offer.product.as_str()).await
+    }
+
+    /// What an audience sees gets a new name, made of the former one and of what was written: a number would
+    /// come again where a backup is restored and something else is written than before.
+    async fn rename_shown(&mut self, audience: &str, what: &str) -> Result<(), StoreError> {
+        let query = sql("SELECT name FROM shown_version WHERE audience = $1").bind(audience.to_owned());
+        let row = self.row(query).await?;
+        let former: String = row.map(|row| get(&row, "name")).transpose()?.unwrap_or_default();
+        let name = name_of(&format!("{former}\n{what}"));
+        let query = sql("INSERT INTO shown_version (audience, name) VALUES ($1, $2)
+             ON CONFLICT (audience) DO UPDATE SET name = excluded.name");
+        self.run(query.bind(audience.to_owned()).bind(name)).await.map(|_| ())
+    }
+
+    async fn mark_stale(&mut self, product: &str) -> Result<(), StoreError> {
+        let query = sql("INSERT INTO entry_stale (product) VALUES ($1) ON CONFLICT DO NOTHING");
+        self.run(query.bind(product.to_owned())).await.map(|_| ())
+    }
+
+    /// Makes what is derived from products and offers, for those that an earlier schema has kept.
+    pub(crate) async fn derive_shown(&mut self) -> Result<(), StoreError> {
+        let mut after = String::new();
+        loop {
+            let some = self.products_after(&after, DERIVED_AT_ONCE).await?;
+            let Some(last) = some.last() else { return Ok(()) };
+            after = last.product.name.to_string();
+            for stored in &some {
+                self.put_product(stored).await?;
+                for offer in self.offers_of(&stored.product.name).await? {
+                    self.put_offer(&offer).await?;
+                }
+            }
+        }
+    }
+}
+
+const DERIVED_AT_ONCE: u32 = 200;
+
+fn name_of(what: &str) -> String {
+    base64url(&leaf_hash(what.as_bytes()).0)
+}
+
+fn in_order(product: Product, offers: &mut BTreeMap<ProductName, Vec<Offer>>) -> (Product, Vec<Offer>) {
+    let mut own = offers.remove(&product.name).unwrap_or_default();
+    own.sort_by(|a, b| (a.mode, &a.id).cmp(&(b.mode, &b.id)));
+    // An offer that names a member twice over, or them and everyone, is one offer.
+    own.dedup_by(|a, b| a.id == b.id);
+    (product, own)
+}

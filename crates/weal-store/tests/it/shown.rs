@@ -1,0 +1,164 @@
+//! What each member sees of a large catalogue: each product once, whatever happens meanwhile, and nothing of what
+//! is for others.
+
+use std::time::Instant;
+
+use weal_domain::catalogue::{Offer, ProductName};
+use weal_domain::identity::Did;
+use weal_store::{ShownTo, Store, StoredProduct, Tx};
+
+use crate::bed::{Bed, on_both};
+use crate::samples::{at, did, id, offer, product};
+
+on_both!(
+    each_sees_what_is_for_them_and_a_change_for_others_is_not_felt,
+    a_hundred_thousand_products_come_once_each_while_others_come_and_go
+);
+
+async fn publish(tx: &mut Tx, name: &str) {
+    let stored = StoredProduct { product: product(name, 1), path: "p".into(), content_sha256: "ab".into() };
+    tx.put_product(&stored).await.unwrap();
+}
+
+fn offer_to(number: &str, product: &str, recipients: &[&str]) -> Offer {
+    let mut offer = offer(&format!("urn:uuid:{number}"), product, "extract");
+    offer.terms.recipients = recipients.iter().map(|name| did(name)).collect();
+    offer
+}
+
+fn to(member: &Did) -> ShownTo<'_> {
+    ShownTo { member: Some(member), now: at(100) }
+}
+
+async fn names(tx: &mut Tx, to: ShownTo<'_>) -> Vec<String> {
+    let shown = tx.shown_after(to, "", 100).await.unwrap();
+    shown.iter().map(|(product, offers)| format!("{}:{}", product.name, offers.len())).collect()
+}
+
+async fn each_sees_what_is_for_them_and_a_change_for_others_is_not_felt(bed: &Bed) {
+    let store = bed.open().await;
+    let (a, b) = (did("a"), did("b"));
+    let mut tx = store.write("test").await.unwrap();
+    for name in ["common", "ended", "for_a", "none"] {
+        publish(&mut tx, name).await;
+    }
+    tx.put_offer(&offer_to("1", "common", &[])).await.unwrap();
+    tx.put_offer(&offer_to("2", "common", &["a"])).await.unwrap();
+    tx.put_offer(&offer_to("3", "for_a", &["a", "a"])).await.unwrap();
+    let mut ended = offer_to("4", "ended", &[]);
+    ended.terms.valid_until = Some(at(50));
+    tx.put_offer(&ended).await.unwrap();
+    assert_eq!(names(&mut tx, to(&a)).await, ["common:2", "for_a:1"]);
+    assert_eq!(names(&mut tx, to(&b)).await, ["common:1"]);
+    assert_eq!(names(&mut tx, ShownTo { member: None, now: at(100) }).await, ["common:1"]);
+    assert_eq!(names(&mut tx, ShownTo { member: Some(&b), now: at(49) }).await, ["common:1", "ended:1"]);
+    let product: ProductName = id("for_a");
+    assert!(tx.shown_product(to(&a), &product).await.unwrap().is_some());
+    assert!(tx.shown_product(to(&b), &product).await.unwrap().is_none());
+
+    let versions = (tx.shown_version(to(&a)).await.unwrap(), tx.shown_version(to(&b)).await.unwrap());
+    assert_ne!(versions.0, versions.1);
+    publish(&mut tx, "for_a").await;
+    tx.put_offer(&offer_to("5", "none", &["a"])).await.unwrap();
+    assert_ne!(tx.shown_version(to(&a)).await.unwrap(), versions.0);
+    assert_eq!(tx.shown_version(to(&b)).await.unwrap(), versions.1, "b hears nothing of it");
+    assert_ne!(
+        tx.shown_version(ShownTo { member: Some(&b), now: at(49) }).await.unwrap(),
+        versions.1,
+        "what ends by itself is a change"
+    );
+    let mut withdrawn = offer_to("1", "common", &[]);
+    withdrawn.withdrawn_at = Some(at(60));
+    tx.put_offer(&withdrawn).await.unwrap();
+    assert_ne!(tx.shown_version(to(&b)).await.unwrap(), versions.1);
+    assert!(names(&mut tx, to(&b)).await.is_empty());
+    tx.commit().await.unwrap();
+}
+
+const PRODUCTS: usize = 100_000;
+const PAGE: u32 = 10_000;
+const BATCH: u32 = 500;
+
+fn name(number: usize) -> String {
+    format!("p{number:06}")
+}
+
+/// Every second number is for a member who is not asked about.
+async fn fill(store: &Store) {
+    let began = Instant::now();
+    for start in (0..PRODUCTS).step_by(10_000) {
+        let mut tx = store.write("test.fill").await.unwrap();
+        for number in start..start + 10_000 {
+            publish(&mut tx, &name(number * 2)).await;
+            tx.put_offer(&offer_to(&number.to_string(), &name(number * 2), &[])).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+    eprintln!("{PRODUCTS} products were made in {:?}", began.elapsed());
+}
+
+async fn a_hundred_thousand_products_come_once_each_while_others_come_and_go(bed: &Bed) {
+    let store = bed.open().await;
+    fill(&store).await;
+    let reader = did("b");
+    let began = Instant::now();
+    let (mut after, mut seen, mut pages) = (String::new(), Vec::new(), 0);
+    loop {
+        let mut tx = store.read("test").await.unwrap();
+        let end = tx.shown_page_end(to(&reader), &after, PAGE).await.unwrap();
+        drop(tx);
+        let mut on_page = 0;
+        loop {
+            // What is in memory at once is one batch.
+            let left = PAGE - on_page;
+            let mut tx = store.read("test").await.unwrap();
+            let some = tx.shown_after(to(&reader), &after, BATCH.min(left)).await.unwrap();
+            drop(tx);
+            assert!(some.len() <= BATCH as usize);
+            let Some((last, _)) = some.last() else { break };
+            after = last.name.to_string();
+            on_page += some.len() as u32;
+            seen.extend(some.iter().map(|(product, offers)| (product.name.to_string(), offers.len())));
+            if on_page == PAGE || end.last.as_ref().is_some_and(|end| after >= end.to_string()) {
+                break;
+            }
+        }
+        pages += 1;
+        disturb(&store, pages).await;
+        if end.last.is_none() {
+            break;
+        }
+    }
+    eprintln!("{} products came in {pages} pages in {:?}", seen.len(), began.elapsed());
+    assert!(seen.is_sorted_by(|a, b| a.0 < b.0), "in order, and so each once");
+    assert!(seen.iter().all(|(_, offers)| *offers == 1));
+    let stayed = |number: &usize| !is_withdrawn(*number);
+    let mut all = seen.iter().map(|(name, _)| name.clone()).peekable();
+    for expected in (0..PRODUCTS).filter(stayed).map(|number| name(number * 2)) {
+        while all.peek().is_some_and(|one| *one < expected) {
+            all.next();
+        }
+        assert_eq!(all.next(), Some(expected), "what was there all along is there");
+    }
+    assert!(seen.len() < PRODUCTS + 100);
+}
+
+/// Of each page, one that is read already and one that is yet to come are withdrawn.
+fn is_withdrawn(number: usize) -> bool {
+    number % 10_000 == 5_000
+}
+
+/// Between pages: one product before, one after is withdrawn, and others appear on both sides, one of them closed.
+async fn disturb(store: &Store, page: usize) {
+    let mut tx = store.write("test.disturb").await.unwrap();
+    for number in [page * 10_000 - 5_000, (page * 10_000 + 5_000) % PRODUCTS] {
+        let mut withdrawn = offer_to(&number.to_string(), &name(number * 2), &[]);
+        withdrawn.withdrawn_at = Some(at(70));
+        tx.put_offer(&withdrawn).await.unwrap();
+    }
+    for (number, recipients) in [(page * 20_000 - 9_999, &[][..]), (page * 20_000 + 9_999, &[]), (page * 20_000 + 1, &["a"])] {
+        publish(&mut tx, &name(number)).await;
+        tx.put_offer(&offer_to(&format!("new-{number}"), &name(number), recipients)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
