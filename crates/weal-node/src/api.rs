@@ -9,11 +9,12 @@
 //! | `PUT /uploads/{id}/{file name}` | bytes | 204 |
 //! | `POST /uploads/{id}/inspect` | [`Inspect`] | [`Inspected`] |
 //! | `POST /products` | [`Publish`] | [`Published`] |
-//! | `GET /products`, `GET /products/{name}` | | `[Product]`, [`ProductShown`] |
+//! | `GET /products?after=&limit=`, `GET /products/{name}` | | `[Product]`, [`ProductShown`] |
 //! | `GET /products/{name}/contract` | | ODCS 3.1 YAML |
 //! | `POST /offers` | [`MakeOffer`] | `Offer` |
 //! | `POST /offers/withdraw` | [`WithdrawOffer`] | 204 |
-//! | `GET /catalogue?q=&member=&mode=&class=` | | [`Found`] |
+//! | `GET /catalogue?q=&member=&mode=&class=&purpose=&after=&limit=` | | [`Found`] |
+//! | `GET /catalogue/freshness` | | `[CatalogueFreshness]` |
 //! | `POST /catalogue/refresh` | | [`Refreshed`] |
 //! | `PUT /catalogues?name=&base=` | `text/turtle` or `application/ld+json` | [`ForeignShown`] |
 //! | `GET /catalogues`, `GET /catalogues/{name}` | | `[ForeignShown]`, N-Triples |
@@ -65,7 +66,7 @@ pub use keys::{KeyShown, KeysShown, RotateKey};
 use serde::{Deserialize, Serialize};
 use weal_domain::agreements::{Agreement, LegalBasis, Purpose, Side};
 use weal_domain::catalogue::{
-    CatalogueEntry, Classification, Column, ColumnProfile, DatasetId, ForeignEntry, Mode, Offer, OfferId,
+    CatalogueEntry, Classification, Column, ColumnProfile, DatasetId, Facets, ForeignEntry, Mode, Offer, OfferId,
     Particulars, PrivacyPolicy, Product, ProductName, ProductRef, Terms,
 };
 use weal_domain::compute::{Answer, Loss, Preview};
@@ -172,8 +173,16 @@ pub struct ProductShown {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
+    /// The best finds, or those after a cursor.
     pub entries: Vec<CatalogueEntry>,
-    pub total: usize,
+    /// All finds.
+    pub total: u64,
+    /// What `after` is for the finds that follow; missing where none do. The `Link` header says the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// How the finds of the words alone are spread.
+    #[serde(default)]
+    pub facets: Facets,
     /// What catalogues elsewhere describe; it is not offered here.
     #[serde(default)]
     pub elsewhere: Elsewhere,
@@ -194,6 +203,25 @@ pub struct ForeignShown {
     pub read_at: Timestamp,
     pub entries: u64,
     pub triples: u64,
+}
+
+/// How fresh this node's copy of a member's catalogue is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogueFreshness {
+    pub member: MemberName,
+    pub did: Did,
+    /// When the member's node last said what it has, or that nothing has changed.
+    pub heard_at: Option<Timestamp>,
+    /// When an entry last was other than before.
+    pub changed_at: Option<Timestamp>,
+    /// When it is looked at again.
+    pub due_at: Option<Timestamp>,
+    pub entries: u64,
+    /// What could not be read of it.
+    pub passed_over: u64,
+    /// Looks that failed since the last that did not, and why the last one did.
+    pub failures: u64,
+    pub failure: Option<String>,
 }
 
 /// How a fresh look at every member's catalogue went.

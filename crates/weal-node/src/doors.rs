@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 use weal_domain::agreements::AgreementId;
+use weal_domain::identity::Did;
 use weal_domain::{Refusal, RefusalKind, Timestamp};
 
 use crate::acts::catalogue::Uploads;
@@ -31,8 +32,8 @@ pub struct Doors {
     /// The governing body's own status lists, as served last.
     pub served_lists: ServedLists,
     pub uploads: Uploads,
-    /// Held by whoever reads the catalogues of the others.
-    pub looking_around: tokio::sync::Mutex<()>,
+    /// Held by whoever reads a member's catalogue.
+    looking_at: Mutex<HashMap<Did, Arc<tokio::sync::Mutex<()>>>>,
     /// When register and charter were last looked at because of a membership; held by whoever looks.
     pub papers: tokio::sync::Mutex<Option<Timestamp>>,
     /// Refused uses of the minute that runs.
@@ -64,7 +65,7 @@ impl Doors {
             statuses: StatusLists::default(),
             served_lists: ServedLists::default(),
             uploads: Uploads::default(),
-            looking_around: tokio::sync::Mutex::default(),
+            looking_at: Mutex::default(),
             papers: tokio::sync::Mutex::default(),
             refusals: Refusals::default(),
             turning: tokio::sync::Mutex::default(),
@@ -77,6 +78,13 @@ impl Doors {
             by_agreement: Mutex::default(),
             unanswered: Arc::default(),
         }
+    }
+
+    /// Whoever holds this reads the member's catalogue alone.
+    #[must_use]
+    pub fn look_at(&self, member: &Did) -> Arc<tokio::sync::Mutex<()>> {
+        let mut looking = self.looking_at.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(looking.entry(member.clone()).or_default())
     }
 
     /// Cancelled when the agreement is revoked or the node stops: every stream under it watches this.

@@ -75,6 +75,7 @@ impl House {
         house.reload_ecosystem().await.map_err(into_fault)?;
         // Before anybody is answered: a key may have come to its turn while the node was down.
         house.follow_keys().await.map_err(into_fault)?;
+        house.index_at_start().await.map_err(into_fault)?;
         Ok(house)
     }
 

@@ -158,6 +158,12 @@ pub fn ledger_page(kind: Option<FactGroup>, page: u64) -> String {
     with_query(LEDGER, &[("kind", kind.map(FactGroup::as_str)), ("page", page.as_deref())])
 }
 
+#[must_use]
+pub fn products_page(page: u64) -> String {
+    let page = Some(page.to_string()).filter(|_| page > 1);
+    with_query(PRODUCTS, &[("page", page.as_deref())])
+}
+
 fn with_query(path: &str, pairs: &[(&str, Option<&str>)]) -> String {
     let mut out = path.to_owned();
     let mut joint = '?';

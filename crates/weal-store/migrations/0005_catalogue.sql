@@ -5,10 +5,10 @@ CREATE INDEX product_identifier ON product (identifier);
 CREATE INDEX product_updated ON product (updated_ms);
 
 -- Open offers by who may see them: a member's DID, or `*` for every member. What is not for a reader is never
--- touched, so it can neither be counted nor timed. `until_ms` is the greatest number where an offer has no end.
+-- touched, so it can neither be counted nor timed. Products stand in the order of their bytes on both databases. `until_ms` is the greatest number where an offer has no end.
 CREATE TABLE shown (
     audience TEXT   NOT NULL,
-    product  TEXT   NOT NULL,
+    product  TEXT   {BYTEWISE} NOT NULL,
     offer    TEXT   NOT NULL REFERENCES offer (id),
     until_ms BIGINT NOT NULL,
     PRIMARY KEY (audience, product, offer)

@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use weal_domain::Timestamp;
 use weal_domain::catalogue::{Offer, OfferId, Product, ProductName};
 
-use crate::tx::{BindBody, get, get_body, ms, sql};
+use crate::tx::{BindBody, get, get_body, get_text, ms, sql};
 use crate::{StoreError, Tx};
 
 pub use foreign::{ForeignPiece, ForeignPlace, ForeignSource};
@@ -79,7 +79,10 @@ impl Tx {
     }
 
     /// The newest version of the product that a stranger's identifier names.
-    pub async fn product_identified(&mut self, identifier: &str) -> Result<Option<StoredProduct>, StoreError> {
+    pub async fn product_identified(
+        &mut self,
+        identifier: &str,
+    ) -> Result<Option<StoredProduct>, StoreError> {
         let query = sql("SELECT * FROM product AS p WHERE identifier = $1
              AND version = (SELECT MAX(version) FROM product AS q WHERE q.name = p.name)");
         self.row(query.bind(identifier.to_owned())).await?.map(|row| stored_product(&row)).transpose()
@@ -96,6 +99,26 @@ impl Tx {
              ORDER BY updated_ms LIMIT $2");
         let rows = self.rows(query.bind(ms(before)).bind(i64::from(limit))).await?;
         rows.iter().map(stored_product).collect()
+    }
+
+    /// The newest version of products, by name: `limit` at most, after the first `skip`.
+    pub async fn products_from(&mut self, skip: u32, limit: u32) -> Result<Vec<StoredProduct>, StoreError> {
+        let query = sql("SELECT * FROM product AS p
+             WHERE version = (SELECT MAX(version) FROM product AS q WHERE q.name = p.name)
+             ORDER BY name LIMIT $1 OFFSET $2");
+        let rows = self.rows(query.bind(i64::from(limit)).bind(i64::from(skip))).await?;
+        rows.iter().map(stored_product).collect()
+    }
+
+    /// Every version of every product that a later one has replaced.
+    pub async fn former_versions(&mut self) -> Result<Vec<(ProductName, u32)>, StoreError> {
+        let query = sql("SELECT name, version FROM product AS p
+             WHERE version < (SELECT MAX(version) FROM product AS q WHERE q.name = p.name)");
+        let former = |row: &AnyRow| {
+            let version = u32::try_from(get::<i64>(row, "version")?);
+            Ok((get_text(row, "name")?, version.map_err(|_| StoreError::corrupt("product"))?))
+        };
+        self.rows(query).await?.iter().map(former).collect()
     }
 
     /// How many products there are.

@@ -20,10 +20,10 @@ pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Applies what is missing. Two nodes that start at once on one PostgreSQL take turns.
 pub(crate) async fn bring_up(store: &Store) -> Result<(), StoreError> {
-    // The two things that SQLite and PostgreSQL spell differently.
-    let (bytes, agreement) = match store.place {
-        Place::Sqlite => ("BLOB", "json_extract(body, '$.agreement')"),
-        Place::Postgres => ("BYTEA", "body::json ->> 'agreement'"),
+    // The three things that SQLite and PostgreSQL spell differently.
+    let (bytes, agreement, bytewise) = match store.place {
+        Place::Sqlite => ("BLOB", "json_extract(body, '$.agreement')", "COLLATE BINARY"),
+        Place::Postgres => ("BYTEA", "body::json ->> 'agreement'", "COLLATE \"C\""),
     };
     let mut tx = store.write("store.migrate").await?;
     tx.run(sql("CREATE TABLE IF NOT EXISTS schema_version (
@@ -39,7 +39,8 @@ pub(crate) async fn bring_up(store: &Store) -> Result<(), StoreError> {
         return Ok(());
     }
     for migration in &MIGRATIONS[known..] {
-        tx.script(migration.replace("{BYTES}", bytes).replace("{AGREEMENT}", agreement)).await?;
+        let spelt = migration.replace("{BYTES}", bytes).replace("{AGREEMENT}", agreement);
+        tx.script(spelt.replace("{BYTEWISE}", bytewise)).await?;
     }
     if known < SHOWN_SINCE {
         tx.derive_shown().await?;

@@ -21,11 +21,15 @@ use crate::dsp::catalogue::{
 use crate::error::excerpt;
 use crate::{Publisher, WireError, odrl};
 
+mod print;
+
+pub use print::CataloguePrinter;
+
 /// What the format of a distribution begins with; the mode follows.
 const FORMAT_PREFIX: &str = "weal:";
 /// How most other connectors call a pull of rows over plain HTTP that a bearer token alone opens.
 pub const PULL_FORMAT: &str = "HttpData-PULL";
-/// The most datasets that are read of one catalogue.
+/// The most datasets that are read of one page of a catalogue.
 pub const DATASETS_MAX: usize = 10_000;
 /// Where a stranger's policy has no word for what our terms say.
 const NOT_SAID: &str = "Not said by its owner.";
@@ -141,19 +145,37 @@ pub fn entries_of(
     member: &Publisher,
     fetched_at: Timestamp,
 ) -> Result<EntriesRead, WireError> {
-    if catalog.participant_id != member.did.as_str() {
-        return Err(WireError::wrong("participantId", format!("`{}`, the sender", member.did)));
+    EntriesReader::new(member.clone()).page(catalog, fetched_at)
+}
+
+/// Reads a member's catalogue that comes in pages, as [`entries_of`] reads one that comes whole.
+#[derive(Debug)]
+pub struct EntriesReader {
+    member: Publisher,
+    names: Names,
+}
+
+impl EntriesReader {
+    #[must_use]
+    pub fn new(member: Publisher) -> Self {
+        Self { member, names: Names::default() }
     }
-    let mut read = EntriesRead::default();
-    let mut names = Names::default();
-    for dataset in all_datasets(catalog.content)? {
-        let id = excerpt(&dataset.id);
-        match entry_of(dataset, member, &mut names, fetched_at, &mut read.passed_over) {
-            Ok(entry) => read.entries.push(entry),
-            Err(reason) => read.passed_over.push((id, reason)),
+
+    pub fn page(&mut self, catalog: Catalog, fetched_at: Timestamp) -> Result<EntriesRead, WireError> {
+        let member = &self.member;
+        if catalog.participant_id != member.did.as_str() {
+            return Err(WireError::wrong("participantId", format!("`{}`, the sender", member.did)));
         }
+        let mut read = EntriesRead::default();
+        for dataset in all_datasets(catalog.content)? {
+            let id = excerpt(&dataset.id);
+            match entry_of(dataset, member, &mut self.names, fetched_at, &mut read.passed_over) {
+                Ok(entry) => read.entries.push(entry),
+                Err(reason) => read.passed_over.push((id, reason)),
+            }
+        }
+        Ok(read)
     }
-    Ok(read)
 }
 
 /// The datasets of a catalogue and of all catalogues inside it.

@@ -25,6 +25,7 @@ pub mod dcat;
 pub mod dcp;
 pub mod did;
 pub mod dsp;
+pub mod link;
 pub mod odcs;
 pub mod odrl;
 pub mod peer;

@@ -1,14 +1,15 @@
 //! `weal members`
 
+use weal_domain::Timestamp;
 use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Did;
-use weal_node::api::SetStanding;
+use weal_node::api::{CatalogueFreshness, SetStanding};
 
 use crate::client::segment;
 use crate::compose::Setting;
 use crate::failure::{Exit, Result};
 use crate::print::Table;
-use crate::print::number::time;
+use crate::print::number::{thousands, time};
 
 /// List the members of the ecosystem; a governing body admits and suspends them.
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,9 @@ pub struct Args {
     /// Decline this application: nothing of it stays in the register.
     #[arg(long, value_name = "DID", conflicts_with_all = ["admit", "suspend"])]
     decline: Option<Did>,
+    /// Say how fresh this node's copy of each member's catalogue is, and why it is not.
+    #[arg(long, conflicts_with_all = ["admit", "suspend", "decline"])]
+    catalogues: bool,
     /// Why, for the ledger and for the member.
     #[arg(long)]
     reason: Option<String>,
@@ -33,6 +37,12 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     if let Some(did) = args.decline {
         client.delete(&format!("/members/{}", segment(did.as_str())), "declining an application").await?;
         setting.terminal.answer(&did, || format!("Declined the application of {did}."));
+        return Ok(Exit::Ok);
+    }
+    if args.catalogues {
+        let fresh: Vec<CatalogueFreshness> =
+            client.get("/catalogue/freshness", "looking at the catalogues").await?;
+        setting.terminal.answer(&fresh, || catalogues(&fresh));
         return Ok(Exit::Ok);
     }
     let change = match (args.admit, args.suspend) {
@@ -62,6 +72,34 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
         if table.is_empty() { "No members yet.".into() } else { table.to_string() }
     });
     Ok(Exit::Ok)
+}
+
+fn catalogues(fresh: &[CatalogueFreshness]) -> String {
+    if fresh.is_empty() {
+        return "There is no other member whose catalogue could be read.".into();
+    }
+    let moment = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), time);
+    let mut table = Table::new(&[
+        "member",
+        ">entries",
+        "heard",
+        "changed",
+        "next look",
+        ">failures",
+        "why the last failed",
+    ]);
+    for one in fresh {
+        table.row([
+            one.member.to_string(),
+            thousands(one.entries),
+            moment(one.heard_at),
+            moment(one.changed_at),
+            one.due_at.map_or_else(|| "now".to_owned(), time),
+            one.failures.to_string(),
+            one.failure.clone().unwrap_or_default(),
+        ]);
+    }
+    table.to_string()
 }
 
 fn words(standing: Standing) -> &'static str {

@@ -4,10 +4,14 @@ use weal_domain::catalogue::{Column, ColumnProfile, Identifying, Offer, Product,
 use weal_node::api::ProductShown;
 
 use super::offer::modes;
+use crate::client::Client;
 use crate::compose::Setting;
 use crate::failure::{Exit, Result};
 use crate::print::Table;
 use crate::print::number::{bytes, thousands, time};
+
+/// Products asked for at once.
+const AT_ONCE: usize = 500;
 
 /// List this node's products, or show one.
 #[derive(Debug, clap::Args)]
@@ -23,7 +27,7 @@ pub struct Args {
 pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let client = setting.client()?;
     let Some(name) = args.name else {
-        let products: Vec<Product> = client.get("/products", "listing the products").await?;
+        let products = all(&client).await?;
         setting.terminal.answer(&products, || listed(&products));
         return Ok(Exit::Ok);
     };
@@ -42,6 +46,21 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
         )
     });
     Ok(Exit::Ok)
+}
+
+/// Every product, a stretch at a time.
+async fn all(client: &Client) -> Result<Vec<Product>> {
+    let (mut all, mut after) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/products?limit={AT_ONCE}&after={after}");
+        let some: Vec<Product> = client.get(&path, "listing the products").await?;
+        let is_last = some.len() < AT_ONCE;
+        after = some.last().map(|last| last.name.to_string()).unwrap_or_default();
+        all.extend(some);
+        if is_last {
+            return Ok(all);
+        }
+    }
 }
 
 fn listed(products: &[Product]) -> String {

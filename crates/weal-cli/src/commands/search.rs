@@ -24,6 +24,12 @@ pub struct Args {
     /// Only products of this class: open, internal, personal or sensitive.
     #[arg(long)]
     class: Option<String>,
+    /// Only products offered for this purpose, by its IRI.
+    #[arg(long)]
+    purpose: Option<String>,
+    /// The most products to show.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    limit: u32,
     /// Look at every member's catalogue again before searching.
     #[arg(long)]
     refresh: bool,
@@ -37,9 +43,13 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
             setting.terminal.note(format!("{member} did not answer: {why}"));
         }
     }
-    let mut path = format!("/catalogue?q={}", segment(&args.words.join(" ")));
-    let filters =
-        [("member", args.member), ("mode", args.mode.map(|mode| mode.to_string())), ("class", args.class)];
+    let mut path = format!("/catalogue?limit={}&q={}", args.limit, segment(&args.words.join(" ")));
+    let filters = [
+        ("member", args.member),
+        ("mode", args.mode.map(|mode| mode.to_string())),
+        ("class", args.class),
+        ("purpose", args.purpose),
+    ];
     for (name, value) in filters {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={}", segment(&value)));
@@ -62,7 +72,7 @@ pub fn words(found: &Found) -> String {
     for entry in &found.entries {
         table.row([name(entry), entry.classification.as_str().to_owned(), rungs(entry), entry.title.clone()]);
     }
-    let more = found.total - found.entries.len().min(found.total);
+    let more = found.total.saturating_sub(found.entries.len() as u64);
     let more = if more > 0 { format!("and {more} more; add words or filters\n") } else { String::new() };
     format!("{table}{more}{}", elsewhere(&found.elsewhere))
 }

@@ -73,9 +73,10 @@ impl Span {
 #[must_use]
 pub fn terms_of(entry: &CatalogueEntry) -> BTreeSet<Vec<u8>> {
     let modes: Vec<&str> = entry.modes().iter().map(|mode| mode.as_str()).collect();
-    let columns = entry.columns.iter().flat_map(|column| {
-        [Some(column.name.as_str()), column.description.as_deref()].into_iter().flatten()
-    });
+    let columns = entry
+        .columns
+        .iter()
+        .flat_map(|column| [Some(column.name.as_str()), column.description.as_deref()].into_iter().flatten());
     let rest = columns.chain([entry.description.as_str(), entry.classification.as_str()]);
     let title = [entry.title.as_str(), entry.product.as_str()];
     let keywords = entry.keywords.iter().map(String::as_str);

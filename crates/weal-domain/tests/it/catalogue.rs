@@ -2,8 +2,8 @@
 
 use weal_domain::agreements::LegalBasis;
 use weal_domain::catalogue::{
-    Approval, CatalogueEntry, Classification, ColumnProfile, Holder, Mode, Offer, Product,
-    RungStanding, Terms, check_offer, dataset_id, ladder, parse_dataset, suggest_instead,
+    Approval, CatalogueEntry, Classification, ColumnProfile, Holder, Mode, Offer, Product, RungStanding,
+    Terms, check_offer, dataset_id, ladder, parse_dataset, suggest_instead,
 };
 use weal_domain::identity::{Did, MemberName};
 

@@ -166,8 +166,7 @@ fn facets_count_the_finds_and_filters_narrow_them() {
     let query = Query { mode: Some(Mode::Statistics), ..Query::default() };
     assert_eq!(titles(&query).len(), 2);
     let found = hits(&query);
-    let modes: Vec<(Mode, u64)> =
-        found.facets.modes.iter().map(|facet| (facet.value, facet.count)).collect();
+    let modes: Vec<(Mode, u64)> = found.facets.modes.iter().map(|facet| (facet.value, facet.count)).collect();
     assert_eq!(modes, [(Mode::Statistics, 2), (Mode::Matching, 1), (Mode::Extract, 1)]);
     let members: Vec<u64> = found.facets.members.iter().map(|facet| facet.count).collect();
     assert_eq!((members, found.total), (vec![1, 2], 2));

@@ -4,9 +4,9 @@
 
 mod agreements;
 mod catalogue;
-mod finding;
 mod compute;
 mod exchange;
+mod finding;
 mod given;
 mod governance;
 mod identity;

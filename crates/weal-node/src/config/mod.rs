@@ -133,6 +133,8 @@ pub struct LimitsConfig {
     pub streams_max: usize,
     /// Unfinished negotiations with one peer, beyond which it cannot begin another.
     pub negotiations_per_peer_max: u32,
+    /// Entries that are kept of one member's catalogue.
+    pub catalogue_entries_max: usize,
     /// How long a client may keep the node waiting: for the head of a request, or taking nothing of an
     /// answer or of a stream of rows.
     pub stall_s_max: u64,
@@ -146,6 +148,7 @@ impl Default for LimitsConfig {
             requests_per_minute_max: 6_000,
             streams_max: 64,
             negotiations_per_peer_max: 100,
+            catalogue_entries_max: 250_000,
             stall_s_max: 60,
         }
     }

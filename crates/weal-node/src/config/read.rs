@@ -53,6 +53,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "streams_max",
             "stall_s_max",
             "negotiations_per_peer_max",
+            "catalogue_entries_max",
         ],
     ),
     (

@@ -7,29 +7,31 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use serde::Deserialize;
 use weal_domain::Refusal;
-use weal_domain::catalogue::{Offer, Product};
+use weal_domain::catalogue::Offer;
 use weal_domain::identity::{Act, one_may};
 use weal_wire::dcat::Form;
 use weal_wire::dsp::Reasons;
-use weal_wire::dsp::catalogue::{AccessService, CatalogError, CatalogRequestMessage, Part};
+use weal_wire::dsp::catalogue::{AccessService, CatalogError, CatalogRequestMessage};
 use weal_wire::dsp::versions::{ProtocolVersion, VersionDocument};
+use weal_wire::link::next_link;
 
 use super::answer::ApiResult;
 use super::body::{Json, Wire};
 use super::extract::{Local, Member, Path, Query};
 use super::process::{protocol_status, wire};
-use crate::acts::catalogue::product_unknown;
+use crate::acts::catalogue::{Page, product_unknown};
 use crate::api::{
-    Found, Inspect, Inspected, MakeOffer, PREFIX, ProductShown, Publish, Published, Refreshed, UploadMade,
-    WithdrawOffer,
+    CatalogueFreshness, Inspect, Inspected, MakeOffer, PREFIX, ProductShown, Publish, Published, Refreshed,
+    UploadMade, WithdrawOffer,
 };
 use crate::fault::Result;
 use crate::house::House;
+use crate::peers::Caller;
 
 /// The base of the protocol's addresses, as the version document names it.
 pub const DSP_PATH: &str = "/dsp/2025-1";
@@ -38,13 +40,17 @@ pub const CALLBACK_PATH: &str = "/dsp/2025-1/callback";
 /// Where a DID document says the catalogue is.
 pub const CATALOGUE_PATH: &str = "/dsp/2025-1/catalog";
 
+/// Own products, and finds, in one answer of the local API.
+const PRODUCTS_AT_ONCE_MAX: u32 = 1_000;
+const FOUND_AT_ONCE: usize = 100;
+
 type Node = State<Arc<House>>;
 
 pub(super) fn routes() -> Router<Arc<House>> {
     let api = |path: &str| format!("{PREFIX}{path}");
     Router::new()
         .route("/.well-known/dspace-version", get(versions))
-        .route(&format!("{DSP_PATH}/catalog/request"), post(catalogue))
+        .route(&format!("{DSP_PATH}/catalog/request"), post(catalogue).get(catalogue_page))
         .route(&format!("{DSP_PATH}/catalog/datasets/{{id}}"), get(dataset))
         .route("/catalogue.ttl", get(turtle))
         .route("/catalogue.jsonld", get(json_ld))
@@ -56,6 +62,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
         .route(&api("/offers"), post(make_offer))
         .route(&api("/offers/withdraw"), post(withdraw))
         .route(&api("/catalogue"), get(search))
+        .route(&api("/catalogue/freshness"), get(freshness))
         .route(&api("/catalogue/refresh"), post(refresh))
         .merge(foreign::routes())
 }
@@ -82,9 +89,19 @@ async fn versions(State(house): Node) -> Response {
     wire(StatusCode::OK, weal_wire::print(&VersionDocument { versions: vec![version] }))
 }
 
+/// Which page a link of ours names.
+#[derive(Debug, Default, Deserialize)]
+struct PageParams {
+    #[serde(default)]
+    page: Option<String>,
+}
+
+/// The catalogue, or a page of it: without a word about pages, the first ten thousand products.
 async fn catalogue(
     State(house): Node,
-    _from: Member,
+    Member(from): Member,
+    Query(params): Query<PageParams>,
+    headers: HeaderMap,
     Wire(message): Wire<CatalogRequestMessage>,
 ) -> Response {
     let Some(part) = message.part() else {
@@ -92,30 +109,82 @@ async fn catalogue(
             .remedy("Leave the filter out; the catalogue is sent whole.");
         return catalogue_error(refusal);
     };
-    match own_catalogue(&house, part).await {
-        Ok(body) => wire(StatusCode::OK, body),
+    let page = match &params.page {
+        Some(cursor) => Page::of_cursor(cursor),
+        None => Some(Page::counted(part.offset, part.limit)),
+    };
+    // RFC 9110, 13.1.2: what is not fetched by GET and is as it was is a condition that failed.
+    shown_page(&house, &from, page, &headers, StatusCode::PRECONDITION_FAILED).await
+}
+
+/// The same for those who only fetch.
+async fn catalogue_page(
+    State(house): Node,
+    Member(from): Member,
+    Query(params): Query<PageParams>,
+    headers: HeaderMap,
+) -> Response {
+    let page = params.page.as_deref().map_or_else(|| Some(Page::default()), Page::of_cursor);
+    shown_page(&house, &from, page, &headers, StatusCode::NOT_MODIFIED).await
+}
+
+async fn shown_page(
+    house: &Arc<House>,
+    from: &Caller,
+    page: Option<Page>,
+    headers: &HeaderMap,
+    unchanged: StatusCode,
+) -> Response {
+    let Some(page) = page.map(|page| page.preferred(headers)) else {
+        let refusal = Refusal::invalid("page-unknown", "This is no page of this node's catalogue.")
+            .remedy("Follow the link of the page before, or begin with the first.");
+        return catalogue_error(refusal);
+    };
+    match answer_page(house, from, page, headers, unchanged).await {
+        Ok(response) => response,
         Err(cause) => super::answer::Problem(cause).into_response(),
     }
 }
 
-async fn own_catalogue(house: &House, part: Part) -> Result<String> {
-    let products = house.own_products().await?;
-    let endpoint = format!("{}{DSP_PATH}", house.config.node.origin);
-    let mut catalogue = weal_wire::catalogue::catalogue_of(&products, &house.publisher(), &endpoint);
-    let datasets = std::mem::take(&mut catalogue.content.datasets);
-    catalogue.content.datasets = datasets.into_iter().skip(part.offset).take(part.limit).collect();
-    Ok(weal_wire::print(&catalogue))
+async fn answer_page(
+    house: &Arc<House>,
+    from: &Caller,
+    page: Page,
+    headers: &HeaderMap,
+    unchanged: StatusCode,
+) -> Result<Response> {
+    let etag = house.page_etag(&from.did, &page).await?;
+    let fixed = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "private, no-cache".to_owned())];
+    if is_held(headers, &etag) {
+        return Ok((unchanged, fixed).into_response());
+    }
+    let page = house.shown_page(&from.did, page).await?;
+    let address = format!("{}{DSP_PATH}/catalog/request", house.config.node.origin);
+    let next = page.next().map(|cursor| next_link(&format!("{address}?page={cursor}")));
+    let link = next.map(|link| [(header::LINK, link)]);
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    let body = Body::from_stream(house.printed_page(page));
+    Ok(match link {
+        Some(link) => (fixed, kind, link, body).into_response(),
+        None => (fixed, kind, body).into_response(),
+    })
 }
 
-async fn dataset(State(house): Node, _from: Member, Path(id): Path<String>) -> ApiResult<Response> {
-    let products = house.own_products().await?;
+/// Whether the caller holds what it asks for: weakly compared, as `If-None-Match` is.
+fn is_held(headers: &HeaderMap, etag: &str) -> bool {
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|tag| bare(tag) == bare(etag))
+}
+
+async fn dataset(State(house): Node, Member(from): Member, Path(id): Path<String>) -> ApiResult<Response> {
     let publisher = house.publisher();
     let endpoint = format!("{}{DSP_PATH}", house.config.node.origin);
     let connector = weal_wire::catalogue::connector_of(&publisher, &endpoint);
-    let found = products.iter().find(|(product, _)| product.dataset(&house.did) == id);
+    let found = house.shown_dataset(&from.did, &id).await?;
     let shown = found.and_then(|(product, offers)| {
         let access = AccessService::Service(Box::new(connector));
-        weal_wire::catalogue::dataset_of(product, offers, &publisher, access)
+        weal_wire::catalogue::dataset_of(&product, &offers, &publisher, access)
     });
     Ok(match shown {
         Some(dataset) => wire(StatusCode::OK, weal_wire::print(&dataset)),
@@ -131,17 +200,22 @@ fn catalogue_error(refusal: Refusal) -> Response {
 
 /// The catalogue for harvesters, who are not asked who they are: metadata only, and only of what is offered
 /// to every member and is no more closely held than the configuration says.
-async fn turtle(State(house): Node) -> Response {
-    harvest(&house, Form::Turtle)
+async fn turtle(State(house): Node, headers: HeaderMap) -> ApiResult<Response> {
+    harvest(&house, Form::Turtle, &headers).await
 }
 
-async fn json_ld(State(house): Node) -> Response {
-    harvest(&house, Form::JsonLd)
+async fn json_ld(State(house): Node, headers: HeaderMap) -> ApiResult<Response> {
+    harvest(&house, Form::JsonLd, &headers).await
 }
 
-fn harvest(house: &Arc<House>, form: Form) -> Response {
+async fn harvest(house: &Arc<House>, form: Form, headers: &HeaderMap) -> ApiResult<Response> {
+    let etag = house.harvest_etag(form).await?;
+    let fixed = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    if is_held(headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, fixed).into_response());
+    }
     let body = Body::from_stream(house.harvested(form));
-    ([(header::CONTENT_TYPE, form.media_type())], body).into_response()
+    Ok((fixed, [(header::CONTENT_TYPE, form.media_type())], body).into_response())
 }
 
 async fn contract_for_everyone(State(house): Node, Path(name): Path<String>) -> ApiResult<Response> {
@@ -183,17 +257,31 @@ async fn publish(
     Ok(Json(house.publish(&by, publish).await?))
 }
 
+/// A stretch of own products.
+#[derive(Debug, Default, Deserialize)]
+struct ProductParams {
+    #[serde(default)]
+    after: String,
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
 /// Own products; their profiles hold values, so they are for those who may read them.
-async fn products(State(house): Node, Local(by): Local) -> ApiResult<Json<Vec<Product>>> {
+async fn products(
+    State(house): Node,
+    Local(by): Local,
+    Query(params): Query<ProductParams>,
+) -> ApiResult<Response> {
     house.require_act(&by, Act::Look)?;
     let reads_profiles = one_may(&by.roles, Act::ReadProfile);
-    let shown = |mut product: Product| {
-        if !reads_profiles {
-            product.profile.clear();
-        }
-        product
-    };
-    Ok(Json(house.own_products().await?.into_iter().map(|(product, _)| shown(product)).collect()))
+    let limit = params.limit.unwrap_or(PRODUCTS_AT_ONCE_MAX).clamp(1, PRODUCTS_AT_ONCE_MAX);
+    let mut products = house.own_products_after(&params.after, limit).await?;
+    if !reads_profiles {
+        products.iter_mut().for_each(|product| product.profile.clear());
+    }
+    let last = products.last().filter(|_| products.len() == limit as usize);
+    let next = last.map(|last| format!("{PREFIX}/products?limit={limit}&after={}", last.name));
+    Ok(with_next(next.as_deref(), Json(products)))
 }
 
 async fn product(
@@ -239,6 +327,8 @@ pub(super) struct SearchParams {
     pub mode: String,
     #[serde(default)]
     pub class: String,
+    #[serde(default)]
+    pub purpose: String,
 }
 
 impl SearchParams {
@@ -250,17 +340,50 @@ impl SearchParams {
             member: self.member.parse().ok(),
             classification: class,
             mode: self.mode.parse().ok(),
+            purpose: self.purpose.parse().ok().filter(|_| !self.purpose.is_empty()),
         }
     }
+}
+
+/// Where in the list of finds an answer begins, and how long it is.
+#[derive(Debug, Default, Deserialize)]
+struct FindsParams {
+    #[serde(default)]
+    after: Option<String>,
+    #[serde(default)]
+    limit: Option<usize>,
 }
 
 async fn search(
     State(house): Node,
     Local(by): Local,
     Query(params): Query<SearchParams>,
-) -> ApiResult<Json<Found>> {
+    Query(finds): Query<FindsParams>,
+    uri: axum::http::Uri,
+) -> ApiResult<Response> {
     house.require_act(&by, Act::Look)?;
-    Ok(Json(house.search(&params.query()).await?))
+    let limit = finds.limit.unwrap_or(FOUND_AT_ONCE);
+    let found = house.search(&params.query(), finds.after.as_deref(), limit).await?;
+    let next = found.next.as_ref().map(|cursor| {
+        let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(pairs.filter(|(name, _)| name != "after")).append_pair("after", cursor);
+        format!("{}?{}", uri.path(), query.finish())
+    });
+    Ok(with_next(next.as_deref(), Json(found)))
+}
+
+fn with_next(next: Option<&str>, body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    if let Some(link) = next.and_then(|next| HeaderValue::from_str(&next_link(next)).ok()) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    response
+}
+
+async fn freshness(State(house): Node, Local(by): Local) -> ApiResult<Json<Vec<CatalogueFreshness>>> {
+    house.require_act(&by, Act::Look)?;
+    Ok(Json(house.catalogue_freshness().await?))
 }
 
 async fn refresh(State(house): Node, Local(by): Local) -> ApiResult<Json<Refreshed>> {

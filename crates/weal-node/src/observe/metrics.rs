@@ -11,6 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use weal_domain::Timestamp;
+use weal_domain::identity::MemberName;
 
 /// The route that was asked, by its pattern: never a path with an identifier in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -31,6 +33,12 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labelled {
     outcome: Outcome,
+}
+
+/// A member whose catalogue is read. The register bounds how many there are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfMember {
+    member: String,
 }
 
 /// Faults are logged where no node is at hand, and a process is one node: one counter for all of it.
@@ -57,6 +65,40 @@ pub struct Metrics {
     /// Without a value where this node has no certificate.
     certificate_expires: Family<[(&'static str, &'static str); 0], Gauge>,
     certificates_refused: Counter,
+    catalogue: CatalogueMetrics,
+}
+
+/// How fresh the copies of the others' catalogues are.
+#[derive(Clone)]
+struct CatalogueMetrics {
+    entries: Family<OfMember, Gauge>,
+    heard: Family<OfMember, Gauge>,
+    failures: Family<OfMember, Counter>,
+}
+
+impl CatalogueMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let entries = Family::<OfMember, Gauge>::default();
+        let heard = Family::<OfMember, Gauge>::default();
+        let failures = Family::<OfMember, Counter>::default();
+        registry.register(
+            "catalogue_entries",
+            "Entries of a member's catalogue, as last read",
+            entries.clone(),
+        );
+        registry.register_with_unit(
+            "catalogue_heard",
+            "When a member last said what its catalogue is, since 1970",
+            Unit::Seconds,
+            heard.clone(),
+        );
+        registry.register(
+            "catalogue_failures",
+            "Looks at a member's catalogue that failed",
+            failures.clone(),
+        );
+        Self { entries, heard, failures }
+    }
 }
 
 impl std::fmt::Debug for Metrics {
@@ -108,6 +150,7 @@ impl Default for Metrics {
             "New certificates that were not taken up, and tries to get one that failed",
             certificates_refused.clone(),
         );
+        let catalogue = CatalogueMetrics::register(&mut registry);
         Self {
             registry: std::sync::Arc::new(registry),
             requests,
@@ -121,6 +164,7 @@ impl Default for Metrics {
             streams_open,
             certificate_expires,
             certificates_refused,
+            catalogue,
         }
     }
 }
@@ -144,6 +188,15 @@ impl Metrics {
     }
     pub fn invariant_broken(&self) {
         self.invariants_broken.inc();
+    }
+    /// A member has said what its catalogue is, or that it is as it was.
+    pub fn catalogue_heard(&self, member: &MemberName, entries: u64, now: Timestamp) {
+        let of = OfMember { member: member.to_string() };
+        self.catalogue.entries.get_or_create(&of).set(i64::try_from(entries).unwrap_or(i64::MAX));
+        self.catalogue.heard.get_or_create(&of).set(now.as_second());
+    }
+    pub fn catalogue_failed(&self, member: &MemberName) {
+        self.catalogue.failures.get_or_create(&OfMember { member: member.to_string() }).inc();
     }
     pub fn ledger(&self, size: u64) {
         self.ledger_size.set(i64::try_from(size).unwrap_or(i64::MAX));

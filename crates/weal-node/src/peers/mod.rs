@@ -272,13 +272,24 @@ impl Peers {
         peer: &Did,
         bytes_max: usize,
     ) -> Result<Reply, Refusal> {
+        self.exchange_whole(request, peer, bytes_max).await.map(|(_, reply)| reply)
+    }
+
+    /// As [`Peers::exchange`], with the head of the answer.
+    pub async fn exchange_whole(
+        &self,
+        request: reqwest::RequestBuilder,
+        peer: &Did,
+        bytes_max: usize,
+    ) -> Result<(reqwest::header::HeaderMap, Reply), Refusal> {
         // One byte now and then must not keep a delivery alive: the whole answer has its time.
         let request = request.timeout(REQUEST_TIME_MAX);
         let response = request.send().await.map_err(|cause| {
             tracing::debug!(peer = %peer, %cause, "peer not reached");
             unavailable(peer, "cannot be reached")
         })?;
-        read_reply(response, peer, bytes_max).await
+        let head = response.headers().clone();
+        Ok((head, read_reply(response, peer, bytes_max).await?))
     }
 
     /// Sends a private question made by [`Peers::question`]. Where the peer was reached and no answer came, it

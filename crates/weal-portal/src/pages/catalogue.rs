@@ -391,6 +391,7 @@ pub fn own_products(chrome: &Chrome, view: &OwnProductsView) -> String {
             (more_links(m, view.products.iter().skip(OWN_CARDS_MAX).map(|product| {
                 (paths::product(&view.owner.name, &product.product), product.title.clone())
             })))
+            (paging(m, view.paging, paths::products_page))
             p.hint { (with_code(words.publish_more)) }
         }
     };

@@ -165,6 +165,7 @@ pub struct RequestDraft {
 pub struct OwnProductsView {
     pub owner: Party,
     pub products: Vec<OwnProduct>,
+    pub paging: Paging,
 }
 
 #[derive(Debug, Clone)]

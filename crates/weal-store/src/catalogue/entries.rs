@@ -77,11 +77,7 @@ impl Tx {
         self.whole(written)
     }
 
-    async fn write_entries(
-        &mut self,
-        peer: &Did,
-        entries: &[CatalogueEntry],
-    ) -> Result<Written, StoreError> {
+    async fn write_entries(&mut self, peer: &Did, entries: &[CatalogueEntry]) -> Result<Written, StoreError> {
         let (mut written, mut changes) = (Written::default(), Changes::default());
         for entry in entries {
             // When it was said is known of the catalogue, not of each entry.

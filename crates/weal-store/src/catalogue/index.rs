@@ -140,7 +140,8 @@ impl Tx {
             let row = self.row(query.bind(term.clone()).bind(block)).await?;
             let former = row.map(|row| get::<Vec<u8>>(&row, "docs")).transpose()?;
             let is_new = former.is_none();
-            let mut docs = Docs::of(&former.unwrap_or_default()).ok_or_else(|| StoreError::corrupt("posting"))?;
+            let mut docs =
+                Docs::of(&former.unwrap_or_default()).ok_or_else(|| StoreError::corrupt("posting"))?;
             docs.change(&change.remove, &change.add);
             if docs.is_empty() {
                 let query = sql("DELETE FROM posting WHERE term = $1 AND block = $2");
@@ -159,7 +160,8 @@ impl Tx {
 
     async fn put_word(&mut self, word: &str, letters: usize) -> Result<(), StoreError> {
         let initial = word.chars().take(1).collect::<String>();
-        let query = sql("INSERT INTO word (initial, letters, word) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
+        let query =
+            sql("INSERT INTO word (initial, letters, word) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
         let letters = i64::try_from(letters).map_err(|_| StoreError::TooLarge { what: "a word" })?;
         self.run(query.bind(initial).bind(letters).bind(word.to_owned())).await.map(|_| ())
     }

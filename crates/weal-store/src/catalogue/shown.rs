@@ -61,7 +61,8 @@ impl Tx {
         }
         // What ends by itself changes the catalogue without anybody writing it.
         for audience in [EVERYONE.to_owned(), to.audience()] {
-            let ended = sql("SELECT MAX(until_ms) AS ended FROM shown WHERE audience = $1 AND until_ms <= $2");
+            let ended =
+                sql("SELECT MAX(until_ms) AS ended FROM shown WHERE audience = $1 AND until_ms <= $2");
             let row = self.row(ended.bind(audience).bind(ms(to.now))).await?;
             let ended: Option<i64> = row.map(|row| get(&row, "ended")).transpose()?.flatten();
             parts.push(ended.unwrap_or(0).to_string());
@@ -76,8 +77,12 @@ impl Tx {
         after: &str,
         limit: u32,
     ) -> Result<PageEnd, StoreError> {
-        let query = sql(concat!("SELECT product FROM (", names!(), ") AS page
-             ORDER BY product LIMIT 2 OFFSET $5"));
+        let query = sql(concat!(
+            "SELECT product FROM (",
+            names!(),
+            ") AS page
+             ORDER BY product LIMIT 2 OFFSET $5"
+        ));
         let query = query.bind(after.to_owned()).bind(ms(to.now)).bind(to.audience());
         let rows = self.rows(query.bind(i64::from(limit) + 1).bind(i64::from(limit.max(1)) - 1)).await?;
         // The last of the page, and one that comes after it.
@@ -87,12 +92,20 @@ impl Tx {
 
     /// The product before the one at `offset`, for those who count instead of remembering where they were;
     /// `None` where there are not so many.
-    pub async fn shown_skipped(&mut self, to: ShownTo<'_>, offset: u32) -> Result<Option<String>, StoreError> {
+    pub async fn shown_skipped(
+        &mut self,
+        to: ShownTo<'_>,
+        offset: u32,
+    ) -> Result<Option<String>, StoreError> {
         if offset == 0 {
             return Ok(Some(String::new()));
         }
-        let query = sql(concat!("SELECT product FROM (", names!(), ") AS page
-             ORDER BY product LIMIT 1 OFFSET $5"));
+        let query = sql(concat!(
+            "SELECT product FROM (",
+            names!(),
+            ") AS page
+             ORDER BY product LIMIT 1 OFFSET $5"
+        ));
         let query = query.bind(String::new()).bind(ms(to.now)).bind(to.audience());
         let query = query.bind(i64::from(offset)).bind(i64::from(offset) - 1);
         self.row(query).await?.map(|row| get(&row, "product")).transpose()
@@ -105,10 +118,14 @@ impl Tx {
         after: &str,
         limit: u32,
     ) -> Result<Vec<(Product, Vec<Offer>)>, StoreError> {
-        let query = sql(concat!("SELECT p.name, p.v, p.body FROM (", names!(), ") AS page
+        let query = sql(concat!(
+            "SELECT p.name, p.v, p.body FROM (",
+            names!(),
+            ") AS page
              JOIN product AS p ON p.name = page.product
              WHERE p.version = (SELECT MAX(q.version) FROM product AS q WHERE q.name = page.product)
-             ORDER BY page.product"));
+             ORDER BY page.product"
+        ));
         let limit = i64::from(limit);
         let bound = |query: crate::tx::Sql| {
             query.bind(after.to_owned()).bind(ms(to.now)).bind(to.audience()).bind(limit)
@@ -117,10 +134,14 @@ impl Tx {
         for row in self.rows(bound(query)).await? {
             products.push(get_body::<Product>(&row, "product")?);
         }
-        let query = sql(concat!("SELECT o.v, o.body FROM (", names!(), ") AS page
+        let query = sql(concat!(
+            "SELECT o.v, o.body FROM (",
+            names!(),
+            ") AS page
              JOIN shown AS s ON s.product = page.product
              JOIN offer AS o ON o.id = s.offer
-             WHERE (s.audience = '*' OR s.audience = $3) AND s.until_ms > $2"));
+             WHERE (s.audience = '*' OR s.audience = $3) AND s.until_ms > $2"
+        ));
         let mut offers: BTreeMap<ProductName, Vec<Offer>> = BTreeMap::new();
         for row in self.rows(bound(query)).await? {
             let offer: Offer = get_body(&row, "offer")?;

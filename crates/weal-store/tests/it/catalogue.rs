@@ -98,7 +98,8 @@ async fn only_what_changed_of_a_peers_catalogue_is_written(bed: &Bed) {
     let store = bed.open().await;
     let mut tx = store.write("test").await.unwrap();
     let (a, b) = (did("a"), did("b"));
-    let entries = [entry("a", "roads", "Roads"), entry("a", "rivers", "Rivers"), entry("a", "lakes", "Lakes")];
+    let entries =
+        [entry("a", "roads", "Roads"), entry("a", "rivers", "Rivers"), entry("a", "lakes", "Lakes")];
     let first = tx.put_entries(&a, &entries).await.unwrap();
     assert_eq!((first.changed, first.numbers.len()), (3, 3));
     tx.put_entries(&b, &[entry("b", "roads", "Roads of b")]).await.unwrap();
@@ -167,7 +168,8 @@ async fn own_products_are_found_as_they_are(bed: &Bed) {
     tx.index_own(holder("Us"), 9).await.unwrap();
     assert!(!tx.own_is_stale().await.unwrap(), "an offer without a product shows nothing");
     for name in ["payroll", "claims"] {
-        let stored = StoredProduct { product: product(name, 1), path: "p".into(), content_sha256: "ab".into() };
+        let stored =
+            StoredProduct { product: product(name, 1), path: "p".into(), content_sha256: "ab".into() };
         tx.put_product(&stored).await.unwrap();
     }
     tx.index_own(holder("Us"), 1).await.unwrap();

@@ -156,7 +156,9 @@ async fn disturb(store: &Store, page: usize) {
         withdrawn.withdrawn_at = Some(at(70));
         tx.put_offer(&withdrawn).await.unwrap();
     }
-    for (number, recipients) in [(page * 20_000 - 9_999, &[][..]), (page * 20_000 + 9_999, &[]), (page * 20_000 + 1, &["a"])] {
+    for (number, recipients) in
+        [(page * 20_000 - 9_999, &[][..]), (page * 20_000 + 9_999, &[]), (page * 20_000 + 1, &["a"])]
+    {
         publish(&mut tx, &name(number)).await;
         tx.put_offer(&offer_to(&format!("new-{number}"), &name(number), recipients)).await.unwrap();
     }

@@ -14,8 +14,8 @@ async fn until_standing(node: &MemberNode, of: &MemberNode, standing: Standing) 
     }
 }
 
-async fn seen(node: &MemberNode) -> usize {
-    node.house().search(&Query::default()).await.expect("found").total
+async fn seen(node: &MemberNode) -> u64 {
+    node.house().search(&Query::default(), None, 10).await.expect("found").total
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 
 use weal_domain::agreements::negotiation::{Event, Move, Opening};
 use weal_domain::agreements::{Agreement, Conclusion, Negotiation, Proposal, Side};
-use weal_domain::catalogue::{CatalogueEntry, ProductName, name_made_of, parse_dataset};
+use weal_domain::catalogue::{ProductName, name_made_of, parse_dataset};
 use weal_domain::identity::Did;
 use weal_domain::{Mark, Refusal, RefusalKind};
 use weal_store::Tx;
@@ -221,8 +221,7 @@ impl House {
         if let Ok((_, product)) = parse_dataset(dataset) {
             return Ok(product);
         }
-        let seen = tx.peer_entries::<CatalogueEntry>().await?.into_iter().map(|(_, entry)| entry);
-        let seen = seen.into_iter().find(|entry| entry.did == *peer && entry.dataset == dataset);
+        let seen = tx.entry_of_dataset(peer, dataset).await?;
         let name = seen.map(|entry| entry.product).or_else(|| name_made_of(dataset));
         Ok(name.ok_or_else(|| Refusal::invalid("dataset-unnamed", "The dataset has no name."))?)
     }

@@ -8,7 +8,7 @@ use weal_domain::agreements::{
     LegalBasis, Negotiation, NegotiationState, Proposal, Purpose, Side, mode_not_offered, narrow,
     policy_of_terms,
 };
-use weal_domain::catalogue::{CatalogueEntry, Mode, Offer, ProductRef};
+use weal_domain::catalogue::{CatalogueEntry, Mode, Offer};
 use weal_domain::identity::{Act, Did, Person, Role};
 
 use super::say::act_of;
@@ -57,18 +57,6 @@ impl House {
         )
         .remedy(format!("See `weal negotiations {}`.", open.own_pid))
         .into())
-    }
-
-    /// What this node has last seen of a product, its own or another member's.
-    pub async fn entry_of(&self, product: &ProductRef) -> Result<CatalogueEntry> {
-        let entries = self.entries().await?;
-        let found = entries
-            .into_iter()
-            .find(|entry| entry.member == product.member && entry.product == product.product);
-        Ok(found.ok_or_else(|| {
-            Refusal::not_found("product-unknown", format!("No catalogue this node has seen names {product}."))
-                .remedy("Look for it with `weal search WORDS`; new products appear within minutes.")
-        })?)
     }
 
     fn offer_for(&self, entry: &CatalogueEntry, mode: Mode) -> Result<Offer, Refusal> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::Stream;
 use weal_domain::catalogue::{CatalogueEntry, Holder, Offer, Product, ProductName};
-use weal_store::ForeignPlace;
+use weal_store::{ForeignPlace, ShownTo};
 use weal_wire::dcat::{DcatPrinter, Form};
 
 use super::foreign::PIECES_AT_ONCE;
@@ -92,11 +92,12 @@ impl Harvest {
     async fn read_products(&mut self, after: &str) -> Result<Ahead> {
         let mut tx = self.house.store.read("catalogue.harvest").await?;
         let mut last = None;
-        for stored in tx.products_after(after, PRODUCTS_AT_ONCE).await? {
-            let offers = tx.offers_of(&stored.product.name).await?;
-            let public = self.house.for_everyone(&stored.product, &offers);
-            self.pieces.extend(public.map(|entry| self.printer.product(&stored.product, &entry.offers)));
-            last = Some(stored.product.name.to_string());
+        // What is for some members only is not even touched.
+        let everyone = ShownTo { member: None, now: self.house.clock.now() };
+        for (product, offers) in tx.shown_after(everyone, after, PRODUCTS_AT_ONCE).await? {
+            let public = self.house.for_everyone(&product, &offers);
+            self.pieces.extend(public.map(|entry| self.printer.product(&product, &entry.offers)));
+            last = Some(product.name.to_string());
         }
         Ok(last.map_or(Ahead::ForeignAfter(None), Ahead::ProductsAfter))
     }

@@ -1,22 +1,25 @@
 //! Publishing products, offering them, and knowing what others offer.
 
 mod crawl;
+mod finding;
 mod foreign;
 mod harvest;
 mod offers;
 mod publish;
+mod showing;
 mod uploads;
 
 use weal_domain::Refusal;
-use weal_domain::catalogue::{CatalogueEntry, Holder, Offer, Product, ProductName, Query, search};
-use weal_domain::governance::Standing;
+use weal_domain::catalogue::{Offer, Product, ProductName};
 use weal_domain::identity::{Act, Person};
 use weal_wire::Publisher;
 
+pub use crawl::{ASKED_AT_ONCE, Due};
 pub use foreign::Handed;
+pub use showing::{PAGE_PRODUCTS_MAX, Page, ShownPage};
 pub use uploads::Uploads;
 
-use crate::api::{Found, ProductShown};
+use crate::api::ProductShown;
 use crate::fault::Result;
 use crate::house::House;
 
@@ -32,41 +35,21 @@ impl House {
         }
     }
 
-    /// Every entry this node knows: its own products and what it last saw of the others in good standing. Who is
-    /// suspended leaves with all entries at once, and comes back with them.
-    pub async fn entries(&self) -> Result<Vec<CatalogueEntry>> {
-        let now = self.clock.now();
-        let mut tx = self.store.read("catalogue.entries").await?;
-        let offers = tx.offers().await?;
-        let publisher = self.publisher();
-        let holder = Holder { member: &publisher.name, title: &publisher.title, did: &publisher.did };
-        let own = tx.products().await?;
-        let mut entries: Vec<CatalogueEntry> =
-            own.iter().map(|stored| CatalogueEntry::of(&stored.product, &offers, holder, now)).collect();
-        let ecosystem = self.ecosystem();
-        let seen = tx.peer_entries::<CatalogueEntry>().await?.into_iter();
-        let good = seen.filter(|(member, _)| ecosystem.standing(member) == Some(Standing::Good));
-        entries.extend(good.map(|(_, entry)| entry));
-        Ok(entries)
-    }
-
-    pub async fn search(&self, query: &Query) -> Result<Found> {
-        let entries = self.entries().await?;
-        let hits = search(&entries, query);
-        let found: Vec<CatalogueEntry> = hits.found.into_iter().map(|hit| hit.entry.clone()).collect();
-        Ok(Found { total: found.len(), entries: found, elsewhere: self.search_elsewhere(query).await? })
-    }
-
-    /// The products of this node with their open offers.
-    pub async fn own_products(&self) -> Result<Vec<(Product, Vec<Offer>)>> {
+    /// Products of this node with all their offers, by name: `limit` at most, after the first `skip`.
+    pub async fn own_products(&self, skip: u32, limit: u32) -> Result<Vec<(Product, Vec<Offer>)>> {
         let mut tx = self.store.read("catalogue.own").await?;
-        let offers = tx.offers().await?;
-        let products = tx.products().await?;
-        let with_offers = |product: Product| {
-            let own = offers.iter().filter(|offer| offer.product == product.name).cloned().collect();
-            (product, own)
-        };
-        Ok(products.into_iter().map(|stored| with_offers(stored.product)).collect())
+        let mut own = Vec::new();
+        for stored in tx.products_from(skip, limit).await? {
+            let offers = tx.offers_of(&stored.product.name).await?;
+            own.push((stored.product, offers));
+        }
+        Ok(own)
+    }
+
+    /// Products of this node that come after a name, `limit` at most.
+    pub async fn own_products_after(&self, after: &str, limit: u32) -> Result<Vec<Product>> {
+        let some = self.store.read("catalogue.own").await?.products_after(after, limit).await?;
+        Ok(some.into_iter().map(|stored| stored.product).collect())
     }
 
     /// An own product with everything its owner may see.

@@ -83,10 +83,13 @@ impl House {
             published_at: before.as_ref().map_or(now, |before| before.published_at),
             updated_at: now,
         };
-        let others = self.store.read("catalogue.others").await?.products().await?;
-        check_identifier(&self.did, &product, &others)?;
         let dataset = product.dataset(&self.did);
-        if self.store.read("catalogue.elsewhere").await?.is_foreign(&dataset).await? {
+        let mut tx = self.store.read("catalogue.others").await?;
+        let namesake = tx.product_identified(&dataset).await?;
+        let is_foreign = tx.is_foreign(&dataset).await?;
+        drop(tx);
+        check_identifier(&self.did, &product, namesake.as_ref())?;
+        if is_foreign {
             return Err(identifier_taken(&dataset).into());
         }
         if let Some(policy) = &product.privacy {
@@ -141,11 +144,9 @@ impl House {
     /// Removes what was to be discarded when the node stopped. A file that cannot be removed is no reason not
     /// to start: nothing reads it.
     pub(crate) async fn discard_former_versions(&self) -> Result<()> {
-        let products = self.store.read("start.products").await?.products().await?;
-        for former in products.iter().flat_map(|stored| {
-            let name = &stored.product.name;
-            (1..stored.product.version).map(move |version| file_of(name, version))
-        }) {
+        let former = self.store.read("start.products").await?.former_versions().await?;
+        for (name, version) in former {
+            let former = file_of(&name, version);
             if let Err(cause) = self.engine.discard(&self.folder.path().join(&former)).await {
                 tracing::warn!(%cause, file = former, "the file of a former version could not be removed");
             }
@@ -189,12 +190,12 @@ fn place(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// One dataset, one identifier; and none that names another member's.
-fn check_identifier(own: &Did, product: &Product, others: &[StoredProduct]) -> Result<(), Refusal> {
+/// `namesake` is the product that has the same identifier already. The name that a product has without one is its
+/// own, so no other can have it.
+fn check_identifier(own: &Did, product: &Product, namesake: Option<&StoredProduct>) -> Result<(), Refusal> {
     let dataset = product.dataset(own);
     let foreign = parse_dataset(&dataset).is_ok_and(|named| named != (own.clone(), product.name.clone()));
-    let taken =
-        |other: &StoredProduct| other.product.name != product.name && other.product.dataset(own) == dataset;
-    if foreign || others.iter().any(taken) {
+    if foreign || namesake.is_some_and(|other| other.product.name != product.name) {
         return Err(identifier_taken(&dataset));
     }
     Ok(())

@@ -200,7 +200,7 @@ impl House {
             tx.replace_members(&fresh.members).await?;
             for seen in tx.peer_freshness().await? {
                 if !fresh.members.iter().any(|member| member.did == seen.peer) {
-                    tx.remove_peer_entries(&seen.peer).await?;
+                    tx.forget_peer(&seen.peer).await?;
                 }
             }
             let register = SignedRegister {

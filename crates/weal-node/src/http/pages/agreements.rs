@@ -186,7 +186,8 @@ async fn view(visit: &Visit, id: &AgreementId) -> Result<AgreementView> {
     let house = &visit.house;
     let ecosystem = house.ecosystem();
     let agreement = house.agreement(id).await?;
-    let entries = house.entries().await?;
+    let about = [(agreement.provider.clone(), agreement.dataset.clone())];
+    let entries = house.entries_about(about).await?;
     let uses = house.uses(&visit.session.person, Some(id), USES_SHOWN_MAX).await?;
     let in_force = agreement.in_force(visit.now()).is_ok();
     let provider = party(house, &ecosystem, &agreement.provider);

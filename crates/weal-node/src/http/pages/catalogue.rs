@@ -62,9 +62,17 @@ async fn contract(visit: Visit, Path((member, product)): Path<(String, String)>)
     Ok((headers, shown.contract_yaml).into_response())
 }
 
-async fn own_products(visit: Visit) -> PageResult {
+/// Which stretch of the own products is shown.
+#[derive(Debug, Default, Deserialize)]
+struct Stretch {
+    #[serde(default)]
+    page: String,
+}
+
+async fn own_products(visit: Visit, Query(stretch): Query<Stretch>) -> PageResult {
     let chrome = visit.chrome(Section::Catalogue).await?;
-    page(pages::catalogue::own_products(&chrome, &product::own_view(&visit).await?))
+    let asked = stretch.page.parse().unwrap_or(1);
+    page(pages::catalogue::own_products(&chrome, &product::own_view(&visit, asked).await?))
 }
 
 /// What a catalogue this node has seen says of a product.

@@ -1,6 +1,7 @@
 //! What waits for the person, then what changed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -12,10 +13,12 @@ use weal_domain::identity::Act;
 use weal_domain::ledger::Fact;
 use weal_portal::view::{Decision, DecisionKind, EntryLine, HomeView, Section};
 use weal_portal::{pages, paths};
+use weal_store::StoredProduct;
 
 use super::agreements::{meter_of, unstated_purpose};
 use super::frame::{PageResult, Visit, page};
 use super::ledger::may_read;
+use super::negotiations::about;
 use super::parties::{names, party, product_of, title_of};
 use crate::acts::agreements::LIST_MAX;
 use crate::acts::governance::Ecosystem;
@@ -28,7 +31,8 @@ const ENTRIES_LOOKED_AT: u64 = 200;
 /// An agreement's end is a decision this long before.
 const ENDS_SOON_S: i64 = 30 * 24 * 3600;
 /// A product that nobody renewed for so long is asked about.
-const STALE_S: i64 = 365 * 24 * 3600;
+const STALE_S: u64 = 365 * 24 * 3600;
+const STALE_SHOWN_MAX: u32 = 50;
 
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new().route(paths::HOME, get(home))
@@ -44,7 +48,7 @@ async fn home(visit: Visit) -> PageResult {
         changes: mine.take(CHANGES_SHOWN).map(|(index, entry)| EntryLine { index, entry }).collect(),
         since: None,
         names: names(&visit.house, &ecosystem),
-        has_products: !visit.house.own_products().await?.is_empty(),
+        has_products: !visit.house.own_products(0, 1).await?.is_empty(),
         has_joined: ecosystem.credential.is_some(),
     };
     page(pages::home::home(&chrome, &view))
@@ -64,14 +68,13 @@ fn is_news(fact: &Fact) -> bool {
 /// Everything that this person may decide, the most urgent first.
 async fn decisions(visit: &Visit, ecosystem: &Ecosystem) -> Result<Vec<Decision>> {
     let house = &visit.house;
-    let entries = house.entries().await?;
     let mut waiting = Vec::new();
     if visit.may(Act::Approve) {
         let negotiations = house.store.read("pages.home").await?.negotiations(LIST_MAX).await?;
         let ours = negotiations.iter().map(|(negotiation, _)| negotiation);
-        waiting.extend(
-            ours.filter(|one| waits_for_steward(one)).map(|one| request(house, ecosystem, &entries, one)),
-        );
+        let ours: Vec<&Negotiation> = ours.filter(|one| waits_for_steward(one)).collect();
+        let entries = house.entries_about(ours.iter().map(|one| about(house, one))).await?;
+        waiting.extend(ours.into_iter().map(|one| request(house, ecosystem, &entries, one)));
     }
     if visit.may(Act::Govern) && house.config.ecosystem.governs {
         let applied = ecosystem.members.values().filter(|member| member.standing == Standing::Applied);
@@ -85,8 +88,7 @@ async fn decisions(visit: &Visit, ecosystem: &Ecosystem) -> Result<Vec<Decision>
         waiting.extend(about_agreement(visit, ecosystem, &agreement).await?);
     }
     if visit.may(Act::Publish) {
-        let stale = entries.iter().filter(|entry| entry.did == house.did);
-        waiting.extend(stale_products(visit, stale).await?);
+        waiting.extend(stale_products(visit).await?);
     }
     waiting.sort_by_key(|decision| (decision.due.is_none(), decision.due, decision.since));
     Ok(waiting)
@@ -146,28 +148,20 @@ async fn about_agreement(
     Ok(found)
 }
 
-async fn stale_products(visit: &Visit, own: impl Iterator<Item = &CatalogueEntry>) -> Result<Vec<Decision>> {
-    let products = visit.house.own_products().await?;
-    let now = visit.now();
-    let updated = |entry: &CatalogueEntry| {
-        products
-            .iter()
-            .find(|(product, _)| product.name == entry.product)
-            .map(|(product, _)| product.updated_at)
+async fn stale_products(visit: &Visit) -> Result<Vec<Decision>> {
+    let house = &visit.house;
+    let before = visit.now() - Duration::from_secs(STALE_S);
+    let stale = house.store.read("pages.stale").await?.products_stale(before, STALE_SHOWN_MAX).await?;
+    let decision = |stored: StoredProduct| Decision {
+        kind: DecisionKind::ProductStale {
+            product: stored.product.name,
+            product_title: stored.product.title,
+            owner: super::parties::own(house),
+        },
+        since: stored.product.updated_at,
+        due: None,
     };
-    let stale = own.filter_map(|entry| Some((entry, updated(entry)?)));
-    let stale = stale.filter(|(_, at)| seconds_to(now, *at) > STALE_S);
-    Ok(stale
-        .map(|(entry, since)| Decision {
-            kind: DecisionKind::ProductStale {
-                product: entry.product.clone(),
-                product_title: entry.title.clone(),
-                owner: super::parties::own(&visit.house),
-            },
-            since,
-            due: None,
-        })
-        .collect())
+    Ok(stale.into_iter().map(decision).collect())
 }
 
 fn seconds_to(then: Timestamp, now: Timestamp) -> i64 {

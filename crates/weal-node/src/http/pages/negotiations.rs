@@ -10,7 +10,7 @@ use weal_domain::agreements::{Agreement, Conclusion, LegalBasis, Negotiation, Ne
 use weal_domain::catalogue::{
     Approval, CatalogueEntry, Mode, ProductName, ProductRef, Terms, name_made_of, parse_dataset,
 };
-use weal_domain::identity::Act;
+use weal_domain::identity::{Act, Did};
 use weal_domain::{Refusal, RefusalKind};
 use weal_portal::view::{FieldError, NegotiationLine, NegotiationView, NegotiationsView, Section};
 use weal_portal::{pages, paths};
@@ -38,8 +38,8 @@ pub(super) fn routes() -> Router<Arc<House>> {
 async fn negotiations(visit: Visit) -> PageResult {
     let chrome = visit.chrome(Section::Agreements).await?;
     let ecosystem = visit.house.ecosystem();
-    let entries = visit.house.entries().await?;
     let found = visit.house.store.read("pages.negotiations").await?.negotiations(LIST_MAX).await?;
+    let entries = visit.house.entries_about(found.iter().map(|(one, _)| about(&visit.house, one))).await?;
     let mut view = NegotiationsView::default();
     for (one, _) in &found {
         let lines = if waits_for_steward(one) { &mut view.waiting } else { &mut view.others };
@@ -118,7 +118,7 @@ async fn view(visit: &Visit, id: &str) -> Result<NegotiationView> {
     let house = &visit.house;
     let one = house.negotiation(id).await?;
     let ecosystem = house.ecosystem();
-    let entries = house.entries().await?;
+    let entries = house.entries_about([about(house, &one)]).await?;
     let (product, product_title) = product_of(house, &ecosystem, &entries, &one);
     let proposal = &one.proposal;
     let is_over = one.state == NegotiationState::Finalized;
@@ -142,6 +142,12 @@ async fn view(visit: &Visit, id: &str) -> Result<NegotiationView> {
         refuse_reason: String::new(),
         refuse_errors: Vec::new(),
     })
+}
+
+/// The dataset that is negotiated about, and whose it is.
+pub(super) fn about(house: &House, one: &Negotiation) -> (Did, String) {
+    let provider = if one.side == Side::Provider { &house.did } else { &one.peer };
+    (provider.clone(), one.proposal.dataset.clone())
 }
 
 fn product_of(

@@ -30,7 +30,11 @@ pub(super) fn pages() -> Vec<Page> {
             "products-none",
             pages::catalogue::own_products(
                 &chrome(Section::Catalogue),
-                &OwnProductsView { owner: education(), products: vec![] },
+                &OwnProductsView {
+                    owner: education(),
+                    products: vec![],
+                    paging: Paging { page: 1, pages: 1, total: 0 },
+                },
             ),
         ),
         ("members", pages::governance::members(&governor(), &members())),
@@ -377,6 +381,7 @@ pub(crate) fn own_products() -> OwnProductsView {
             ),
             product("sectors", "Sectors of the economy", Classification::Open, vec![], None),
         ],
+        paging: Paging { page: 1, pages: 1, total: 2 },
     }
 }
 

@@ -1,8 +1,10 @@
 //! The catalogue of all nodes, searched and narrowed.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use weal_domain::agreements::Side;
-use weal_domain::catalogue::{CatalogueEntry, Facets as Found, ForeignEntry, Mode, search};
+use weal_domain::catalogue::{CatalogueEntry, Facets as Found, ForeignEntry, Mode, Slice};
 use weal_domain::governance::Standing;
 use weal_domain::identity::{Did, MemberName};
 use weal_portal::view::{
@@ -16,6 +18,8 @@ use crate::acts::governance::Ecosystem;
 use crate::fault::Result;
 
 const PRODUCTS_PER_PAGE: usize = 20;
+/// Whoever wants to see more adds words.
+const PAGES_MAX: usize = 500;
 /// A catalogue that was due so many times over and did not come is old.
 const MISSED_LOOKS_MAX: u64 = 3;
 
@@ -29,20 +33,26 @@ pub(super) struct Searched {
 
 pub(super) async fn view(visit: &Visit, searched: &Searched) -> Result<CatalogueView> {
     let query = searched.params.query();
-    let entries = visit.house.entries().await?;
-    let hits = search(&entries, &query);
-    let pages = hits.found.len().div_ceil(PRODUCTS_PER_PAGE).max(1);
-    let page = searched.page.parse().unwrap_or(1).clamp(1, pages);
-    let shown = hits.found.iter().skip((page - 1) * PRODUCTS_PER_PAGE).take(PRODUCTS_PER_PAGE);
+    let house = &visit.house;
+    let asked: usize = searched.page.parse().unwrap_or(1).clamp(1, PAGES_MAX);
+    let slice =
+        |page: usize| Slice { after: None, skip: (page - 1) * PRODUCTS_PER_PAGE, take: PRODUCTS_PER_PAGE };
+    let (mut hits, mut entries) = house.find(&query, slice(asked)).await?;
+    let pages = usize::try_from(hits.total).unwrap_or(usize::MAX).div_ceil(PRODUCTS_PER_PAGE);
+    let pages = pages.clamp(1, PAGES_MAX);
+    let page = asked.min(pages);
+    if page < asked {
+        (hits, entries) = house.find(&query, slice(page)).await?;
+    }
     let held = held(visit).await?;
     let ecosystem = visit.house.ecosystem();
     let elsewhere =
         if page == 1 { elsewhere(visit.house.search_elsewhere(&query).await?) } else { Elsewhere::default() };
     Ok(CatalogueView {
         elsewhere,
-        facets: facets(visit, &entries, &hits.facets),
-        results: shown.map(|found| card(visit, &ecosystem, found.entry, &held)).collect(),
-        paging: Paging { page: page as u64, pages: pages as u64, total: hits.found.len() as u64 },
+        facets: facets(visit, &hits.facets),
+        results: entries.iter().map(|entry| card(visit, &ecosystem, entry, &held)).collect(),
+        paging: Paging { page: page as u64, pages: pages as u64, total: hits.total },
         unreachable: unreachable(visit, &ecosystem).await?,
         query: CatalogueQuery {
             text: query.text,
@@ -91,25 +101,21 @@ fn card(
     }
 }
 
-fn facets(visit: &Visit, entries: &[CatalogueEntry], found: &Found) -> Facets {
+fn facets(visit: &Visit, found: &Found) -> Facets {
     let ecosystem = visit.house.ecosystem();
-    let owner =
-        |name: &MemberName| entries.iter().find(|entry| entry.member == *name).map(|entry| &entry.did);
+    let known: BTreeMap<MemberName, Did> =
+        visit.house.known().into_iter().map(|known| (known.name, known.did)).collect();
     let members = found.members.iter().filter_map(|facet| {
-        let value = party(&visit.house, &ecosystem, owner(&facet.value)?);
-        Some(Facet { value, count: facet.count as u64 })
+        let value = party(&visit.house, &ecosystem, known.get(&facet.value)?);
+        Some(Facet { value, count: facet.count })
     });
     Facets {
         members: members.collect(),
-        modes: found
-            .modes
-            .iter()
-            .map(|facet| Facet { value: facet.value, count: facet.count as u64 })
-            .collect(),
+        modes: found.modes.iter().map(|facet| Facet { value: facet.value, count: facet.count }).collect(),
         classes: found
             .classifications
             .iter()
-            .map(|facet| Facet { value: facet.value, count: facet.count as u64 })
+            .map(|facet| Facet { value: facet.value, count: facet.count })
             .collect(),
     }
 }
@@ -121,8 +127,8 @@ async fn unreachable(visit: &Visit, ecosystem: &Ecosystem) -> Result<Vec<Party>>
     let age_max_s = house.config.network.crawl_interval_s.saturating_mul(MISSED_LOOKS_MAX);
     let now_s = visit.now().as_second();
     let is_fresh = |did: &Did| {
-        let read = fresh.iter().find(|one| one.peer == *did).map(|one| one.fetched_at.as_second());
-        read.is_some_and(|at| u64::try_from(now_s - at).unwrap_or(0) <= age_max_s)
+        let read = fresh.iter().find(|one| one.peer == *did).and_then(|one| one.heard_at);
+        read.map(|at| at.as_second()).is_some_and(|at| u64::try_from(now_s - at).unwrap_or(0) <= age_max_s)
     };
     let others = ecosystem.members.values().filter(|member| member.did != house.did);
     let good = others.filter(|member| member.standing == Standing::Good);

@@ -6,7 +6,8 @@ use weal_domain::catalogue::{CatalogueEntry, Mode, Offer, Product, RungStanding,
 use weal_domain::identity::Act;
 use weal_portal::paths;
 use weal_portal::view::{
-    Freshness, Meter, OwnOffer, OwnProduct, OwnProductsView, ProductView, RequestDraft, Rung, RungState,
+    Freshness, Meter, OwnOffer, OwnProduct, OwnProductsView, Paging, ProductView, RequestDraft, Rung,
+    RungState,
 };
 
 use super::super::frame::Visit;
@@ -132,11 +133,17 @@ fn state_of(view: &RungView, offers: &[Offer], agreements: &[Agreement], open: &
 
 // --- What this node shares -----------------------------------------------------------------------
 
-pub(super) async fn own_view(visit: &Visit) -> Result<OwnProductsView> {
+const PRODUCTS_PER_PAGE: u32 = 50;
+
+pub(super) async fn own_view(visit: &Visit, asked: u64) -> Result<OwnProductsView> {
     let house = &visit.house;
+    let total = house.store.read("pages.products").await?.products_total().await?;
+    let pages = total.div_ceil(u64::from(PRODUCTS_PER_PAGE)).max(1);
+    let page = asked.clamp(1, pages);
+    let skip = u32::try_from((page - 1) * u64::from(PRODUCTS_PER_PAGE)).unwrap_or(u32::MAX);
     let agreements = house.agreements().await?;
     let mut products = Vec::new();
-    for (product, offers) in house.own_products().await? {
+    for (product, offers) in house.own_products(skip, PRODUCTS_PER_PAGE).await? {
         let in_force = |offer: &Offer| {
             let given =
                 agreements.iter().filter(|one| one.side == Side::Provider && one.product == offer.product);
@@ -160,5 +167,5 @@ pub(super) async fn own_view(visit: &Visit) -> Result<OwnProductsView> {
             updated_at: product.updated_at,
         });
     }
-    Ok(OwnProductsView { owner: own(house), products })
+    Ok(OwnProductsView { owner: own(house), products, paging: Paging { page, pages, total } })
 }

@@ -15,10 +15,12 @@ const EXAMPLE_COLUMNS_MAX: usize = 6;
 /// Every agreement in force under which the ask page works, lowest rung first.
 pub(super) async fn held(visit: &Visit) -> Result<Vec<HeldProduct>> {
     let house = &visit.house;
-    let entries = house.entries().await?;
     let ecosystem = house.ecosystem();
     let mut held = Vec::new();
-    for agreement in house.agreements().await? {
+    let agreements = house.agreements().await?;
+    let about = agreements.iter().filter(|one| one.side == Side::Consumer);
+    let entries = house.entries_about(about.map(|one| (one.provider.clone(), one.dataset.clone()))).await?;
+    for agreement in agreements {
         let is_asked = matches!(agreement.mode, Mode::Statistics | Mode::Extract);
         if agreement.side != Side::Consumer || !is_asked || agreement.in_force(visit.now()).is_err() {
             continue;

@@ -78,8 +78,9 @@ impl About {
         let house = &visit.house;
         let agreement = house.agreement(&agreement.parse().map_err(|_| agreement_unknown())?).await?;
         let owner = party(house, &house.ecosystem(), &agreement.provider);
+        let about = [(agreement.provider.clone(), agreement.dataset.clone())];
         Ok(Self {
-            title: title_of(&house.entries().await?, &agreement.provider, &agreement.product),
+            title: title_of(&house.entries_about(about).await?, &agreement.provider, &agreement.product),
             product: ProductRef { member: owner.name.clone(), product: agreement.product.clone() },
             owner,
             agreement,
