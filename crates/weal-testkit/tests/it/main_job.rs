@@ -42,8 +42,9 @@ async fn a_member_asks_another_for_a_private_statistic_until_it_is_revoked() {
         .requests("revenue.payroll", Mode::Extract)
         .for_purpose(FRAUD)
         .await
-        .is_refused_because("recipient-not-named");
+        .is_refused_because("mode-not-offered");
     assert_eq!(refusal.instead, Some(Mode::Statistics), "the refusal names the rung that would answer");
+    assert!(!refusal.reason.contains("named"), "that others have more is not told: {refusal:?}");
 
     let agreement =
         education.requests("revenue.payroll", Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
