@@ -173,11 +173,10 @@ pub struct ProductShown {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
-    /// The best finds, or those after a cursor.
+    /// The best finds, or those after a cursor; `total` counts all.
     pub entries: Vec<CatalogueEntry>,
-    /// All finds.
     pub total: u64,
-    /// What `after` is for the finds that follow; missing where none do. The `Link` header says the same.
+    /// What `after` is for the finds that follow. The `Link` header says the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// How the finds of the words alone are spread.
@@ -205,21 +204,18 @@ pub struct ForeignShown {
     pub triples: u64,
 }
 
-/// How fresh this node's copy of a member's catalogue is.
+/// How fresh this node's copy of a member's catalogue is: when its node last said what it has or that nothing changed,
+/// when an entry last was other than before, and when it is looked at again; what could not be read of it; and how many
+/// looks have failed since one did not, with the reason of the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogueFreshness {
     pub member: MemberName,
     pub did: Did,
-    /// When the member's node last said what it has, or that nothing has changed.
     pub heard_at: Option<Timestamp>,
-    /// When an entry last was other than before.
     pub changed_at: Option<Timestamp>,
-    /// When it is looked at again.
     pub due_at: Option<Timestamp>,
     pub entries: u64,
-    /// What could not be read of it.
     pub passed_over: u64,
-    /// Looks that failed since the last that did not, and why the last one did.
     pub failures: u64,
     pub failure: Option<String>,
 }

@@ -4,7 +4,8 @@
 //! in the format that other connectors know; the offers stand in `hasPolicy`. What the protocol has no member for (columns, classification, terms)
 //! travels in extension members that strangers ignore.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 
 use weal_domain::Timestamp;
 use weal_domain::agreements::{
@@ -199,6 +200,9 @@ fn entry_of(
     fetched_at: Timestamp,
     passed_over: &mut Vec<(String, &'static str)>,
 ) -> Result<CatalogueEntry, &'static str> {
+    if !names.seen.insert(names.hashing.hash_one(&dataset.id)) {
+        return Err("it stands twice in the catalogue");
+    }
     let product = match parse_dataset(&dataset.id) {
         Ok((did, product)) if did == member.did => product,
         Ok((did, _)) if did.as_str().starts_with("did:") => return Err("it is another member's dataset"),
@@ -326,6 +330,10 @@ pub fn mode_of(policy: &Policy) -> Option<Mode> {
 /// The product names of one catalogue, each once.
 #[derive(Debug, Default)]
 struct Names {
+    /// Identifiers of datasets, hashed with a key of this reading, so that however long they are they take little
+    /// room. That two differing ones meet is as likely as nothing.
+    seen: HashSet<u64>,
+    hashing: RandomState,
     taken: BTreeSet<ProductName>,
     /// The last number given to a name that was made here, so that equal names cost no search.
     numbers: BTreeMap<String, u32>,

@@ -3,6 +3,7 @@
 mod asking;
 mod callbacks;
 mod credentials;
+mod catalogues;
 mod deliveries;
 mod doors;
 mod encrypted;
