@@ -34,6 +34,7 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
                                     certificates from an authority; needs OpenSSL, curl, and Pebble or Go
        cargo xtask bench node [--weal FILE] [--data FILE]
                                     measure a node; builds the release binary where none is named
+       cargo xtask bench catalogue [--entries N] [--only-search]
        cargo xtask bench connector [--weal FILE] [--quick] [--only weal|edc]
                                     measure nodes beside the reference connector; needs Maven and a JDK 17
        cargo xtask crash [--weal FILE] [--negotiations N] [--seed N]
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         ["conformance", "dps"] => conformance::dps(),
         ["bench", "node", rest @ ..] => bench::node(&root, rest),
         ["conformance", "edc", rest @ ..] => conformance::edc(&root, rest),
+        ["bench", "catalogue", rest @ ..] => bench::catalogue(&root, rest),
         ["bench", "connector", rest @ ..] => bench::connector(&root, rest),
         ["crash", rest @ ..] => crash::run_crash(&root, rest),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),

@@ -1,6 +1,7 @@
 //! `cargo xtask bench node`: the figures of docs/benchmarks.md, from the release binary, on loopback. Prints a
 //! table and writes nothing.
 
+mod catalogue;
 mod connector;
 mod data;
 mod machine;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::api::Api;
+pub(crate) use catalogue::catalogue;
 pub(crate) use connector::{connector, publish_first, unlimited};
 pub(crate) use nodes::{Node, run};
 

@@ -1,4 +1,4 @@
-//! What each member may see of the own catalogue. Every question names who asks, and touches only the rows that
+//! `CA-2`: what each member may see of the own catalogue. Every question names who asks, and touches only the rows that
 //! are for them or for everyone: what is for others is neither counted nor timed.
 
 use std::collections::BTreeMap;

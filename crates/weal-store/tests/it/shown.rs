@@ -49,7 +49,7 @@ async fn each_sees_what_is_for_them_and_a_change_for_others_is_not_felt(bed: &Be
     ended.terms.valid_until = Some(at(50));
     tx.put_offer(&ended).await.unwrap();
     assert_eq!(names(&mut tx, to(&a)).await, ["common:2", "for_a:1"]);
-    assert_eq!(names(&mut tx, to(&b)).await, ["common:1"]);
+    assert_eq!(names(&mut tx, to(&b)).await, ["common:1"], "CA-2");
     assert_eq!(names(&mut tx, ShownTo { member: None, now: at(100) }).await, ["common:1"]);
     assert_eq!(names(&mut tx, ShownTo { member: Some(&b), now: at(49) }).await, ["common:1", "ended:1"]);
     let product: ProductName = id("for_a");

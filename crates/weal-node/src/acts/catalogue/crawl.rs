@@ -25,6 +25,8 @@ use crate::peers::{ANSWER_BYTES_MAX, Reply, unavailable};
 pub const ASKED_AT_ONCE: usize = 8;
 /// Entries asked for at once. A peer that knows nothing of the preference sends pages of its own size.
 const PAGE_ENTRIES: usize = 500;
+/// Entries written in one transaction: other writers wait for no more.
+const WRITTEN_AT_ONCE: usize = 200;
 /// Pages read of one catalogue, and how many of them in a row may bring nothing new.
 const PAGES_MAX: usize = 5_000;
 const IDLE_PAGES_MAX: usize = 20;
@@ -221,7 +223,7 @@ impl House {
         read.entries.retain(is_small);
         reading.passed_over += (read.passed_over.len() + before - read.entries.len()) as u64;
         let seen = reading.seen.len();
-        for some in read.entries.chunks(PAGE_ENTRIES) {
+        for some in read.entries.chunks(WRITTEN_AT_ONCE) {
             let mut tx = self.store.write("catalogue.crawled").await?;
             let written = tx.put_entries(did, some).await?;
             tx.commit().await?;
