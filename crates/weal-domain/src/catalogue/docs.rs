@@ -113,6 +113,15 @@ impl Docs {
 
     /// Takes numbers out, then others in.
     pub fn change(&mut self, remove: &[u16], add: &[u16]) {
+        if let Self::Few(few) = self
+            && few.len() + add.len() <= FEW_MAX
+        {
+            few.retain(|number| !remove.contains(number));
+            few.extend_from_slice(add);
+            few.sort_unstable();
+            few.dedup();
+            return;
+        }
         let mut bits = Bits::default();
         self.pour(&mut bits);
         remove.iter().for_each(|number| bits.remove(*number));

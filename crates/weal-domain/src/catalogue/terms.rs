@@ -1,8 +1,8 @@
 //! Under which terms an entry stands in the index, and which of them a query looks at.
 //!
 //! A term is a letter for what it is, and the folded word: `t` a word of the title or the name, `k` of the
-//! keywords or the owner's name, `d` of the columns and the description; `T`, `K`, `D` the beginnings of these
-//! words, of two and of three letters; `w` a whole title; `=` the values that facets count.
+//! keywords or the owner's name, `d` of the columns and the description; `T` and `K` the beginnings of words of
+//! `t` and `k`, of two and of three letters; `w` a whole title; `=` the values that facets count.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,10 @@ const QUERY_WORDS_MAX: usize = 16;
 const WORDS_MAX: usize = 250;
 const PURPOSES_MAX: usize = 50;
 const TITLE_BYTES_MAX: usize = 120;
-/// Beginnings of so many letters are terms of their own. Longer ones are few enough to be looked up as a range.
+/// Beginnings of so many letters are terms of their own, but for words of the description: they would be half of
+/// the index. Longer ones are few enough to be looked up as a range.
 const BEGINNINGS: [usize; 2] = [2, 3];
+const BEGUN: [u8; 2] = [b't', b'k'];
 /// Words of so many letters may be written with a slip.
 const SLIP_LETTERS: std::ops::RangeInclusive<usize> = 4..=24;
 const TIERS: [u8; 3] = [b't', b'k', b'd'];
@@ -104,7 +106,7 @@ fn put_words<'a>(terms: &mut BTreeSet<Vec<u8>>, tier: u8, texts: impl IntoIterat
         }
     }
     for word in &words {
-        for letters in BEGINNINGS {
+        for letters in BEGINNINGS.into_iter().filter(|_| BEGUN.contains(&tier)) {
             terms.extend(beginning(word, letters).map(|start| term(tier.to_ascii_uppercase(), start)));
         }
         terms.insert(term(tier, word));
@@ -170,7 +172,7 @@ impl WantedWord {
     fn of(word: String) -> Self {
         let letters = word.chars().count();
         let exact = TIERS.map(|tier| term(tier, &word));
-        let begins = TIERS.map(|tier| term(tier.to_ascii_uppercase(), &word));
+        let begins = BEGUN.map(|tier| term(tier.to_ascii_uppercase(), &word));
         let spans = if letters > 3 {
             exact.map(Span::begins).to_vec()
         } else if letters > 1 {

@@ -74,6 +74,7 @@ async fn negotiations_are_found_by_agreement_and_counted_while_open(bed: &Bed) {
     store.close().await;
 
     // What was kept under the first schema is found as well.
+    bed.as_before_the_catalogue().await;
     for statement in [
         "DROP INDEX negotiation_agreement",
         "DROP INDEX negotiation_open",

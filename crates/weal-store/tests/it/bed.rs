@@ -49,6 +49,23 @@ impl Bed {
         run(&self.url, sql.to_owned()).await;
     }
 
+    /// Takes back what the third migration did.
+    pub(crate) async fn as_before_the_catalogue(&self) {
+        for table in ["shown", "shown_version", "entry", "entry_stale", "entry_index", "posting", "word"] {
+            self.meddle(&format!("DROP TABLE {table}")).await;
+        }
+        for statement in [
+            "DROP INDEX product_identifier",
+            "DROP INDEX product_updated",
+            "ALTER TABLE product DROP COLUMN identifier",
+            "ALTER TABLE product DROP COLUMN updated_ms",
+            "CREATE TABLE peer_entry (peer TEXT NOT NULL)",
+            "UPDATE schema_version SET version = 2",
+        ] {
+            self.meddle(statement).await;
+        }
+    }
+
     pub(crate) async fn clear(self) {
         if let Some((server, schema)) = &self.schema {
             run(server, format!("DROP SCHEMA {schema} CASCADE")).await;
