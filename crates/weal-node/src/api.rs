@@ -14,7 +14,7 @@
 //! | `POST /offers` | [`MakeOffer`] | `Offer` |
 //! | `POST /offers/withdraw` | [`WithdrawOffer`] | 204 |
 //! | `GET /catalogue?q=&member=&mode=&class=&purpose=&after=&limit=` | | [`Found`] |
-//! | `GET /catalogue/freshness` | | `[CatalogueFreshness]` |
+//! | `GET /catalogue/freshness` | | `CatalogueFreshness` |
 //! | `POST /catalogue/refresh` | | [`Refreshed`] |
 //! | `PUT /catalogues?name=&base=` | `text/turtle` or `application/ld+json` | [`ForeignShown`] |
 //! | `GET /catalogues`, `GET /catalogues/{name}` | | `[ForeignShown]`, N-Triples |
@@ -66,8 +66,8 @@ pub use keys::{KeyShown, KeysShown, RotateKey};
 use serde::{Deserialize, Serialize};
 use weal_domain::agreements::{Agreement, LegalBasis, Purpose, Side};
 use weal_domain::catalogue::{
-    CatalogueEntry, Classification, Column, ColumnProfile, DatasetId, Facets, ForeignEntry, Mode, Offer, OfferId,
-    Particulars, PrivacyPolicy, Product, ProductName, ProductRef, Terms,
+    CatalogueEntry, Classification, Column, ColumnProfile, DatasetId, Facets, ForeignEntry, Mode, Offer,
+    OfferId, Particulars, PrivacyPolicy, Product, ProductName, ProductRef, Terms,
 };
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::identity::{AccountName, Did, MemberName, Role};
@@ -173,13 +173,10 @@ pub struct ProductShown {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
-    /// The best finds, or those after a cursor; `total` counts all.
     pub entries: Vec<CatalogueEntry>,
     pub total: u64,
-    /// What `after` is for the finds that follow. The `Link` header says the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What `after` is for the finds that follow, as in the `Link` header.
     pub next: Option<String>,
-    /// How the finds of the words alone are spread.
     #[serde(default)]
     pub facets: Facets,
     /// What catalogues elsewhere describe; it is not offered here.
@@ -202,22 +199,6 @@ pub struct ForeignShown {
     pub read_at: Timestamp,
     pub entries: u64,
     pub triples: u64,
-}
-
-/// How fresh this node's copy of a member's catalogue is: when its node last said what it has or that nothing changed,
-/// when an entry last was other than before, and when it is looked at again; what could not be read of it; and how many
-/// looks have failed since one did not, with the reason of the last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CatalogueFreshness {
-    pub member: MemberName,
-    pub did: Did,
-    pub heard_at: Option<Timestamp>,
-    pub changed_at: Option<Timestamp>,
-    pub due_at: Option<Timestamp>,
-    pub entries: u64,
-    pub passed_over: u64,
-    pub failures: u64,
-    pub failure: Option<String>,
 }
 
 /// How a fresh look at every member's catalogue went.

@@ -13,8 +13,8 @@ use weal_domain::catalogue::{Offer, OfferId, Product, ProductName};
 use crate::tx::{BindBody, get, get_body, get_text, ms, sql};
 use crate::{StoreError, Tx};
 
-pub use foreign::{ForeignPiece, ForeignPlace, ForeignSource};
 pub use entries::Written;
+pub use foreign::{ForeignPiece, ForeignPlace, ForeignSource};
 pub use peers::{LookRead, PeerFreshness};
 pub use shown::{PageEnd, ShownTo};
 

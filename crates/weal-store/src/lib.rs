@@ -29,7 +29,8 @@ mod outbox;
 mod tx;
 
 pub use catalogue::{
-    ForeignPiece, ForeignPlace, ForeignSource, LookRead, PageEnd, PeerFreshness, ShownTo, StoredProduct, Written,
+    ForeignPiece, ForeignPlace, ForeignSource, LookRead, PageEnd, PeerFreshness, ShownTo, StoredProduct,
+    Written,
 };
 pub use compute::{Overdrawn, Reservation};
 pub use credentials::{CredentialOffer, CredentialRequest, HeldCredential, Issuance};

@@ -1,9 +1,10 @@
 //! `weal members`
 
 use weal_domain::Timestamp;
+use weal_domain::catalogue::CatalogueFreshness;
 use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Did;
-use weal_node::api::{CatalogueFreshness, SetStanding};
+use weal_node::api::SetStanding;
 
 use crate::client::segment;
 use crate::compose::Setting;

@@ -6,8 +6,8 @@
 //! **Its other floors:** see the rooms-by-floors table in ARCHITECTURE.md.
 
 mod check;
-mod foreign;
 mod docs;
+mod foreign;
 mod index;
 mod ladder;
 mod mode;
@@ -19,8 +19,8 @@ mod terms;
 mod words;
 
 pub use check::{check_offer, dataset_id, name_made_of, parse_dataset};
-pub use foreign::{ForeignEntry, foreign_words};
 pub use docs::{Bits, Docs, number_at, place_of};
+pub use foreign::{ForeignEntry, foreign_words};
 pub use index::{Gathered, Hit, Hits, Known, Slice};
 pub use ladder::{RungStanding, RungView, ladder, suggest_instead};
 pub use mode::Mode;
@@ -30,7 +30,7 @@ pub use product::{
     Bounds, Classification, Column, ColumnKind, ColumnProfile, DatasetId, Identifying, PrivacyPolicy,
     Product, ProductName,
 };
-pub use search::{CatalogueEntry, Facet, Facets, Holder, Query};
+pub use search::{CatalogueEntry, CatalogueFreshness, Facet, Facets, Holder, Query};
 pub use terms::{Plan, Span, TERMS_VERSION, WantedWord, dictionary_word, near, terms_of};
 
 pub use crate::names::ProductRef;

@@ -110,3 +110,19 @@ pub struct Facet<T> {
     pub value: T,
     pub count: u64,
 }
+
+/// How fresh a node's copy of a member's catalogue is: when its node last said what it has or that nothing changed,
+/// when an entry last was other than before, and when it is looked at again; what could not be read of it; and how many
+/// looks have failed since one did not, with the reason of the last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogueFreshness {
+    pub member: MemberName,
+    pub did: Did,
+    pub heard_at: Option<Timestamp>,
+    pub changed_at: Option<Timestamp>,
+    pub due_at: Option<Timestamp>,
+    pub entries: u64,
+    pub passed_over: u64,
+    pub failures: u64,
+    pub failure: Option<String>,
+}

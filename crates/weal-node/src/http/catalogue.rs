@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use serde::Deserialize;
 use weal_domain::Refusal;
-use weal_domain::catalogue::Offer;
+use weal_domain::catalogue::{CatalogueFreshness, Offer};
 use weal_domain::identity::{Act, one_may};
 use weal_wire::dcat::Form;
 use weal_wire::dsp::Reasons;
@@ -26,8 +26,8 @@ use super::extract::{Local, Member, Path, Query};
 use super::process::{protocol_status, wire};
 use crate::acts::catalogue::{Page, product_unknown};
 use crate::api::{
-    CatalogueFreshness, Inspect, Inspected, MakeOffer, PREFIX, ProductShown, Publish, Published, Refreshed,
-    UploadMade, WithdrawOffer,
+    Inspect, Inspected, MakeOffer, PREFIX, ProductShown, Publish, Published, Refreshed, UploadMade,
+    WithdrawOffer,
 };
 use crate::fault::Result;
 use crate::house::House;

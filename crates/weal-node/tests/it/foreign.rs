@@ -27,7 +27,7 @@ async fn puts(
 
 async fn found(node: &MemberNode, text: &str) -> (Vec<String>, u64) {
     let query = Query { text: text.into(), ..Query::default() };
-    let found = node.house().search(&query).await.expect("a search").elsewhere;
+    let found = node.house().search(&query, None, 10).await.expect("a search").elsewhere;
     (found.entries.into_iter().map(|entry| entry.title).collect(), found.total)
 }
 
@@ -47,7 +47,7 @@ async fn a_catalogue_elsewhere_is_found_printed_replaced_and_forgotten() {
     assert_eq!(found(revenue, "CITY").await.1, 2, "the name it has here is looked through too");
     assert_eq!(found(revenue, "regions").await.1, 0);
     let narrowed = Query { mode: Some(Mode::Extract), ..Query::default() };
-    assert_eq!(revenue.house().search(&narrowed).await.expect("a search").elsewhere.total, 0);
+    assert_eq!(revenue.house().search(&narrowed, None, 10).await.expect("a search").elsewhere.total, 0);
     revenue.house().entry_of(&"revenue.trees".parse().expect("a name")).await.expect_err("it is no product");
 
     for form in ["ttl", "jsonld"] {

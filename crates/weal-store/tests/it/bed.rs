@@ -49,7 +49,7 @@ impl Bed {
         run(&self.url, sql.to_owned()).await;
     }
 
-    /// Takes back what the third migration did.
+    /// Takes back what the fourth migration did.
     pub(crate) async fn as_before_the_catalogue(&self) {
         for table in ["shown", "shown_version", "entry", "entry_stale", "entry_index", "posting", "word"] {
             self.meddle(&format!("DROP TABLE {table}")).await;
@@ -60,7 +60,7 @@ impl Bed {
             "ALTER TABLE product DROP COLUMN identifier",
             "ALTER TABLE product DROP COLUMN updated_ms",
             "CREATE TABLE peer_entry (peer TEXT NOT NULL)",
-            "UPDATE schema_version SET version = 2",
+            "UPDATE schema_version SET version = 3",
         ] {
             self.meddle(statement).await;
         }

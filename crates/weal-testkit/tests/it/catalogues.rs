@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::StreamExt as _;
 use reqwest::header::{CONTENT_ENCODING, ETAG, IF_NONE_MATCH, LINK};
 use serde_json::{Value, json};
-use weal_domain::catalogue::{Mode, Query, Terms};
+use weal_domain::catalogue::{CatalogueFreshness, Mode, Query, Terms};
 use weal_domain::identity::Did;
 use weal_node::acts::catalogue::Page;
-use weal_node::api::CatalogueFreshness;
 use weal_testkit::{Federation, MemberNode, open_terms, paper};
 
 fn client() -> reqwest::Client {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use futures::StreamExt as _;
+use weal_domain::catalogue::CatalogueFreshness;
 use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Did;
 use weal_domain::{Refusal, Timestamp};
@@ -15,7 +16,7 @@ use weal_wire::Publisher;
 use weal_wire::catalogue::EntriesReader;
 use weal_wire::dsp::catalogue::{Catalog, CatalogRequestMessage};
 
-use crate::api::{CatalogueFreshness, Refreshed};
+use crate::api::Refreshed;
 use crate::fault::{Error, Fault, Result};
 use crate::house::House;
 use crate::http::catalogue::DSP_PATH;
