@@ -2,8 +2,8 @@
 
 mod asking;
 mod callbacks;
-mod credentials;
 mod catalogues;
+mod credentials;
 mod deliveries;
 mod doors;
 mod encrypted;
