@@ -3,9 +3,12 @@ ALTER TABLE product ADD COLUMN identifier TEXT;
 ALTER TABLE product ADD COLUMN updated_ms BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX product_identifier ON product (identifier);
 CREATE INDEX product_updated ON product (updated_ms);
+-- By the bytes of the name, as `shown` has it: with another collation the key of `product` does not serve a join.
+CREATE INDEX product_bytewise ON product (name {BYTEWISE}, version);
 
 -- Open offers by who may see them: a member's DID, or `*` for every member. What is not for a reader is never
--- touched, so it can neither be counted nor timed. Products stand in the order of their bytes on both databases. `until_ms` is the greatest number where an offer has no end.
+-- touched. Products stand in the order of their bytes on both databases. `until_ms` is the greatest number where
+-- an offer has no end.
 CREATE TABLE shown (
     audience TEXT   NOT NULL,
     product  TEXT   {BYTEWISE} NOT NULL,
@@ -14,7 +17,7 @@ CREATE TABLE shown (
     PRIMARY KEY (audience, product, offer)
 );
 CREATE INDEX shown_offer ON shown (offer);
-CREATE INDEX shown_product ON shown (product);
+CREATE INDEX shown_product ON shown (product, audience);
 CREATE INDEX shown_until ON shown (audience, until_ms);
 -- What an audience sees has this name until it changes.
 CREATE TABLE shown_version (

@@ -9,11 +9,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weal_domain::identity::Did;
 
-use crate::acts::catalogue::{ASKED_AT_ONCE, Due};
+use crate::acts::catalogue::{ASKED_AT_ONCE, Due, INTERVAL_S_MIN};
+use crate::fault::Error;
 use crate::house::House;
 
-/// The shortest time between two looks at the register.
-const INTERVAL_S_MIN: u64 = 10;
 /// Batches of own products that are indexed before the driver looks at what else there is.
 const INDEXED_AT_ONCE: usize = 5;
 /// After a fault of the store.
@@ -47,7 +46,10 @@ pub(super) async fn run(house: Arc<House>, stopping: CancellationToken) {
                 // A look that panicked has its member looked at again with the next of its looks.
                 match ended {
                     Ok(did) => { looked_at.remove(&did); }
-                    Err(_) => looked_at.clear(),
+                    Err(_) => {
+                        looked_at.clear();
+                        tokio::time::sleep(PAUSE).await;
+                    }
                 }
                 false
             }
@@ -82,7 +84,13 @@ async fn begin(
         looks.spawn(async move {
             match house.look_at(&member).await {
                 Ok(entries) => tracing::debug!(member = %member.did, entries, "a catalogue was read"),
-                Err(cause) => tracing::info!(member = %member.did, %cause, "a catalogue could not be read"),
+                Err(cause) => {
+                    tracing::info!(member = %member.did, %cause, "a catalogue could not be read");
+                    // After a fault even the time of the next look may not have been kept.
+                    if matches!(cause, Error::Fault(_)) {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
             }
             member.did
         });

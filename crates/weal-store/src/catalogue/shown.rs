@@ -1,5 +1,5 @@
 //! `CA-2`: what each member may see of the own catalogue. Every question names who asks, and touches only the rows that
-//! are for them or for everyone: what is for others is neither counted nor timed.
+//! are for them or for everyone: what is for others is not counted.
 
 use std::collections::BTreeMap;
 

@@ -79,8 +79,6 @@ async fn negotiations_are_found_by_agreement_and_counted_while_open(bed: &Bed) {
         "DROP INDEX negotiation_agreement",
         "DROP INDEX negotiation_open",
         "ALTER TABLE negotiation DROP COLUMN agreement",
-        "DROP TABLE foreign_piece",
-        "DROP TABLE foreign_source",
         "CREATE TABLE negotiation_event (x BIGINT)",
         "CREATE TABLE application (x BIGINT)",
         "CREATE TABLE answer (x BIGINT)",

@@ -55,12 +55,13 @@ impl Bed {
             self.meddle(&format!("DROP TABLE {table}")).await;
         }
         for statement in [
+            "DROP INDEX product_bytewise",
             "DROP INDEX product_identifier",
             "DROP INDEX product_updated",
             "ALTER TABLE product DROP COLUMN identifier",
             "ALTER TABLE product DROP COLUMN updated_ms",
             "CREATE TABLE peer_entry (peer TEXT NOT NULL)",
-            "UPDATE schema_version SET version = 3",
+            "UPDATE schema_version SET version = 4",
         ] {
             self.meddle(statement).await;
         }

@@ -338,5 +338,5 @@ async fn a_hostile_catalogue_leads_nowhere() {
         assert!(asked <= 30, "{what}: asked {asked} times");
         assert!(fresh(education, &did).await.failure.is_some_and(|said| said.contains(why)), "{what}");
     }
-    assert!(total(education, "").await <= 200, "no more is kept than may be");
+    assert!(total(education, "").await <= 120, "no more is kept than may be");
 }

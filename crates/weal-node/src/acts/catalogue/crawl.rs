@@ -22,6 +22,8 @@ use crate::house::House;
 use crate::http::catalogue::DSP_PATH;
 use crate::peers::{ANSWER_BYTES_MAX, Reply, unavailable};
 
+/// The shortest time between two looks at the register, or at one catalogue that was read, in seconds.
+pub(crate) const INTERVAL_S_MIN: u64 = 10;
 /// Members asked at once.
 pub const ASKED_AT_ONCE: usize = 8;
 /// Entries asked for at once. A peer that knows nothing of the preference sends pages of its own size.
@@ -59,6 +61,8 @@ struct Reading<'a> {
     changed: u64,
     passed_over: u64,
     idle_pages: usize,
+    /// The entries that are kept of this member, or more.
+    kept_max: usize,
 }
 
 impl House {
@@ -145,6 +149,7 @@ impl House {
     async fn read_catalogue(&self, member: &Member) -> Result<u64> {
         let mut tx = self.store.read("catalogue.before").await?;
         let known = tx.peer_freshness().await?.into_iter().find(|one| one.peer == member.did);
+        let kept_max = usize::try_from(tx.entries_total(&member.did).await?).unwrap_or(usize::MAX);
         drop(tx);
         let publisher = Publisher {
             did: member.did.clone(),
@@ -159,6 +164,7 @@ impl House {
             changed: 0,
             passed_over: 0,
             idle_pages: 0,
+            kept_max,
         };
         let first = format!("{}{DSP_PATH}/catalog/request", self.peers.origin(&member.did)?);
         // The member's name in full stands in every entry.
@@ -224,17 +230,25 @@ impl House {
         read.entries.retain(is_small);
         reading.passed_over += (read.passed_over.len() + before - read.entries.len()) as u64;
         let seen = reading.seen.len();
+        let most = self.config.limits.catalogue_entries_max;
         for some in read.entries.chunks(WRITTEN_AT_ONCE) {
             let mut tx = self.store.write("catalogue.crawled").await?;
             let written = tx.put_entries(did, some).await?;
-            tx.commit().await?;
             reading.changed += written.changed;
             reading.seen.extend(written.numbers);
-            let most = self.config.limits.catalogue_entries_max;
             if reading.seen.len() > most {
                 let what = format!("has a catalogue of more than the {most} entries that this node keeps");
                 return Err(unavailable(did, &what).into());
             }
+            // Looks that failed have removed nothing; what they left gives way to what is there now.
+            reading.kept_max += some.len();
+            if reading.kept_max > most {
+                let kept = usize::try_from(tx.entries_total(did).await?).unwrap_or(usize::MAX);
+                let over = kept.saturating_sub(most);
+                let removed = tx.remove_entries_but(did, &reading.seen, over).await?;
+                reading.kept_max = kept - removed;
+            }
+            tx.commit().await?;
         }
         reading.idle_pages = if reading.seen.len() > seen { 0 } else { reading.idle_pages + 1 };
         Ok(())
@@ -301,7 +315,7 @@ impl House {
 
     /// The time to the next look at a catalogue that was read: nodes that began together do not stay together.
     fn interval(&self) -> Result<Duration, Fault> {
-        let whole_ms = self.config.network.crawl_interval_s.saturating_mul(1_000);
+        let whole_ms = self.config.network.crawl_interval_s.max(INTERVAL_S_MIN).saturating_mul(1_000);
         let [chance] = self.entropy.bytes::<1>()?;
         Ok(Duration::from_millis(whole_ms / 10 * 9 + whole_ms / 5 * u64::from(chance) / 255))
     }

@@ -14,6 +14,7 @@ use weal_domain::catalogue::{Offer, Product, ProductName};
 use weal_domain::identity::{Act, Person};
 use weal_wire::Publisher;
 
+pub(crate) use crawl::INTERVAL_S_MIN;
 pub use crawl::{ASKED_AT_ONCE, Due};
 pub use foreign::Handed;
 pub use showing::{PAGE_PRODUCTS_MAX, Page, ShownPage};
