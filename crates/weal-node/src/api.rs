@@ -13,8 +13,7 @@
 //! | `GET /products/{name}/contract` | | ODCS 3.1 YAML |
 //! | `POST /offers` | [`MakeOffer`] | `Offer` |
 //! | `POST /offers/withdraw` | [`WithdrawOffer`] | 204 |
-//! | `GET /catalogue?q=&member=&mode=&class=&purpose=&after=&limit=` | | [`Found`] |
-//! | `GET /catalogue/freshness` | | `CatalogueFreshness` |
+//! | `GET /catalogue?q=&member=&mode=&class=&purpose=&after=&limit=`, `GET /catalogue/freshness` | | [`Found`], `[CatalogueFreshness]` |
 //! | `POST /catalogue/refresh` | | [`Refreshed`] |
 //! | `PUT /catalogues?name=&base=` | `text/turtle` or `application/ld+json` | [`ForeignShown`] |
 //! | `GET /catalogues`, `GET /catalogues/{name}` | | `[ForeignShown]`, N-Triples |
@@ -175,11 +174,9 @@ pub struct ProductShown {
 pub struct Found {
     pub entries: Vec<CatalogueEntry>,
     pub total: u64,
-    /// What `after` is for the finds that follow, as in the `Link` header.
     pub next: Option<String>,
     #[serde(default)]
     pub facets: Facets,
-    /// What catalogues elsewhere describe; it is not offered here.
     #[serde(default)]
     pub elsewhere: Elsewhere,
 }
@@ -194,7 +191,6 @@ pub struct Elsewhere {
 /// A catalogue elsewhere that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForeignShown {
-    /// What it is called here.
     pub name: String,
     pub read_at: Timestamp,
     pub entries: u64,
