@@ -9,6 +9,7 @@ use datafusion::logical_expr::expr::{BinaryExpr, ScalarFunction};
 use datafusion::logical_expr::{Expr, Operator};
 use weal_domain::Refusal;
 
+use super::functions::{ROUND_PLACES_MAX, round_to};
 use super::reading::Item;
 use super::safe::unsupported;
 
@@ -19,8 +20,6 @@ type Triple = (f64, f64, f64);
 
 /// How deep an expression may nest.
 const DEPTH_MAX: usize = 32;
-/// Of `ROUND`.
-const PLACES_MAX: i64 = 15;
 
 /// An expression over the estimates of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +30,7 @@ pub(crate) enum Derived {
     Negated(Box<Derived>),
     Magnitude(Box<Derived>),
     /// To so many decimal places.
-    Rounded(Box<Derived>, i32),
+    Rounded(Box<Derived>, i64),
     Plus(Box<[Derived; 2]>),
     Minus(Box<[Derived; 2]>),
     Times(Box<[Derived; 2]>),
@@ -101,7 +100,7 @@ fn number(value: &ScalarValue) -> Result<f64, Refusal> {
     }
 }
 
-fn places_of(call: &ScalarFunction, places: &Expr) -> Result<i32, Refusal> {
+fn places_of(call: &ScalarFunction, places: &Expr) -> Result<i64, Refusal> {
     let whole = match places {
         Expr::Literal(ScalarValue::Int64(Some(places)), _) => Some(*places),
         Expr::Negative(inner) => match inner.as_ref() {
@@ -110,9 +109,10 @@ fn places_of(call: &ScalarFunction, places: &Expr) -> Result<i32, Refusal> {
         },
         _ => None,
     };
-    let places = whole.filter(|places| (-PLACES_MAX..=PLACES_MAX).contains(places));
-    let remedy = format!("Round to between -{PLACES_MAX} and {PLACES_MAX} places, written as a number.");
-    places.map(|places| places as i32).ok_or_else(|| unsupported(&format!("this `{}`", call.name()), &remedy))
+    let places = whole.filter(|places| (-ROUND_PLACES_MAX..=ROUND_PLACES_MAX).contains(places));
+    let remedy =
+        format!("Round to between -{ROUND_PLACES_MAX} and {ROUND_PLACES_MAX} places, written as a number.");
+    places.ok_or_else(|| unsupported(&format!("this `{}`", call.name()), &remedy))
 }
 
 impl Derived {
@@ -190,7 +190,7 @@ impl Derived {
                 (value.abs(), least, low.abs().max(high.abs()))
             }),
             Derived::Rounded(inner, places) => {
-                let round = |x: f64| rounded(x, *places);
+                let round = |x: f64| round_to(x, *places);
                 inner.of(estimate).map(|(value, low, high)| (round(value), round(low), round(high)))
             }
             Derived::Plus(pair) => both(pair, estimate, |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2)),
@@ -256,10 +256,4 @@ fn both(
 fn ends(a: Triple, b: Triple, operation: impl Fn(f64, f64) -> f64) -> (f64, f64) {
     let corners = [(a.1, b.1), (a.1, b.2), (a.2, b.1), (a.2, b.2)].map(|(x, y)| operation(x, y));
     (corners.into_iter().fold(f64::INFINITY, f64::min), corners.into_iter().fold(f64::NEG_INFINITY, f64::max))
-}
-
-fn rounded(x: f64, places: i32) -> f64 {
-    let unit = 10_f64.powi(places);
-    let rounded = (x * unit).round() / unit;
-    if rounded.is_finite() { rounded } else { x }
 }

@@ -110,14 +110,14 @@ impl ScalarUDFImpl for Rounding {
 }
 
 /// `x` rounded to some decimal places, at most [`ROUND_PLACES_MAX`] either side of the point.
-fn round_to(x: f64, places: i64) -> f64 {
+pub(crate) fn round_to(x: f64, places: i64) -> f64 {
     let unit = 10_f64.powi(places.clamp(-ROUND_PLACES_MAX, ROUND_PLACES_MAX) as i32);
     let rounded = (x * unit).round() / unit;
     if rounded.is_finite() { rounded } else { x }
 }
 
 /// Beyond this a float has no digits left to round.
-const ROUND_PLACES_MAX: i64 = 15;
+pub(crate) const ROUND_PLACES_MAX: i64 = 15;
 
 /// Integer arithmetic that stops at the ends of `i64` and gives NULL where it divides by zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
