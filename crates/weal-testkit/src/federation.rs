@@ -30,7 +30,8 @@ pub struct Federation {
 }
 
 /// What a node on loopback is made of that governs itself and whose first person is Ada.
-pub(crate) fn governing(folder: &Folder, name: &str, listen: SocketAddr) -> InitOptions {
+#[must_use]
+pub fn governing(folder: &Folder, name: &str, listen: SocketAddr) -> InitOptions {
     InitOptions {
         folder: folder.path().to_owned(),
         name: name.parse().expect("a member name"),

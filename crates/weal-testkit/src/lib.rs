@@ -14,6 +14,6 @@ pub mod wire;
 
 pub use authority::{Authority, Certified, Years};
 pub use clock::TurnedClock;
-pub use federation::{Answer, Federation, GOVERNING, MemberNode, Wish};
+pub use federation::{Answer, Federation, GOVERNING, MemberNode, Wish, governing};
 pub use products::{FRAUD, PUBLIC_TASK, RESEARCH, open_terms, paper, statistics_terms};
 pub use stranger::{Stranger, claims, document, now_s, sign};

@@ -2,23 +2,14 @@
 
 use std::path::Path;
 
-use weal_node::config::{Folder, Reach};
+use weal_node::config::Folder;
 use weal_node::{InitOptions, KeepError};
 
 async fn made(folder: &Path) {
     let options = InitOptions {
-        folder: folder.to_owned(),
-        name: "council".parse().expect("a name"),
         title: "Council".into(),
-        listen: "127.0.0.1:0".parse().expect("an address"),
         origin: "http://127.0.0.1:7999".into(),
-        governs: true,
-        governing_body: None,
-        reach: Reach::Loopback,
-        store_url: None,
-        account: "ada".parse().expect("an account"),
-        display_name: "Ada".into(),
-        password: "correct horse battery".into(),
+        ..weal_testkit::governing(&Folder::new(folder), "council", "127.0.0.1:0".parse().expect("an address"))
     };
     weal_node::init(options).await.expect("made");
 }

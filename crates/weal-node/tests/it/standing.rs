@@ -11,7 +11,7 @@ use weal_domain::identity::{AccountName, Act, Person, Role, one_may};
 use weal_node::House;
 use weal_node::acts::identity::{Came, Knock};
 use weal_node::api::MakeToken;
-use weal_node::config::{Config, Folder, Reach};
+use weal_node::config::{Config, Folder};
 use weal_node::fault::{Error, Fault};
 use weal_node::http::ClientAddress;
 use weal_node::seams::{Entropy, Seams, SystemEntropy};
@@ -148,18 +148,10 @@ async fn the_old_password_opens_nothing_once_it_is_changed_however_long_it_waite
     let parent = tempfile::tempdir().expect("a folder");
     let folder = Folder::new(parent.path().join("node"));
     let options = weal_node::InitOptions {
-        folder: folder.path().to_owned(),
-        name: "council".parse().expect("a name"),
         title: "Council".into(),
-        listen: "127.0.0.1:0".parse().expect("an address"),
         origin: "http://127.0.0.1:7999".into(),
-        governs: true,
-        governing_body: None,
-        reach: Reach::Loopback,
-        store_url: None,
-        account: "ada".parse().expect("an account"),
-        display_name: "Ada".into(),
         password: PASSWORD.into(),
+        ..weal_testkit::governing(&folder, "council", "127.0.0.1:0".parse().expect("an address"))
     };
     weal_node::init(options).await.expect("made");
     let config = Config::read(&folder, []).expect("its configuration");

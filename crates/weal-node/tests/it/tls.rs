@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use weal_node::config::{Config, Folder, Reach};
+use weal_node::config::{Config, Folder};
 use weal_node::{InitOptions, Running, ServeError};
 use weal_testkit::{Authority, Certified, Years};
 
@@ -29,18 +29,9 @@ impl Made {
         let place = tempfile::tempdir().expect("a folder");
         let listen = free_address();
         let options = InitOptions {
-            folder: place.path().join("node"),
-            name: "node".parse().expect("a name"),
             title: "Node".into(),
-            listen,
             origin: format!("https://{HOST}:{}", listen.port()),
-            governs: true,
-            governing_body: None,
-            reach: Reach::Loopback,
-            store_url: None,
-            account: "ada".parse().expect("an account"),
-            display_name: "Ada".into(),
-            password: "correct horse battery".into(),
+            ..weal_testkit::governing(&Folder::new(place.path().join("node")), "node", listen)
         };
         weal_node::init(options).await.expect("made");
         let mut config = Config::read(&Folder::new(place.path().join("node")), []).expect("read");
