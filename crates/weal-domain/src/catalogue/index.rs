@@ -1,5 +1,5 @@
 //! Which entries answer a query, best first, and how they are spread over the facets: from the sets of numbers
-//! that stand under the terms of a [`Plan`](super::Plan). All of it is arithmetic on bits; no entry is read.
+//! that stand under the terms of a [`Plan`]. All of it is arithmetic on bits; no entry is read.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
