@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// How long an answer may take to begin or to go on.
@@ -184,8 +185,22 @@ pub(crate) fn split_url(url: &str) -> Result<(&str, &str), String> {
     Ok((address, if path.is_empty() { "/" } else { path }))
 }
 
-/// An address on loopback that nobody listens at.
+/// An address on loopback that nobody listens at, and that nobody gets by chance before it is used: below the
+/// ports that systems give to outgoing connections (from 32,768 on Linux), and no port twice.
 pub(crate) fn free_address() -> Result<String, String> {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
-    port.map(|address| address.to_string()).map_err(|cause| format!("no free port: {cause}"))
+    const FIRST: u16 = 20_000;
+    const PORTS: u16 = 12_000;
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    // Programs that run side by side begin at different places.
+    let begin = (std::process::id() % u32::from(PORTS)) as u16;
+    loop {
+        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
+        if tried >= PORTS {
+            return Err("no port from 20000 to 31999 is free".to_owned());
+        }
+        let port = FIRST + (begin + tried) % PORTS;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(format!("127.0.0.1:{port}"));
+        }
+    }
 }
