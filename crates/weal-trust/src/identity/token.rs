@@ -8,12 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::did::{DidDocument, DidKey};
 use super::jws::{JwsError, JwsSigner, Purpose, Unverified, jws_sign};
+pub use super::vc::LEEWAY_S;
 
 /// The longest life of a token, in seconds. Ours live a minute; strangers' ten, with some seconds for a clock
 /// that is read twice.
 pub const LIFETIME_S_MAX: i64 = 660;
-/// How far two nodes' clocks may differ, in seconds.
-pub const LEEWAY_S: i64 = 30;
 /// The largest token, in bytes. It must hold a membership credential.
 pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
 /// The longest token id, in bytes.

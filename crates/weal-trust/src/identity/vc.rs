@@ -14,7 +14,7 @@ use crate::encoding::canonical_json;
 
 /// The largest credential of a stranger, in bytes of its compact form.
 pub const CREDENTIAL_BYTES_MAX: usize = 64 * 1024;
-/// How far the clocks of issuer and reader may differ, in seconds.
+/// How far the clocks of two who hear each other may differ, in seconds: of credentials and of tokens.
 pub const LEEWAY_S: i64 = 30;
 /// The most kinds, and statuses, of one credential.
 const LIST_MAX: usize = 16;
