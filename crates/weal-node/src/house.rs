@@ -270,7 +270,7 @@ async fn read_keys(folder: &Folder, store: &Store) -> Result<Keys> {
 fn empty(folder: &Path) -> Result<(), Fault> {
     let cleared = match std::fs::remove_dir_all(folder) {
         Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
-        _ => crate::init::make_private(folder),
+        _ => crate::private::make_folder(folder),
     };
     cleared.map_err(|cause| Fault::new("emptying a scratch folder", cause))
 }

@@ -1,6 +1,5 @@
 //! Making a node: a folder with its configuration, key, operator token, database and first person.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use crate::config::{
 };
 use crate::fault::Error;
 use crate::house::House;
+use crate::private;
 
 /// What a new node is made from.
 pub struct InitOptions {
@@ -89,7 +89,8 @@ pub async fn init(options: InitOptions) -> Result<Initialised, InitError> {
     };
     let text = toml::to_string_pretty(&config).map_err(|cause| InitError::Wrong(cause.to_string()))?;
     for directory in [folder.path().to_owned(), folder.products(), folder.received(), folder.scratch()] {
-        make_private(&directory).map_err(|cause| InitError::Unwritable { path: directory.clone(), cause })?;
+        private::make_folder(&directory)
+            .map_err(|cause| InitError::Unwritable { path: directory.clone(), cause })?;
     }
     write_key(&folder)?;
     let token = write_token(&folder)?;
@@ -99,39 +100,30 @@ pub async fn init(options: InitOptions) -> Result<Initialised, InitError> {
         Person { account: options.account, display_name: options.display_name, roles: Role::ALL.to_vec() };
     house.add_first_person(person, &options.password, &token).await?;
     let did = house.did.clone();
-    write_private(&folder.config(), text.as_bytes())?;
+    write_new(&folder.config(), text.as_bytes())?;
     Ok(Initialised { did, folder: options.folder })
 }
 
-/// Makes a folder that only this user may look into.
-pub(crate) fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// Writes a file that only this user may read.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), InitError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let unwritable = |cause| InitError::Unwritable { path: path.to_owned(), cause };
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(unwritable)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(unwritable)
+/// Writes a file of a node to come. One that is there may be another node's key: it stays.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), InitError> {
+    let written = match path.try_exists() {
+        Ok(true) => Err(std::io::ErrorKind::AlreadyExists.into()),
+        Ok(false) => private::write(path, bytes),
+        Err(cause) => Err(cause),
+    };
+    written.map_err(|cause| InitError::Unwritable { path: path.to_owned(), cause })
 }
 
 fn write_key(folder: &Folder) -> Result<(), InitError> {
     let mut seed = zeroize::Zeroizing::new([0_u8; 32]);
     getrandom::fill(seed.as_mut()).map_err(|cause| InitError::Wrong(cause.to_string()))?;
     let pem = weal_trust::keys::NodeKey::from_seed(&seed).to_pem();
-    write_private(&folder.key(), pem.as_bytes())
+    write_new(&folder.key(), pem.as_bytes())
 }
 
 fn write_token(folder: &Folder) -> Result<String, InitError> {
     let entropy: &dyn crate::seams::Entropy = &crate::seams::SystemEntropy;
     let token = entropy.token().map_err(Error::from)?;
-    write_private(&folder.operator_token(), token.as_bytes())?;
+    write_new(&folder.operator_token(), token.as_bytes())?;
     Ok(token)
 }

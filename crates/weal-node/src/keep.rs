@@ -12,7 +12,7 @@ use weal_domain::ledger::Fact;
 use crate::config::{Config, ConfigError, FILE_NAME, Folder};
 use crate::fault::{Error, Fault};
 use crate::house::House;
-use crate::init::make_private;
+use crate::private;
 use crate::seams::{Entropy, SystemEntropy};
 
 /// The first entry of every backup, so that another archive is not taken for one.
@@ -190,7 +190,7 @@ async fn restore_into(file: &Path, part: &Path, ledger: Option<&Path>) -> Result
     unpack(file, part)?;
     let folder = Folder::new(part);
     for made in [folder.products(), folder.received(), folder.scratch()] {
-        make_private(&made).map_err(disk(&made))?;
+        private::make_folder(&made).map_err(disk(&made))?;
     }
     let house = open(&folder).await?;
     let mut tx = house.store.read("restore").await.map_err(Error::from)?;

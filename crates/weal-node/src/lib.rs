@@ -17,6 +17,7 @@ pub mod keys;
 mod listen;
 pub mod observe;
 pub mod peers;
+mod private;
 pub mod seams;
 mod serve;
 pub mod tls;

@@ -1,13 +1,16 @@
-//! Connections: HTTP/1.1 over TCP, or over TLS over TCP, with a time for everything that a stranger could
-//! be slow at. HTTP/2 is a reverse proxy's: see ADR 0009.
+//! Connections: HTTP/1.1 over TCP, or over TLS over TCP, where who wants it gets HTTP/2 (`streams`). There is a
+//! time for everything that a stranger could be slow at, and a number for everything there could be too many of
+//! (`places`).
 
-use std::collections::HashMap;
+mod patient;
+mod places;
+mod streams;
+
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,10 +18,8 @@ use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,14 +28,11 @@ use tower::Service as _;
 use crate::config::Prefix;
 use crate::http::ClientAddress;
 use crate::tls::Tls;
+use patient::Patient;
+use places::Line;
+pub(crate) use places::Places;
+pub(crate) use streams::H2;
 
-/// Connections open at once; the next ones wait until one is closed.
-const CONNECTIONS_MAX: usize = 1_024;
-/// Of those, from one address; with one more, the one that was not used for longest has to end. A proxy of
-/// ours brings everybody's.
-const CONNECTIONS_OF_ADDRESS_MAX: usize = 64;
-/// Of one address, that were asked to end and still answer; one more is closed at once.
-const CONNECTIONS_ENDING_MAX: usize = 64;
 /// The longest time that a request's head may take, and an idle connection until its next one.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// The longest time that a handshake of TLS may take. It counts among the connections of its address.
@@ -57,6 +55,8 @@ pub(crate) struct Manner {
     /// off.
     pub stall: Duration,
     pub proxies: Vec<Prefix>,
+    /// Of all listeners together.
+    pub places: Places,
 }
 
 /// Answers on `listener` until `stopping`; open requests are finished after that.
@@ -66,11 +66,9 @@ pub(crate) async fn answer(
     stopping: CancellationToken,
     conversations: TaskTracker,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let open = Open::default();
     loop {
         let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+            let place = manner.places.one().await?;
             Ok::<_, io::Error>((place, listener.accept().await?))
         };
         let accepted = tokio::select! {
@@ -80,14 +78,10 @@ pub(crate) async fn answer(
         match accepted {
             Ok((place, (stream, from))) => {
                 let is_proxy = manner.proxies.iter().any(|prefix| prefix.contains(from.ip()));
-                let line = match is_proxy {
-                    true => Line::new(None),
-                    false => match open.one_more(ClientAddress::of(from.ip())) {
-                        Some(line) => line,
-                        None => continue,
-                    },
-                };
-                let conversation = receive(stream, from, manner.clone(), line, stopping.clone());
+                let counted = (!is_proxy).then(|| ClientAddress::of(from.ip()));
+                let Some(line) = manner.places.connection(counted) else { continue };
+                let ending = (stopping.clone(), conversations.clone());
+                let conversation = receive(stream, from, manner.clone(), line, ending);
                 conversations.spawn(async move {
                     conversation.await;
                     drop(place);
@@ -103,90 +97,13 @@ pub(crate) async fn answer(
     }
 }
 
-/// Connections that are open, by address.
-#[derive(Debug, Clone, Default)]
-struct Open(Arc<Mutex<HashMap<ClientAddress, Vec<Arc<Kept>>>>>);
-
-/// What is known of an open connection by those that come after it.
-#[derive(Debug)]
-struct Kept {
-    opened: Instant,
-    /// When its last request began.
-    asked: Mutex<Option<Instant>>,
-    /// Asked to end once what it answers now is answered.
-    retires: CancellationToken,
-}
-
-/// An open connection, until this is dropped.
-#[derive(Debug)]
-struct Line {
-    kept: Arc<Kept>,
-    counted: Option<(Open, ClientAddress)>,
-}
-
-impl Open {
-    /// Clients keep connections that they may never use again. Where this address has as many as it may,
-    /// the one that was not used for longest is asked to end; None where enough of them are ending already.
-    fn one_more(&self, from: ClientAddress) -> Option<Line> {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = lines.entry(from).or_default();
-        if kept.len() >= CONNECTIONS_OF_ADDRESS_MAX + CONNECTIONS_ENDING_MAX {
-            return None;
-        }
-        if kept.len() >= CONNECTIONS_OF_ADDRESS_MAX {
-            let staying = kept.iter().filter(|kept| !kept.retires.is_cancelled());
-            if let Some(longest) = staying.min_by_key(|kept| kept.last_used()) {
-                longest.retires.cancel();
-            }
-        }
-        let line = Line::new(Some((self.clone(), from)));
-        kept.push(Arc::clone(&line.kept));
-        Some(line)
-    }
-}
-
-impl Kept {
-    fn last_used(&self) -> Instant {
-        self.last_asked().unwrap_or(self.opened)
-    }
-
-    fn last_asked(&self) -> Option<Instant> {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_asked(&self) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-}
-
-impl Line {
-    fn new(counted: Option<(Open, ClientAddress)>) -> Self {
-        let kept =
-            Kept { opened: Instant::now(), asked: Mutex::new(None), retires: CancellationToken::new() };
-        Self { kept: Arc::new(kept), counted }
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        let Some((open, from)) = &self.counted else { return };
-        let mut lines = open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = lines.get_mut(from) {
-            kept.retain(|kept| !Arc::ptr_eq(kept, &self.kept));
-            if kept.is_empty() {
-                lines.remove(from);
-            }
-        }
-    }
-}
-
 /// One connection from its first byte to its last.
 async fn receive(
     stream: TcpStream,
     from: SocketAddr,
     manner: Manner,
     line: Line,
-    stopping: CancellationToken,
+    (stopping, conversations): (CancellationToken, TaskTracker),
 ) {
     if let Err(cause) = stream.set_nodelay(true) {
         tracing::debug!(%cause, "a connection was gone before it began");
@@ -203,6 +120,9 @@ async fn receive(
         () = line.kept.retires.cancelled() => return,
     };
     match shaken {
+        Ok(Ok(Some(stream))) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
+            Box::pin(streams::converse(*stream, from, app, stall, &line, (&stopping, conversations))).await;
+        }
         Ok(Ok(Some(stream))) => converse(*stream, from, app, stall, &line, stopping).await,
         Ok(Ok(None)) => {}
         Ok(Err(cause)) => tracing::debug!(%from, %cause, "a handshake failed"),
@@ -263,80 +183,5 @@ async fn converse(
     };
     if let Err(cause) = ended {
         tracing::debug!(%from, %cause, "a connection broke");
-    }
-}
-
-/// A stream that breaks when the other side takes nothing for too long.
-#[derive(Debug)]
-struct Patient {
-    stream: TcpStream,
-    stall: Duration,
-    /// Since the last byte could not be written.
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl Patient {
-    fn new(stream: TcpStream, stall: Duration) -> Self {
-        Self { stream, stall, waiting: None }
-    }
-
-    fn patiently<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        polled: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.waiting = None;
-            return polled;
-        }
-        let stall = self.stall;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
-        ready!(waiting.as_mut().poll(context));
-        self.waiting = None;
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Patient {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Patient {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.patiently(context, polled)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.patiently(context, polled)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(context);
-        self.patiently(context, polled)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.patiently(context, polled)
     }
 }

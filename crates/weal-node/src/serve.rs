@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, ConfigError, Folder};
 use crate::fault::Fault;
 use crate::house::House;
-use crate::listen::Manner;
+use crate::listen::{Manner, Places};
 use crate::seams::Seams;
 use crate::tls::{CertificateError, Tls, TlsError};
 use crate::{drivers, http, listen, observe, tls};
@@ -92,6 +92,7 @@ pub async fn start_with(config: Config, folder: Folder, seams: Seams) -> Result<
         tls: tls.clone(),
         stall: Duration::from_secs(house.config.limits.stall_s_max),
         proxies: house.config.network.trusted_proxies.clone(),
+        places: Places::default(),
     };
     if let Some(tls) = tls {
         tls.start(&house, &stopping, &tasks);

@@ -1,8 +1,12 @@
 //! An authority for certificates that nobody else believes.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm,
+};
 
 /// Its own certificate and the key it signs with.
 #[derive(Debug)]
@@ -57,12 +61,50 @@ impl Authority {
         Certified { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
+    /// A certificate for `host` with the key of a request (RFC 2986, in DER, a key on P-256), valid between two
+    /// moments in Unix seconds.
+    #[must_use]
+    pub fn certifies_request(&self, request: &[u8], host: &str, (from_s, until_s): (i64, i64)) -> String {
+        let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a host");
+        let at = |second: i64| {
+            let since = Duration::from_secs(u64::try_from(second).expect("a moment since 1970"));
+            rcgen::date_time_ymd(1970, 1, 1) + since
+        };
+        (params.not_before, params.not_after) = (at(from_s), at(until_s));
+        params.use_authority_key_identifier_extension = true;
+        let key = Requested::of(request).expect("a request with a key on P-256");
+        params.signed_by(&key, &self.issuer).expect("it signs").pem()
+    }
+
     /// Writes its certificate into a folder.
     #[must_use]
     pub fn written_in(&self, folder: &Path) -> PathBuf {
         let path = folder.join("authority.pem");
         std::fs::write(&path, &self.pem).expect("written");
         path
+    }
+}
+
+/// The public key of a request: the point itself.
+struct Requested(Vec<u8>);
+
+impl Requested {
+    fn of(request: &[u8]) -> Option<Self> {
+        // The curve's name (RFC 5480, section 2.1.1.1), then a bit string of 66 bytes that begins with no unused bits.
+        const BEFORE: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00];
+        const POINT_BYTES: usize = 65;
+        let start = request.windows(BEFORE.len()).position(|window| window == BEFORE)? + BEFORE.len();
+        Some(Self(request.get(start..start + POINT_BYTES)?.to_vec()))
+    }
+}
+
+impl PublicKeyData for Requested {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
     }
 }
 

@@ -1,7 +1,6 @@
 //! One certificate with its key, looked at before it is served: what a peer would refuse is refused here,
 //! with what to do about it.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,13 +12,12 @@ use weal_domain::Timestamp;
 use zeroize::Zeroizing;
 
 use super::x509::{self, Facts};
+use crate::private;
 
 /// The largest file with a certificate or a key that is read.
 const PEM_BYTES_MAX: u64 = 256 * 1024;
 /// The most certificates between ours and its authority's.
 const CHAIN_MAX: usize = 10;
-/// What others may not do with a key's file: its group may read it, as some systems keep keys for a group.
-const MODE_OF_OTHERS: u32 = 0o037;
 
 /// Why a certificate is not served.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +67,12 @@ impl Files {
     pub(super) fn read(&self, host: &str, now: Timestamp) -> Result<Certificate, CertificateError> {
         let chain = read(&self.certificate, "certificate_file")?;
         let key = Zeroizing::new(read(&self.key, "key_file")?);
-        let metadata = std::fs::metadata(&self.key).map_err(|cause| CertificateError::Unreadable {
+        let exposed = private::exposed_as(&self.key).map_err(|cause| CertificateError::Unreadable {
             path: self.key.clone(),
             key: "key_file",
             cause,
         })?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & MODE_OF_OTHERS != 0 {
+        if let Some(mode) = exposed {
             return Err(CertificateError::Exposed { path: self.key.clone(), mode });
         }
         let none = |path: &Path, key, what| CertificateError::NotThere { path: path.to_owned(), key, what };

@@ -29,7 +29,8 @@ use weal_domain::Timestamp;
 
 use crate::config::{Config, ConfigError, Folder, NetworkConfig};
 use crate::house::House;
-use crate::init::make_private;
+use crate::listen::H2;
+use crate::private;
 
 pub use certificate::CertificateError;
 use certificate::{Certificate, Files};
@@ -37,7 +38,8 @@ pub(crate) use redirect::redirect;
 
 /// The protocol of an authority's look at a host (RFC 8737, section 6.1).
 const ACME_TLS: &[u8] = b"acme-tls/1";
-const HTTP_1: &[u8] = b"http/1.1";
+/// What is spoken over TLS, the better first.
+const PROTOCOLS: &[&[u8]] = &[H2, b"http/1.1"];
 /// In [`Folder::tls`]: what is served now, so that this node's own programs know it again.
 const SERVED_FILE: &str = "served.pem";
 
@@ -114,14 +116,16 @@ impl Tls {
             let _ = std::fs::remove_file(served_file(folder));
             return Ok(None);
         }
+        acme::check_external(&config.tls)?;
         let origin = config.node.origin.clone();
         let host = url::Url::parse(&origin).ok().and_then(|url| url.host_str().map(str::to_owned));
         let host = host.ok_or_else(|| ConfigError::wrong("[node] origin", "has no host"))?;
         let host = host.trim_matches(['[', ']']).to_owned();
         let certificates = Arc::new(Certificates::default());
-        let server = server_config(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>, HTTP_1)?;
+        let server = server_config(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>, PROTOCOLS)?;
         let tls = Self { server, certificates, origin, host, folder: folder.clone() };
-        make_private(&folder.tls()).map_err(|cause| ConfigError::wrong("tls in the node's folder", cause))?;
+        private::make_folder(&folder.tls())
+            .map_err(|cause| ConfigError::wrong("tls in the node's folder", cause))?;
         if let Some(files) = files(config) {
             tls.put(files.read(&tls.host, now)?);
         }
@@ -150,7 +154,7 @@ impl Tls {
     }
 
     fn put(&self, certificate: Certificate) {
-        let kept = write_anew(&served_file(&self.folder), certificate.to_pem().as_bytes());
+        let kept = private::write(&served_file(&self.folder), certificate.to_pem().as_bytes());
         if let Err(cause) = kept {
             tracing::warn!(%cause, "the certificate served could not be written down: this node's own programs will not know it");
         }
@@ -197,30 +201,15 @@ fn files(config: &Config) -> Option<Files> {
 /// Written out rather than left to defaults: who reads this knows what is spoken.
 fn server_config(
     resolver: Arc<dyn ResolvesServerCert>,
-    protocol: &[u8],
+    protocols: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, ConfigError> {
     let builder = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
         .map_err(|cause| ConfigError::wrong("[tls]", cause))?;
     let mut server = builder.with_no_client_auth().with_cert_resolver(resolver);
-    server.alpn_protocols = vec![protocol.to_owned()];
+    server.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     server.max_early_data_size = 0;
     Ok(Arc::new(server))
-}
-
-/// Puts `bytes` in the place of a file that only this user may read, whole or not at all.
-fn write_anew(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let part = path.with_extension("part");
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    file.write_all(bytes).and_then(|()| file.sync_all())?;
-    std::fs::rename(&part, path)?;
-    match path.parent() {
-        Some(folder) => std::fs::File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
 }
 
 /// Why TLS cannot begin.

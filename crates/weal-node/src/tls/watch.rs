@@ -1,5 +1,6 @@
 //! A certificate in files, taken up anew when it changes: whoever renews it replaces the files and, if they
-//! do not want to wait, sends SIGHUP. One that is not fit to be served is not taken up; the old one stays.
+//! do not want to wait, sends SIGHUP. One that is not fit to be served is not taken up; the old one stays, and
+//! the new one is tried again until it is fit: it may become so by itself, when its time comes.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -25,6 +26,7 @@ pub(super) async fn run(tls: Arc<Tls>, house: Arc<House>, files: Files, stopping
         tracing::warn!(%cause, "SIGHUP is not heard: a new certificate is taken up when its files change");
     });
     let mut seen = Look::at(&files);
+    let mut refused = None;
     let mut warned_at = i64::MIN;
     loop {
         let asked = tokio::select! {
@@ -33,9 +35,10 @@ pub(super) async fn run(tls: Arc<Tls>, house: Arc<House>, files: Files, stopping
             () = tokio::time::sleep(LOOK_EVERY) => false,
         };
         let look = Look::at(&files);
-        if asked || look != seen {
+        let is_new = asked || look != seen;
+        if is_new || refused.is_some() {
             seen = look;
-            take_up(&tls, &house, &files);
+            refused = take_up(&tls, &house, &files, refused.filter(|_| !is_new));
         }
         let now_s = house.clock.now().as_second();
         let left_s = tls.certificates.served().map_or(0, |served| served.facts.not_after - now_s);
@@ -55,21 +58,36 @@ async fn hangup(signals: &mut std::io::Result<Signal>) {
     }
 }
 
-fn take_up(tls: &Tls, house: &House, files: &Files) {
+/// Serves what is in the files, or answers why not. The same cause as `known` is said and counted once.
+fn take_up(tls: &Tls, house: &House, files: &Files, known: Option<String>) -> Option<String> {
     match files.read(&tls.host, house.clock.now()) {
         Ok(certificate) => {
             tls.serve(certificate, house);
             tracing::info!("a new certificate was taken up");
+            None
         }
         Err(cause) => {
-            house.metrics.certificate_refused();
-            tracing::warn!(%cause, "the new certificate was not taken up; the one before is still served");
+            let cause = cause.to_string();
+            if known.as_ref() != Some(&cause) {
+                house.metrics.certificate_refused();
+                tracing::warn!(%cause, "the new certificate was not taken up; the one before is still served");
+            }
+            Some(cause)
         }
     }
 }
 
-/// What tells one state of a file from another, links followed: device, inode, seconds, nanoseconds, bytes.
-type State = (u64, u64, i64, i64, u64);
+/// What tells one state of a file from another, links followed. Who may read it is a part of that.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    device: u64,
+    inode: u64,
+    mode: u32,
+    bytes: u64,
+    /// Seconds and nanoseconds: when what is in it changed, and when anything about it did.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
 
 /// Certificate and key as they were found.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +97,14 @@ impl Look {
     fn at(files: &Files) -> Self {
         let one = |path: &Path| {
             let found = std::fs::metadata(path).ok()?;
-            Some((found.dev(), found.ino(), found.mtime(), found.mtime_nsec(), found.size()))
+            Some(State {
+                device: found.dev(),
+                inode: found.ino(),
+                mode: found.mode(),
+                bytes: found.size(),
+                modified: (found.mtime(), found.mtime_nsec()),
+                changed: (found.ctime(), found.ctime_nsec()),
+            })
         };
         Self([one(&files.certificate), one(&files.key)])
     }

@@ -1,11 +1,19 @@
 //! TLS of the node's own, as OpenSSL and curl see it: what is spoken, what is refused, which certificates a
 //! node starts with, and how it takes up another.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::NamedGroup;
+use rustls::client::{
+    ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue,
+    Tls13ClientSessionValue,
+};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -17,15 +25,15 @@ const HOST: &str = "node.localhost";
 const SOON: Duration = Duration::from_secs(20);
 
 /// A node that was made and not started.
-struct Made {
+pub(crate) struct Made {
     place: TempDir,
-    config: Config,
-    listen: SocketAddr,
+    pub config: Config,
+    pub listen: SocketAddr,
     authority: Authority,
 }
 
 impl Made {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let place = tempfile::tempdir().expect("a folder");
         let listen = free_address();
         let options = InitOptions {
@@ -46,7 +54,7 @@ impl Made {
         weal_node::start(self.config.clone(), Folder::new(self.place.path().join("node"))).await
     }
 
-    async fn starts(&self) -> Running {
+    pub(crate) async fn starts(&self) -> Running {
         self.tries().await.expect("it starts")
     }
 
@@ -87,7 +95,27 @@ impl Made {
         Said::of(command.stdin(Stdio::null()).output().expect("curl runs"))
     }
 
-    fn url(&self, path: &str) -> String {
+    /// What a client of ours is that believes its authority.
+    pub(crate) fn client(&self) -> rustls::ClientConfig {
+        let mut roots = rustls::RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(self.authority.pem().as_bytes()).expect("a certificate");
+        roots.add(root).expect("an authority");
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    }
+
+    pub(crate) fn name(&self) -> ServerName<'static> {
+        ServerName::try_from(HOST).expect("a name")
+    }
+
+    pub(crate) fn authority_pem(&self) -> &str {
+        self.authority.pem()
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{HOST}:{}{path}", self.listen.port())
     }
 
@@ -137,10 +165,12 @@ async fn modern_tls_is_spoken_and_nothing_else() {
     let made = Made::new().await;
     let running = made.starts().await;
     for (version, suite) in [("-tls1_3", "TLS_AES_"), ("-tls1_2", "ECDHE-ECDSA-")] {
-        let said = made.s_client(&[version, "-alpn", "h2,http/1.1"], "Q\n");
-        assert!(said.ok && said.text.contains(suite), "{version}: {}", said.text);
-        assert!(said.text.contains("Verification: OK"), "{}", said.text);
-        assert!(said.text.contains("ALPN protocol: http/1.1"), "{}", said.text);
+        for (offered, spoken) in [("http/1.1,h2", "h2"), ("http/1.1", "http/1.1")] {
+            let said = made.s_client(&[version, "-alpn", offered], "Q\n");
+            assert!(said.ok && said.text.contains(suite), "{version}: {}", said.text);
+            assert!(said.text.contains("Verification: OK"), "{}", said.text);
+            assert!(said.text.contains(&format!("ALPN protocol: {spoken}\n")), "{}", said.text);
+        }
     }
     let old = "DEFAULT:@SECLEVEL=0";
     for refused in [
@@ -153,14 +183,130 @@ async fn modern_tls_is_spoken_and_nothing_else() {
         let said = made.s_client(&refused, "Q\n");
         assert!(!said.ok && said.text.contains("alert"), "{refused:?}: {}", said.text);
     }
-    let only_h2 = made.s_client(&["-alpn", "h2"], "Q\n");
-    assert!(only_h2.text.contains("alert no application protocol"), "{}", only_h2.text);
+    let unknown = made.s_client(&["-alpn", "spdy/3"], "Q\n");
+    assert!(unknown.text.contains("alert no application protocol"), "{}", unknown.text);
     let other = made.s_client(&["-servername", "other.localhost"], "Q\n");
     assert!(!other.ok && !other.text.contains("BEGIN CERTIFICATE"), "{}", other.text);
     let renegotiated = made.s_client(&["-tls1_2"], "R\n");
     assert!(!renegotiated.ok && renegotiated.text.contains("RENEGOTIATING"), "{}", renegotiated.text);
-    let early = made.s_client(&["-tls1_3"], "Q\n");
-    assert!(early.text.contains("Early data was not sent"), "{}", early.text);
+    running.stop().await;
+}
+
+/// Sessions of a client that sends early data with each, whatever the server allowed.
+#[derive(Debug)]
+struct Eager(ClientSessionMemoryCache);
+
+impl ClientSessionStore for Eager {
+    fn set_kx_hint(&self, name: ServerName<'static>, group: NamedGroup) {
+        self.0.set_kx_hint(name, group);
+    }
+
+    fn kx_hint(&self, name: &ServerName<'_>) -> Option<NamedGroup> {
+        self.0.kx_hint(name)
+    }
+
+    fn set_tls12_session(&self, name: ServerName<'static>, session: Tls12ClientSessionValue) {
+        self.0.set_tls12_session(name, session);
+    }
+
+    fn tls12_session(&self, name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        self.0.tls12_session(name)
+    }
+
+    fn remove_tls12_session(&self, name: &ServerName<'static>) {
+        self.0.remove_tls12_session(name);
+    }
+
+    fn insert_tls13_ticket(&self, name: ServerName<'static>, session: Tls13ClientSessionValue) {
+        self.0.insert_tls13_ticket(name, session);
+    }
+
+    fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        let mut session = self.0.take_tls13_ticket(name)?;
+        session._private_set_max_early_data_size(1024);
+        Some(session)
+    }
+}
+
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
+
+/// What a server says to a request in early data, of a session that was used for one before.
+fn early(mut client: rustls::ClientConfig, name: &ServerName<'static>, at: SocketAddr) -> String {
+    client.enable_early_data = true;
+    client.resumption = Resumption::store(Arc::new(Eager(ClientSessionMemoryCache::new(8))));
+    let client = Arc::new(client);
+    let connected = || {
+        let stream = std::net::TcpStream::connect(at).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_secs(2))).expect("set");
+        let shaken = rustls::ClientConnection::new(Arc::clone(&client), name.clone()).expect("a client");
+        rustls::StreamOwned::new(shaken, stream)
+    };
+    let mut first = connected();
+    first.write_all(HEALTH).expect("asked");
+    let mut said = String::new();
+    first.read_to_string(&mut said).expect("answered");
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+
+    let mut second = connected();
+    let mut early = second.conn.early_data().expect("a session that it sends early data with");
+    assert_eq!(early.write(HEALTH).expect("it has room"), HEALTH.len());
+    while second.conn.is_handshaking() {
+        second.conn.complete_io(&mut second.sock).expect("a handshake");
+    }
+    assert_eq!(second.conn.handshake_kind(), Some(rustls::HandshakeKind::Resumed), "else nothing is early");
+    let mut said = Vec::new();
+    // It says nothing, or is cut off: both are an end.
+    let _ = second.read_to_end(&mut said);
+    format!("{} {}", second.conn.is_early_data_accepted(), String::from_utf8_lossy(&said))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn early_data_is_not_taken_from_a_client_that_sends_it() {
+    let made = Made::new().await;
+    let running = made.starts().await;
+    let (client, name, at) = (made.client(), made.name(), made.listen);
+    let said = tokio::task::spawn_blocking(move || early(client, &name, at)).await.expect("it ends");
+    assert_eq!(said, "false ");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_listeners_share_the_places_of_an_address() {
+    let mut made = Made::new().await;
+    let plain = free_address();
+    made.config.tls.redirect_listen = Some(plain);
+    let running = made.starts().await;
+    let mut kept = Vec::new();
+    for _ in 0..64 {
+        let mut stream = TcpStream::connect(plain).await.expect("connected");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: node\r\n\r\n").await.expect("asked");
+        let mut begun = [0; 12];
+        stream.read_exact(&mut begun).await.expect("answered");
+        kept.push(stream);
+    }
+    // One more, on the other port: the one that was not used for longest ends.
+    let more = TcpStream::connect(made.listen).await.expect("connected");
+    let mut rest = Vec::new();
+    let ends = tokio::time::timeout(Duration::from_secs(5), kept[0].read_to_end(&mut rest)).await;
+    assert!(ends.is_ok(), "it makes room");
+    let stays = tokio::time::timeout(Duration::from_millis(300), kept[1].read(&mut [0])).await;
+    drop((more, kept));
+    assert!(stays.is_ok_and(|read| read.is_ok_and(|count| count > 0)), "the rest of its answer");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_attempt_left_lends_its_mode_to_no_secret() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let made = Made::new().await;
+    let tls = made.place.path().join("node").join("tls");
+    std::fs::create_dir_all(&tls).expect("made");
+    let part = tls.join("served.part");
+    std::fs::write(&part, "half").expect("written");
+    std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o644)).expect("set");
+    let running = made.starts().await;
+    let mode = std::fs::metadata(tls.join("served.pem")).expect("written").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
     running.stop().await;
 }
 
@@ -174,7 +320,7 @@ async fn browsers_are_told_to_come_back_over_tls_only_and_plain_http_has_a_clear
     made.config.tls.redirect_listen = Some(plain);
     let running = made.starts().await;
     let said = made.curl(&["--include", &made.url("/healthz")]);
-    assert!(said.text.starts_with("HTTP/1.1 200"), "{}", said.text);
+    assert!(said.text.starts_with("HTTP/2 200"), "{}", said.text);
     assert!(said.text.contains("strict-transport-security: max-age="), "{}", said.text);
 
     let wrong = made.curl(&["--include", &format!("http://{}/sign-in", made.listen)]);
@@ -316,5 +462,44 @@ async fn a_replaced_certificate_is_taken_up_and_connections_live_on() {
     })
     .await;
     assert_eq!(made.serial(), second, "the old one is served still");
+
+    // A key that others can read is not taken up until `chmod`, which changes nothing in the file, closes it.
+    use std::os::unix::fs::PermissionsExt as _;
+    let refused =
+        || metric("weal_tls_certificates_refused_total").and_then(|count| count.parse::<u32>().ok());
+    let before = refused();
+    made.authority.certifies(HOST, Years(2020, 2070)).write_in(place);
+    let mode = |mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(Certified::key_in(place), permissions).expect("set");
+    };
+    mode(0o644);
+    until("the next refusal", || refused() > before).await;
+    let counted = refused();
+    // It is looked at again and again, and counted once.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(refused(), counted);
+    mode(0o600);
+    until("it is taken up", || {
+        metric("weal_tls_certificate_expires_seconds").as_deref() == Some("3155760000")
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_whose_time_comes_is_taken_up_then() {
+    let made = Made::new().await;
+    let place = made.place.path();
+    let clock = Arc::new(weal_testkit::TurnedClock::default());
+    let seams = weal_node::seams::Seams { clock: Arc::clone(&clock) as Arc<_>, ..Default::default() };
+    let folder = Folder::new(place.join("node"));
+    let running = weal_node::start_with(made.config.clone(), folder, seams).await.expect("it starts");
+    let says = |what: &str| running.house.metrics.text().contains(what);
+    made.authority.certifies(HOST, Years(2089, 2095)).write_in(place);
+    until("it is refused", || says("weal_tls_certificates_refused_total 1")).await;
+    // Nobody touches the files again.
+    clock.turn(Duration::from_secs(64 * 366 * 24 * 3600));
+    until("it is taken up", || says(" 3944678400\n")).await;
     running.stop().await;
 }

@@ -10,7 +10,6 @@ use weal_domain::ledger::Fact;
 use weal_trust::keys::NodeKey;
 
 use crate::api::{KeyShown, KeysShown};
-use crate::config::Folder;
 use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::keys::{HeldKey, Record, SETTING_KEY_FOLLOWED, SETTING_KEYS, read_key};
@@ -106,7 +105,9 @@ impl House {
     fn made_key(&self, fragment: &str) -> Result<NodeKey> {
         if !self.folder.key_of(fragment).exists() {
             let seed = zeroize::Zeroizing::new(self.entropy.bytes::<32>()?);
-            write_key(&self.folder, fragment, &NodeKey::from_seed(&seed))?;
+            let pem = NodeKey::from_seed(&seed).to_pem();
+            crate::private::write(&self.folder.key_of(fragment), pem.as_bytes())
+                .map_err(|cause| Fault::new("writing a key of the node", cause))?;
         }
         Ok(read_key(&self.folder, fragment)?)
     }
@@ -141,20 +142,6 @@ impl House {
 fn next_fragment(all: &[HeldKey]) -> String {
     let number = |held: &HeldKey| held.record.fragment.strip_prefix("key-")?.parse::<u64>().ok();
     format!("key-{}", all.iter().filter_map(number).max().unwrap_or(1) + 1)
-}
-
-/// Writes a key beside its place and moves it there whole; it is there after a loss of power too.
-fn write_key(folder: &Folder, fragment: &str, key: &NodeKey) -> Result<(), Fault> {
-    let path = folder.key_of(fragment);
-    let part = path.with_extension("part");
-    // What an earlier attempt left; where there is none, nothing is to be done.
-    let _ = std::fs::remove_file(&part);
-    crate::init::write_private(&part, key.to_pem().as_bytes())
-        .map_err(|cause| Fault::new("writing a key of the node", cause))?;
-    let moved = std::fs::rename(&part, &path)
-        .and_then(|()| std::fs::File::open(folder.path()))
-        .and_then(|folder| folder.sync_all());
-    moved.map_err(|cause| Fault::new("writing a key of the node", cause))
 }
 
 fn shown(held: &HeldKey, signing: &str, now: Timestamp) -> KeyShown {

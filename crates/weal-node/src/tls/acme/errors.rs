@@ -10,6 +10,9 @@ pub(super) enum AcmeError {
     /// The authority refused, and counts how often it has to.
     #[error("the authority refused: {0}")]
     Refused(String),
+    /// It refused for now, and counts that too. What was ordered stands.
+    #[error("the authority refused for now: {0}")]
+    RefusedForNow(String),
     /// The order goes on; only our patience has ended.
     #[error("the authority has not decided yet")]
     Undecided,
@@ -35,12 +38,24 @@ impl AcmeError {
     pub(super) fn counts(&self) -> bool {
         !matches!(self, Self::Unreached(_) | Self::Undecided | Self::Folder(_))
     }
+
+    /// Whether nothing more comes of what was ordered.
+    pub(super) fn ends_order(&self) -> bool {
+        self.counts() && !matches!(self, Self::RefusedForNow(_))
+    }
 }
 
 /// Whether this is the problem of that name.
 pub(super) fn is_problem(error: &instant_acme::Error, name: &str) -> bool {
     let instant_acme::Error::Api(problem) = error else { return false };
     problem.r#type.as_deref().and_then(|kind| kind.strip_prefix(PROBLEM)) == Some(name)
+}
+
+/// Whether the authority says that it knows nothing of what it was asked for. RFC 8555 has no word of its own for
+/// that: it is `malformed` to the authorities there are, or not found.
+pub(super) fn is_forgotten(error: &instant_acme::Error) -> bool {
+    let instant_acme::Error::Api(problem) = error else { return false };
+    is_problem(error, "malformed") || matches!(problem.status, Some(404 | 410))
 }
 
 impl From<instant_acme::Error> for AcmeError {
@@ -52,6 +67,7 @@ impl From<instant_acme::Error> for AcmeError {
                     Some("serverInternal" | "badNonce" | "accountDoesNotExist") | None => {
                         Self::Unreached(problem.to_string())
                     }
+                    Some("rateLimited") => Self::RefusedForNow(problem.to_string()),
                     Some(_) => Self::Refused(problem.to_string()),
                 }
             }

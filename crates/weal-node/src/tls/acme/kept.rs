@@ -1,5 +1,5 @@
 //! What is kept of an authority, in a folder of its own: the account and its key, the order under way with
-//! the key of its certificate, the certificate, and how often it failed. A certificate and its key are one
+//! the key of its certificate, the certificate, and how the attempts went. A certificate and its key are one
 //! file, so that they are replaced together.
 
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
+use weal_domain::Timestamp;
 use zeroize::Zeroizing;
 
 use super::errors::AcmeError;
 use crate::config::Folder;
-use crate::init::make_private;
+use crate::private;
 use crate::tls::certificate::{Certificate, chain_of};
-use crate::tls::write_anew;
 
 /// Failures that an authority counts come this far apart at least, restarts included: public authorities
 /// allow five an hour.
@@ -23,6 +23,13 @@ const REFUSED_WAIT_S: i64 = 12 * 60;
 /// After failures that nobody counts.
 const UNREACHED_WAIT_S: i64 = 30;
 const WAIT_S_MAX: i64 = 6 * 3600;
+/// After a certificate no other is ordered for so long, whatever it says of its life and the authority of
+/// renewing it. Where it has less than twice that to live, for half of what it has.
+const ORDER_EVERY_S: i64 = 3600;
+/// However short a life an authority gives.
+const ORDER_EVERY_S_MIN: i64 = 10;
+/// An order that came to nothing in so long is given up: authorities forget theirs within a week.
+const PENDING_S_MAX: i64 = 7 * 24 * 3600;
 
 #[derive(Debug)]
 pub(super) struct Kept(PathBuf);
@@ -35,22 +42,40 @@ pub(super) struct Pending {
     pub host: String,
     /// PEM, of the certificate to come.
     pub key: String,
+    /// When it was made, in Unix seconds.
+    #[serde(default)]
+    pub made_at: i64,
 }
 
-/// How often it failed since it last went well.
+/// When it last went well, and how often it failed since.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct Failures {
-    /// Of the same kind, one after the other.
+pub(super) struct Attempts {
+    /// Failures of the same kind, one after the other.
     count: u32,
     /// Of the kind that the authority counts.
     counted: bool,
     again_at: i64,
+    #[serde(default)]
+    obtained_at: Option<i64>,
 }
 
-impl Failures {
-    /// Unix seconds.
+impl Attempts {
+    /// Before this, in Unix seconds, nothing is asked for: failures wait.
     pub(super) fn not_before(&self) -> i64 {
         self.again_at
+    }
+
+    /// Before this no certificate is ordered beside the one that is served until `not_after`: success waits too.
+    pub(super) fn not_renewed_before(&self, not_after: i64, now_s: i64) -> i64 {
+        // A clock that was set back must not make us wait for its former time.
+        let Some(obtained_at) = self.obtained_at.map(|at| at.min(now_s)) else { return self.again_at };
+        let wait = ((not_after - obtained_at) / 2).clamp(ORDER_EVERY_S_MIN, ORDER_EVERY_S);
+        self.again_at.max(obtained_at + wait)
+    }
+
+    /// It went well.
+    pub(super) fn obtained(now_s: i64) -> Self {
+        Self { obtained_at: Some(now_s), ..Self::default() }
     }
 
     /// When to try again: twice as long after each failure, and by chance up to half as long again, so that
@@ -74,8 +99,8 @@ impl Kept {
         let digest = sha2::Sha256::digest(directory.as_bytes());
         let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let path = folder.tls().join(format!("acme-{name}"));
-        make_private(&path)?;
-        write_anew(&path.join("directory.txt"), format!("{directory}\n").as_bytes())?;
+        private::make_folder(&path)?;
+        private::write(&path.join("directory.txt"), format!("{directory}\n").as_bytes())?;
         Ok(Self(path))
     }
 
@@ -107,7 +132,7 @@ impl Kept {
             return Ok((key, PrivatePkcs8KeyDer::from(der.to_vec()).into()));
         }
         let (key, der) = Key::generate_pkcs8()?;
-        write_anew(&self.0.join(NAME), der.secret_pkcs8_der())?;
+        private::write(&self.0.join(NAME), der.secret_pkcs8_der())?;
         Ok((key, der.into()))
     }
 
@@ -117,7 +142,7 @@ impl Kept {
 
     pub(super) fn put_account(&self, credentials: &AccountCredentials) -> Result<(), AcmeError> {
         let text = Zeroizing::new(serde_json::to_vec(credentials).map_err(std::io::Error::other)?);
-        Ok(write_anew(&self.0.join("account.json"), &text)?)
+        Ok(private::write(&self.0.join("account.json"), &text)?)
     }
 
     /// The authority does not know it any more. Its key stays.
@@ -126,26 +151,27 @@ impl Kept {
         self.drop_pending();
     }
 
-    pub(super) fn pending(&self) -> Option<Pending> {
-        serde_json::from_slice(&self.read("order.json")?).ok()
+    pub(super) fn pending(&self, now: Timestamp) -> Option<Pending> {
+        let pending: Pending = serde_json::from_slice(&self.read("order.json")?).ok()?;
+        (now.as_second() - pending.made_at < PENDING_S_MAX).then_some(pending)
     }
 
     pub(super) fn put_pending(&self, pending: &Pending) -> Result<(), AcmeError> {
         let text = Zeroizing::new(serde_json::to_vec(pending).map_err(std::io::Error::other)?);
-        Ok(write_anew(&self.0.join("order.json"), &text)?)
+        Ok(private::write(&self.0.join("order.json"), &text)?)
     }
 
     pub(super) fn drop_pending(&self) {
         self.remove("order.json");
     }
 
-    pub(super) fn failures(&self) -> Failures {
-        self.read("failures.json").and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    pub(super) fn attempts(&self) -> Attempts {
+        self.read("attempts.json").and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
-    pub(super) fn put_failures(&self, failures: &Failures) {
-        let text = serde_json::to_vec(failures).unwrap_or_default();
-        if let Err(cause) = write_anew(&self.0.join("failures.json"), &text) {
+    pub(super) fn put_attempts(&self, attempts: &Attempts) {
+        let text = serde_json::to_vec(attempts).unwrap_or_default();
+        if let Err(cause) = private::write(&self.0.join("attempts.json"), &text) {
             tracing::warn!(%cause, "it could not be written down that the authority was asked");
         }
     }
@@ -157,11 +183,19 @@ impl Kept {
             .ok()
     }
 
-    /// Keeps a chain with its key.
-    pub(super) fn put_certificate(&self, key: &str, chain: &str) -> Result<Certificate, AcmeError> {
-        let text = Zeroizing::new(format!("{key}{chain}"));
-        let certificate = parse(text.as_bytes(), "the certificate given")?;
-        write_anew(&self.0.join("certificate.pem"), text.as_bytes())?;
+    /// Keeps a chain with its key, where peers would take it for the host that it was ordered for. One that they
+    /// would not take leaves the one before in its place.
+    pub(super) fn put_certificate(
+        &self,
+        pending: &Pending,
+        chain: &str,
+        now: Timestamp,
+    ) -> Result<Certificate, AcmeError> {
+        const PLACE: &str = "the certificate given";
+        let text = Zeroizing::new(format!("{}{chain}", pending.key));
+        let certificate = parse(text.as_bytes(), PLACE)?;
+        certificate.check(&pending.host, now, PLACE)?;
+        private::write(&self.0.join("certificate.pem"), text.as_bytes())?;
         Ok(certificate)
     }
 }

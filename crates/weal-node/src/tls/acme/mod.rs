@@ -1,7 +1,7 @@
 //! A certificate from an ACME authority (RFC 8555), and always a fresh one: asked for when there is none,
-//! again when two thirds of its life are over or when the authority says so (RFC 9773), and after failures
-//! later and later. Everything needed after a crash lies in the node's folder before it is relied on, so no
-//! account and no order is made twice.
+//! again when two thirds of its life are over or when the authority says so (RFC 9773) but not within an hour,
+//! and after failures later and later. Everything needed after a crash lies in the node's folder before it is
+//! relied on, so no account and no order is made twice.
 
 mod errors;
 mod kept;
@@ -20,7 +20,8 @@ use super::Tls;
 use super::certificate::Certificate;
 use crate::house::House;
 use errors::AcmeError;
-use kept::{Failures, Kept};
+use kept::{Attempts, Kept};
+pub(super) use order::check_external;
 
 /// The longest sleep: clocks are set and machines are suspended.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
@@ -56,7 +57,7 @@ pub(super) struct Renewal {
     house: Arc<House>,
     directory: String,
     kept: Kept,
-    failures: Failures,
+    attempts: Attempts,
     advice: Option<Advice>,
 }
 
@@ -72,13 +73,15 @@ struct Advice {
 impl Renewal {
     fn begin(tls: Arc<Tls>, house: Arc<House>, directory: &str) -> std::io::Result<Self> {
         let kept = Kept::of(&house.folder, directory)?;
-        let failures = kept.failures();
-        let this = Self { tls, house, directory: directory.to_owned(), kept, failures, advice: None };
-        match this.kept.certificate() {
-            Some(certificate) if certificate.is_for(&this.tls.host) => {
-                this.tls.serve(certificate, &this.house)
-            }
-            _ => tracing::info!(directory = %this.directory, "a first certificate is asked for"),
+        let attempts = kept.attempts();
+        let this = Self { tls, house, directory: directory.to_owned(), kept, attempts, advice: None };
+        let Some(certificate) = this.kept.certificate() else {
+            tracing::info!(directory = %this.directory, "a first certificate is asked for");
+            return Ok(this);
+        };
+        match certificate.check(&this.tls.host, this.house.clock.now(), "the certificate kept") {
+            Ok(()) => this.tls.serve(certificate, &this.house),
+            Err(cause) => tracing::warn!(%cause, "it is not served; another is asked for"),
         }
         Ok(this)
     }
@@ -96,8 +99,8 @@ impl Renewal {
         }
         match Box::pin(self.obtain()).await {
             Ok(certificate) => {
-                self.failures = Failures::default();
-                self.kept.put_failures(&self.failures);
+                self.attempts = Attempts::obtained(self.house.clock.now().as_second());
+                self.kept.put_attempts(&self.attempts);
                 self.advice = None;
                 let expires = Timestamp::from_second(certificate.facts.not_after).unwrap_or(Timestamp::MAX);
                 self.tls.serve(certificate, &self.house);
@@ -107,8 +110,8 @@ impl Renewal {
             Err(cause) => {
                 self.house.metrics.certificate_refused();
                 let now = self.house.clock.now();
-                let again_at = self.failures.one_more(&cause, now.as_second(), self.chance());
-                self.kept.put_failures(&self.failures);
+                let again_at = self.attempts.one_more(&cause, now.as_second(), self.chance());
+                self.kept.put_attempts(&self.attempts);
                 let again = Timestamp::from_second(again_at).unwrap_or(Timestamp::MAX);
                 tracing::warn!(%cause, %again, "the authority gave no certificate");
                 until(again_at, now)
@@ -118,7 +121,7 @@ impl Renewal {
 
     /// When the next certificate is asked for, in Unix seconds.
     async fn due(&mut self, now: Timestamp) -> i64 {
-        let Some(served) = self.tls.certificates.served() else { return self.failures.not_before() };
+        let Some(served) = self.tls.certificates.served() else { return self.attempts.not_before() };
         if self.advice.is_none_or(|advice| advice.ask_again_at <= now.as_second()) {
             let before = self.advice;
             self.advice = Some(self.ask_advice(&served, before, now).await);
@@ -127,7 +130,8 @@ impl Renewal {
         // However late an authority would like it: not after the last moment.
         let at_last = served.facts.not_after - served.lifetime_s() / 20;
         let advised = self.advice.and_then(|advice| advice.renew_at);
-        advised.unwrap_or(by_life).min(at_last).max(self.failures.not_before())
+        let brake = self.attempts.not_renewed_before(served.facts.not_after, now.as_second());
+        advised.unwrap_or(by_life).min(at_last).max(brake)
     }
 
     /// RFC 9773: a moment in the window, by chance, and the same one as long as the window stays.

@@ -13,10 +13,11 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::ResolvesServerCert;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use super::errors::{AcmeError, is_problem};
+use super::errors::{AcmeError, is_forgotten, is_problem};
 use super::kept::Pending;
 use super::{Renewal, name_of, web};
-use crate::config::{Challenge, ConfigError};
+use crate::config::{Challenge, ConfigError, TlsConfig};
+use crate::private;
 use crate::tls::certificate::Certificate;
 use crate::tls::{ACME_TLS, Tls, provider, server_config};
 
@@ -32,7 +33,7 @@ impl Renewal {
         let shown = Shown { tls: Arc::clone(&self.tls) };
         let outcome = self.finish(&mut order, &pending).await;
         drop(shown);
-        if outcome.as_ref().is_ok() || outcome.as_ref().is_err_and(AcmeError::counts) {
+        if outcome.as_ref().is_ok() || outcome.as_ref().is_err_and(AcmeError::ends_order) {
             // Finished, or refused for good: neither is taken up again.
             self.kept.drop_pending();
         }
@@ -76,7 +77,9 @@ impl Renewal {
         let wrong = |cause: &dyn std::fmt::Display| {
             ConfigError::wrong("[tls] acme_eab_key_file", format!("{}: {cause}", file.display()))
         };
-        let text = std::fs::read_to_string(file).map_err(|cause| wrong(&cause))?;
+        check_external(config)?;
+        let text =
+            std::fs::read_to_string(file).map(zeroize::Zeroizing::new).map_err(|cause| wrong(&cause))?;
         let key = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text.trim().trim_end_matches('='));
         let key = zeroize::Zeroizing::new(key.map_err(|_| wrong(&"is not base64url"))?);
         Ok(Some(ExternalAccountKey::new(name.clone(), &key)))
@@ -85,16 +88,22 @@ impl Renewal {
     /// The order under way, or a new one.
     async fn order(&self, account: &Account) -> Result<(Order, Pending), AcmeError> {
         let host = &self.tls.host;
-        if let Some(pending) = self.kept.pending().filter(|pending| pending.host == *host) {
-            match account.order(pending.url.clone()).await {
+        let now = self.house.clock.now();
+        let unknown = |cause: &instant_acme::Error| {
+            if is_problem(cause, "accountDoesNotExist") {
+                self.kept.drop_account();
+            }
+        };
+        if let Some(pending) = self.kept.pending(now).filter(|pending| pending.host == *host) {
+            match account.order(pending.url.clone()).await.inspect_err(unknown) {
                 Ok(mut order) => {
                     if order.state().status != OrderStatus::Invalid {
                         return Ok((order, pending));
                     }
                     self.kept.drop_pending();
                 }
-                // The authority has forgotten it.
-                Err(instant_acme::Error::Api(_)) => self.kept.drop_pending(),
+                Err(cause) if is_forgotten(&cause) => self.kept.drop_pending(),
+                // It may still know it: another order would be one too many.
                 Err(cause) => return Err(cause.into()),
             }
         }
@@ -102,13 +111,10 @@ impl Renewal {
             Ok(address) => Identifier::Ip(address),
             Err(_) => Identifier::Dns(host.clone()),
         }];
-        let order = self.new_order(account, &names).await.inspect_err(|cause| {
-            if is_problem(cause, "accountDoesNotExist") {
-                self.kept.drop_account();
-            }
-        })?;
+        let order = self.new_order(account, &names).await.inspect_err(unknown)?;
         let key = KeyPair::generate()?.serialize_pem();
-        let pending = Pending { url: order.url().to_owned(), host: host.clone(), key };
+        let (url, host, made_at) = (order.url().to_owned(), host.clone(), now.as_second());
+        let pending = Pending { url, host, key, made_at };
         self.kept.put_pending(&pending)?;
         Ok((order, pending))
     }
@@ -145,9 +151,7 @@ impl Renewal {
             order.finalize_csr(request.der()).await?;
         }
         let chain = order.poll_certificate(&PATIENCE).await?;
-        let certificate = self.kept.put_certificate(&pending.key, &chain)?;
-        certificate.check(&pending.host, self.house.clock.now(), "the certificate given")?;
-        Ok(certificate)
+        self.kept.put_certificate(pending, &chain, self.house.clock.now())
     }
 
     /// Makes ready what the authority will look at, and tells it to look.
@@ -194,6 +198,23 @@ impl Renewal {
     }
 }
 
+/// Refuses a file with the key of an account where others can read it. One that is not there is no matter: once the
+/// account is made, nobody needs it.
+pub(in crate::tls) fn check_external(config: &TlsConfig) -> Result<(), ConfigError> {
+    let Some(file) = &config.acme_eab_key_file else { return Ok(()) };
+    match private::exposed_as(file) {
+        Ok(Some(mode)) => Err(ConfigError::wrong(
+            "[tls] acme_eab_key_file",
+            format!(
+                "{} is open to others (mode {mode:03o}): run `chmod 600` on it, and if somebody else may have read \
+                 it, ask the authority for another",
+                file.display()
+            ),
+        )),
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
 /// RFC 8737, section 3: a certificate of our own making with the answer's digest in it.
 fn show_in_handshakes(tls: &Tls, host: &str, answer: &KeyAuthorization) -> Result<(), AcmeError> {
     let mut shown = CertificateParams::new(vec![host.to_owned()])?;
@@ -206,7 +227,7 @@ fn show_in_handshakes(tls: &Tls, host: &str, answer: &KeyAuthorization) -> Resul
     // Not by `from_der`: it would refuse the extension that this certificate is all about.
     let certified = CertifiedKey::new(vec![shown.der().clone()], key);
     let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
-    let server = server_config(resolver, ACME_TLS)?;
+    let server = server_config(resolver, &[ACME_TLS])?;
     let mut all = tls.certificates.shown.lock().unwrap_or_else(PoisonError::into_inner);
     all.insert(name_asked_for(host), server);
     Ok(())
