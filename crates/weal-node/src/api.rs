@@ -15,7 +15,7 @@
 //! | `POST /offers/withdraw` | [`WithdrawOffer`] | 204 |
 //! | `GET /catalogue?q=&member=&mode=&class=&purpose=&after=&limit=`, `GET /catalogue/freshness` | | [`Found`], `[CatalogueFreshness]` |
 //! | `POST /catalogue/refresh` | | [`Refreshed`] |
-//! | `PUT /catalogues?name=&base=` | `text/turtle` or `application/ld+json` | [`ForeignShown`] |
+//! | `PUT /catalogues?name=&base=&from=` | `text/turtle` or `application/ld+json` | [`ForeignShown`] |
 //! | `GET /catalogues`, `GET /catalogues/{name}` | | `[ForeignShown]`, N-Triples |
 //! | `DELETE /catalogues/{name}` | | 204 |
 //! | `POST /requests` | [`RequestAgreement`] | [`Requested`] |

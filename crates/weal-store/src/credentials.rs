@@ -76,6 +76,19 @@ pub struct Issuance {
     pub asked_at: Timestamp,
 }
 
+/// A place in the status list of a governing body, and what was issued with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedPlace {
+    /// From 0.
+    pub place: u32,
+    pub subject: Did,
+    /// None is known of what an earlier version issued.
+    pub kinds: Vec<String>,
+    /// Of the last of them.
+    pub valid_until: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
 impl std::fmt::Debug for Issuance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Issuance({} to {}, {})", self.issuer_pid, self.holder, self.status)
@@ -229,6 +242,32 @@ impl Tx {
         u32::try_from(place).map_err(|_| StoreError::corrupt("status_place"))
     }
 
+    /// Notes what is issued to a member with the place that it has now.
+    pub async fn put_issued(
+        &mut self,
+        subject: &Did,
+        kind: &str,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let query = sql("SELECT kinds, until_ms FROM status_place WHERE subject = $1 AND revoked_ms IS NULL");
+        let Some(row) = self.row(query.bind(subject.to_string())).await? else { return Ok(()) };
+        let mut kinds = words(&row, "kinds")?;
+        if !kinds.iter().any(|known| known == kind) {
+            kinds.push(kind.to_owned());
+        }
+        let last = get_time_option(&row, "until_ms")?.map_or(until, |known| known.max(until));
+        let query = sql("UPDATE status_place SET kinds = $2, until_ms = $3
+             WHERE subject = $1 AND revoked_ms IS NULL");
+        let query = query.bind(subject.to_string()).bind(kinds.join(" ")).bind(ms(last));
+        self.run(query).await.map(|_| ())
+    }
+
+    /// What was issued, the newest places first.
+    pub async fn issued_places(&mut self) -> Result<Vec<IssuedPlace>, StoreError> {
+        let query = sql("SELECT * FROM status_place ORDER BY place DESC LIMIT 1000");
+        self.rows(query).await?.iter().map(issued_place).collect()
+    }
+
     /// Revokes what was issued to a member so far, for good.
     pub async fn revoke_status(&mut self, subject: &Did, at: Timestamp) -> Result<(), StoreError> {
         let query = sql("UPDATE status_place SET revoked_ms = $2 WHERE subject = $1 AND revoked_ms IS NULL");
@@ -238,12 +277,22 @@ impl Tx {
     /// Bits that are set.
     pub async fn revoked_places(&mut self) -> Result<Vec<u32>, StoreError> {
         let query = sql("SELECT place FROM status_place WHERE revoked_ms IS NOT NULL ORDER BY place");
-        let rows = self.rows(query).await?;
-        let place = |row: &AnyRow| {
-            u32::try_from(get::<i64>(row, "place")?).map_err(|_| StoreError::corrupt("status_place"))
-        };
-        rows.iter().map(place).collect()
+        self.rows(query).await?.iter().map(place).collect()
     }
+}
+
+fn place(row: &AnyRow) -> Result<u32, StoreError> {
+    u32::try_from(get::<i64>(row, "place")?).map_err(|_| StoreError::corrupt("status_place"))
+}
+
+fn issued_place(row: &AnyRow) -> Result<IssuedPlace, StoreError> {
+    Ok(IssuedPlace {
+        place: place(row)?,
+        subject: get_text(row, "subject")?,
+        kinds: words(row, "kinds")?,
+        valid_until: get_time_option(row, "until_ms")?,
+        revoked_at: get_time_option(row, "revoked_ms")?,
+    })
 }
 
 fn words(row: &AnyRow, column: &'static str) -> Result<Vec<String>, StoreError> {

@@ -33,7 +33,7 @@ pub use catalogue::{
     Written,
 };
 pub use compute::{Overdrawn, Reservation};
-pub use credentials::{CredentialOffer, CredentialRequest, HeldCredential, Issuance};
+pub use credentials::{CredentialOffer, CredentialRequest, HeldCredential, Issuance, IssuedPlace};
 pub use error::StoreError;
 pub use exchange::{StoredUse, UsesSummed};
 pub use governance::{Membership, SignedRegister};

@@ -5,12 +5,13 @@ use crate::tx::{get, sql};
 use crate::{Store, StoreError};
 
 /// Every migration ever released, oldest first; number N stands at N - 1. Never edited, only added to.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001_rooms.sql"),
     include_str!("../migrations/0002_by_key.sql"),
     include_str!("../migrations/0003_foreign.sql"),
     include_str!("../migrations/0004_credentials.sql"),
     include_str!("../migrations/0005_catalogue.sql"),
+    include_str!("../migrations/0006_whence.sql"),
 ];
 /// From here on, what each member may see of the catalogue stands in a table of its own.
 const SHOWN_SINCE: usize = 5;

@@ -73,6 +73,8 @@ struct Read {
     name: String,
     media_type: &'static str,
     base: Option<String>,
+    /// The file's name, or the address.
+    from: String,
     bytes: Vec<u8>,
 }
 
@@ -83,7 +85,7 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
             let is_address = from.starts_with("https://") || from.starts_with("http://");
             let read = if is_address { fetch(&from, format).await? } else { open(&from, format).await? };
             let name = name.unwrap_or(read.name);
-            let mut path = format!("/catalogues?name={}", segment(&name));
+            let mut path = format!("/catalogues?name={}&from={}", segment(&name), segment(&read.from));
             if let Some(base) = base.or(read.base) {
                 path.push_str(&format!("&base={}", segment(&base)));
             }
@@ -133,7 +135,7 @@ async fn open(path: &str, format: Option<&'static str>) -> Result<Read> {
     let bytes = tokio::fs::read(path).await.doing(format!("cannot read {path}"))?;
     let name = file_name(Path::new(path));
     let media_type = format.map_or_else(|| type_named(path), Ok)?;
-    Ok(Read { name, media_type, base: None, bytes })
+    Ok(Read { from: name.clone(), name, media_type, base: None, bytes })
 }
 
 async fn fetch(address: &str, format: Option<&'static str>) -> Result<Read> {
@@ -158,7 +160,15 @@ async fn fetch(address: &str, format: Option<&'static str>) -> Result<Read> {
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(Read { name: address.to_owned(), media_type, base: Some(address.to_owned()), bytes })
+    let shown = without_secrets(address);
+    Ok(Read { name: shown.clone(), media_type, base: Some(shown.clone()), from: shown, bytes })
+}
+
+/// An address without the name and the password by which it was opened: it is kept and shown.
+fn without_secrets(address: &str) -> String {
+    let Ok(mut url) = reqwest::Url::parse(address) else { return address.to_owned() };
+    let bare = url.set_username("").and_then(|()| url.set_password(None));
+    if bare.is_ok() { String::from(url) } else { address.to_owned() }
 }
 
 fn type_named(name: &str) -> Result<&'static str> {

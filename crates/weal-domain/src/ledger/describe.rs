@@ -67,6 +67,13 @@ pub fn describe_naming(fact: &Fact, name: &dyn Fn(&Did) -> String) -> String {
         Fact::OwnRowsRead { product, version, .. } => {
             format!("Read rows of its own {product}, version {version}.")
         }
+        Fact::CatalogueImported { catalogue, from, entries, .. } => {
+            let from = from.as_ref().map_or(String::new(), |from| format!(" from {from}"));
+            format!("Took in the catalogue {catalogue}{from}: {}.", count(*entries, "entry", "entries"))
+        }
+        Fact::CatalogueForgotten { catalogue, entries, .. } => {
+            format!("Forgot the catalogue {catalogue}: {}.", count(*entries, "entry", "entries"))
+        }
         Fact::CharterAdopted { version, .. } => format!("Adopted version {version} of the charter."),
         Fact::MemberAdmitted { member, .. } => format!("Admitted {} as a member.", name(member)),
         Fact::ApplicationDeclined { applicant } => {

@@ -153,6 +153,26 @@ pub enum Fact {
         version: u32,
         question_sha256: String,
     },
+    /// A catalogue elsewhere was taken in, in the place of what was known by the same name.
+    CatalogueImported {
+        /// What it is called here.
+        catalogue: String,
+        /// The address or the name of the file that it was read from, as far as that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        /// SHA-256 of the bytes taken in, lower-case hex.
+        content_sha256: String,
+        entries: u64,
+    },
+    /// A catalogue elsewhere was forgotten; what is told of it is what its import told.
+    CatalogueForgotten {
+        catalogue: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content_sha256: Option<String>,
+        entries: u64,
+    },
     CharterAdopted {
         version: u32,
         charter_sha256: String,

@@ -67,6 +67,36 @@ fn facts_of_products() -> Vec<Told> {
             "Offered payroll for statistics.",
         ),
         ("offer_withdrawn", Fact::OfferWithdrawn { offer: offer() }, "Withdrew the offer urn:uuid:offer-1."),
+        (
+            "catalogue_imported",
+            Fact::CatalogueImported {
+                catalogue: "The city".to_owned(),
+                from: Some("https://data.city.example/catalog.ttl".to_owned()),
+                content_sha256: digest(),
+                entries: 1_204,
+            },
+            "Took in the catalogue The city from https://data.city.example/catalog.ttl: 1,204 entries.",
+        ),
+        (
+            "catalogue_handed",
+            Fact::CatalogueImported {
+                catalogue: "The city".to_owned(),
+                from: None,
+                content_sha256: digest(),
+                entries: 1,
+            },
+            "Took in the catalogue The city: 1 entry.",
+        ),
+        (
+            "catalogue_forgotten",
+            Fact::CatalogueForgotten {
+                catalogue: "The city".to_owned(),
+                from: Some("city.ttl".to_owned()),
+                content_sha256: Some(digest()),
+                entries: 1_204,
+            },
+            "Forgot the catalogue The city: 1,204 entries.",
+        ),
     ]
 }
 

@@ -77,6 +77,54 @@ async fn a_catalogue_elsewhere_is_found_printed_replaced_and_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_in_and_forgotten_is_in_the_ledger() {
+    let federation = Federation::of(&["revenue"]).await;
+    let revenue = federation.member("revenue");
+    let newest = async || {
+        let (entries, _) = revenue.house().entries_newest(None, 1).await.expect("entries");
+        serde_json::to_value(&entries[0].1).expect("an entry")
+    };
+    assert_eq!(puts(revenue, "city", "text/turtle", CITY).await.status, 200);
+    let entry = newest().await;
+    assert_eq!(entry["fact"]["kind"], "catalogue_imported");
+    assert_eq!((&entry["fact"]["catalogue"], &entry["fact"]["entries"]), (&"city".into(), &2.into()));
+    assert_eq!(entry["fact"]["from"], "https://city.example/", "where it is from, as far as was said");
+    let digest = entry["fact"]["content_sha256"].as_str().expect("a digest").to_owned();
+    assert_eq!(digest.len(), 64);
+    assert_eq!(entry["by"]["person"], revenue.house().pseudonym(&revenue.person));
+    let role = entry["by"]["role"].clone();
+    assert!(role.is_string(), "in the role in which it was done");
+
+    // What opened an address is no matter of the ledger's.
+    let from = "https%3A%2F%2Fada%3Asecret%40city.example%2Fcatalog.ttl";
+    let url = format!("{}/api/v1/catalogues?name=city&from={from}", revenue.origin());
+    let token = revenue.operator_token();
+    let body = CITY.replace("<catalogue>", "<urn:city:catalogue>");
+    let body = body.replace("<trees>", "<urn:city:trees>").replace("<budget>", "<urn:city:budget>");
+    let again =
+        wire::send(Method::PUT, &url, Some(&token), &[("content-type", "text/turtle")], body.clone()).await;
+    assert_eq!(again.status, 200, "{}", again.text);
+    let entry = newest().await;
+    assert_eq!(entry["fact"]["from"], "https://city.example/catalog.ttl");
+    assert_ne!(entry["fact"]["content_sha256"], digest);
+    let unseen = format!("{}/api/v1/catalogues?name=city&from=a%0Ab", revenue.origin());
+    let refused =
+        wire::send(Method::PUT, &unseen, Some(&token), &[("content-type", "text/turtle")], body).await;
+    refused.is_refused(400, "from");
+
+    let url = format!("{}/api/v1/catalogues/city", revenue.origin());
+    assert_eq!(wire::send(Method::DELETE, &url, Some(&token), &[], "").await.status, 204);
+    let forgotten = newest().await;
+    assert_eq!(forgotten["fact"]["kind"], "catalogue_forgotten");
+    for of in ["catalogue", "from", "content_sha256", "entries"] {
+        assert_eq!(forgotten["fact"][of], entry["fact"][of], "{of}");
+    }
+    // Who forgets nothing leaves nothing.
+    wire::send(Method::DELETE, &url, Some(&token), &[], "").await.is_refused(404, "catalogue-unknown");
+    assert_eq!(newest().await, forgotten);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_catalogue_elsewhere_says_nothing_of_ours_and_has_limits() {
     let federation = Federation::of(&["revenue"]).await;
     let revenue = federation.member("revenue");

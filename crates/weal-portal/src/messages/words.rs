@@ -122,7 +122,8 @@ words!(Timeline {
 words!(Facts {
     use_granted, use_received, use_refused, uses_refused, use_ended, use_cut, budget_reserved, negotiation_moved,
     agreement_given, agreement_held, agreement_revoked, transfer_moved, product_published, offer_made,
-    offer_withdrawn, budget_granted, budget_changed, own_rows_read, charter_adopted, member_admitted,
+    offer_withdrawn, budget_granted, budget_changed, own_rows_read,
+    catalogue_imported, catalogue_forgotten, charter_adopted, member_admitted,
     application_declined,
     member_suspended, person_added, roles_given, password_set, sessions_ended, person_removed, token_made,
     token_revoked, key_published, key_signs, backup_taken, restored_counted, restored_closed,

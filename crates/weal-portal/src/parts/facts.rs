@@ -89,6 +89,18 @@ fn house(m: &Messages, entry: &Entry, fact: &Fact, names: &Names) -> String {
             &[("who", who), ("product", product.as_str()), ("mode", m.mode(*mode).name)],
         ),
         Fact::OfferWithdrawn { .. } => fill(words.offer_withdrawn, &[("who", who)]),
+        Fact::CatalogueImported { catalogue, entries, .. } => fill(
+            words.catalogue_imported,
+            &[
+                ("who", who),
+                ("catalogue", &clip(catalogue, REASON_CHARS_MAX)),
+                ("entries", &m.count(&words.entries, *entries)),
+            ],
+        ),
+        Fact::CatalogueForgotten { catalogue, .. } => fill(
+            words.catalogue_forgotten,
+            &[("who", who), ("catalogue", &clip(catalogue, REASON_CHARS_MAX))],
+        ),
         Fact::CharterAdopted { version, .. } => {
             fill(words.charter_adopted, &[("version", &version.to_string())])
         }

@@ -74,7 +74,9 @@ impl FactGroup {
             Fact::ProductPublished { .. }
             | Fact::OfferMade { .. }
             | Fact::OfferWithdrawn { .. }
-            | Fact::BudgetGranted { .. } => FactGroup::Catalogue,
+            | Fact::BudgetGranted { .. }
+            | Fact::CatalogueImported { .. }
+            | Fact::CatalogueForgotten { .. } => FactGroup::Catalogue,
             Fact::CharterAdopted { .. }
             | Fact::MemberAdmitted { .. }
             | Fact::ApplicationDeclined { .. }

@@ -15,6 +15,10 @@ pub struct ForeignSource {
     pub read_at: Timestamp,
     pub entries: u64,
     pub triples: u64,
+    /// The address or the name of the file that it was read from, as far as that was said.
+    pub from: Option<String>,
+    /// SHA-256 of what was read, lower-case hex; None where an earlier version read it.
+    pub content_sha256: Option<String>,
 }
 
 /// A part of a catalogue: an entry, or what stands around entries.
@@ -38,11 +42,14 @@ impl Tx {
     ) -> Result<(), StoreError> {
         self.remove_foreign(&source.name).await?;
         let query =
-            sql("INSERT INTO foreign_source (name, read_ms, entries, triples) VALUES ($1, $2, $3, $4)")
-                .bind(source.name.clone())
-                .bind(ms(source.read_at))
-                .bind(int(source.entries, "foreign source")?)
-                .bind(int(source.triples, "foreign source")?);
+            sql("INSERT INTO foreign_source (name, read_ms, entries, triples, whence, content_sha256)
+                 VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(source.name.clone())
+            .bind(ms(source.read_at))
+            .bind(int(source.entries, "foreign source")?)
+            .bind(int(source.triples, "foreign source")?)
+            .bind(source.from.clone())
+            .bind(source.content_sha256.clone());
         self.run(query).await?;
         let kept = self.put_pieces(&source.name, pieces).await;
         self.whole(kept)
@@ -89,6 +96,8 @@ impl Tx {
                 read_at: get_time(row, "read_ms")?,
                 entries: get_u64(row, "entries")?,
                 triples: get_u64(row, "triples")?,
+                from: get(row, "whence")?,
+                content_sha256: get(row, "content_sha256")?,
             })
         };
         self.rows(sql("SELECT * FROM foreign_source ORDER BY name")).await?.iter().map(source).collect()

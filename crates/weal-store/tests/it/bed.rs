@@ -49,7 +49,7 @@ impl Bed {
         run(&self.url, sql.to_owned()).await;
     }
 
-    /// Takes back what the fourth migration did.
+    /// Takes back what the fifth migration did, and all after it.
     pub(crate) async fn as_before_the_catalogue(&self) {
         for table in ["shown", "shown_version", "entry", "entry_stale", "entry_index", "posting", "word"] {
             self.meddle(&format!("DROP TABLE {table}")).await;
@@ -61,6 +61,10 @@ impl Bed {
             "ALTER TABLE product DROP COLUMN identifier",
             "ALTER TABLE product DROP COLUMN updated_ms",
             "CREATE TABLE peer_entry (peer TEXT NOT NULL)",
+            "ALTER TABLE foreign_source DROP COLUMN whence",
+            "ALTER TABLE foreign_source DROP COLUMN content_sha256",
+            "ALTER TABLE status_place DROP COLUMN kinds",
+            "ALTER TABLE status_place DROP COLUMN until_ms",
             "UPDATE schema_version SET version = 4",
         ] {
             self.meddle(statement).await;

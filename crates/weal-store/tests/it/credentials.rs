@@ -1,4 +1,4 @@
-use weal_store::{CredentialOffer, CredentialRequest, HeldCredential, Issuance};
+use weal_store::{CredentialOffer, CredentialRequest, HeldCredential, Issuance, IssuedPlace};
 
 use crate::bed::{Bed, on_both};
 use crate::samples::{at, did};
@@ -97,8 +97,28 @@ async fn places_are_given_once_and_revoked_for_good(bed: &Bed) {
     assert_eq!(tx.status_place(&did("revenue")).await.unwrap(), 0);
     assert_eq!(tx.status_place(&did("welfare")).await.unwrap(), 1);
     assert_eq!(tx.status_place(&did("revenue")).await.unwrap(), 0);
+    tx.put_issued(&did("nobody"), "MembershipCredential", at(90)).await.unwrap();
+    for (kind, until) in [("MembershipCredential", 90), ("Other", 80), ("MembershipCredential", 85)] {
+        tx.put_issued(&did("revenue"), kind, at(until)).await.unwrap();
+    }
+    let (revenue, welfare) = (
+        IssuedPlace {
+            place: 0,
+            subject: did("revenue"),
+            kinds: vec!["MembershipCredential".into(), "Other".into()],
+            valid_until: Some(at(90)),
+            revoked_at: None,
+        },
+        IssuedPlace { place: 1, subject: did("welfare"), kinds: vec![], valid_until: None, revoked_at: None },
+    );
+    assert_eq!(tx.issued_places().await.unwrap(), [welfare.clone(), revenue.clone()]);
     tx.revoke_status(&did("revenue"), at(5)).await.unwrap();
     assert_eq!(tx.revoked_places().await.unwrap(), [0]);
+    let revoked = IssuedPlace { revoked_at: Some(at(5)), ..revenue };
+    assert_eq!(tx.issued_places().await.unwrap(), [welfare, revoked]);
+    // What comes after it is another place's.
+    tx.put_issued(&did("revenue"), "Late", at(99)).await.unwrap();
+    assert_eq!(tx.issued_places().await.unwrap()[1].kinds.len(), 2);
     assert_eq!(tx.status_place(&did("revenue")).await.unwrap(), 2);
     tx.revoke_status(&did("revenue"), at(6)).await.unwrap();
     assert_eq!(tx.revoked_places().await.unwrap(), [0, 2]);

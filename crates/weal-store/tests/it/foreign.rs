@@ -23,8 +23,15 @@ fn piece(source: &str, title: &str, triples: &str) -> ForeignPiece {
 
 async fn a_catalogue_elsewhere_is_replaced_whole_and_found_by_its_words(bed: &Bed) {
     let store = bed.open().await;
-    let city = |entries| ForeignSource { name: "city".into(), read_at: at(1), entries, triples: 3 };
-    let county = ForeignSource { name: "county".into(), read_at: at(2), entries: 1, triples: 1 };
+    let city = |entries| ForeignSource {
+        name: "city".into(),
+        read_at: at(1),
+        entries,
+        triples: 3,
+        from: Some("city.ttl".into()),
+        content_sha256: Some("ab".repeat(32)),
+    };
+    let county = ForeignSource { name: "county".into(), read_at: at(2), triples: 1, from: None, ..city(1) };
     let around = ForeignPiece { entry: None, triples: "around".into() };
     let mut tx = store.write("test").await.unwrap();
     let first = [piece("city", "Bäume", "a"), piece("city", "Budget", "b"), around.clone()];

@@ -8,11 +8,13 @@ use bytes::Bytes;
 use futures::Stream;
 use weal_domain::catalogue::{Query, foreign_words};
 use weal_domain::identity::{Act, Person};
+use weal_domain::ledger::Fact;
 use weal_domain::words::is_line;
 use weal_domain::{Refusal, RefusalKind};
 use weal_store::{ForeignPiece, ForeignPlace, ForeignSource};
 use weal_wire::dcat::{ForeignCatalogue, Form, Reading, read_foreign};
 
+use crate::acts::sha256_hex;
 use crate::api::{Elsewhere, ForeignShown};
 use crate::fault::{Fault, Result};
 use crate::house::House;
@@ -20,6 +22,8 @@ use crate::house::House;
 /// Entries of all catalogues elsewhere together.
 const ENTRIES_MAX: u64 = 50_000;
 const NAME_CHARS_MAX: usize = 200;
+/// Of the address or the file that a catalogue was read from.
+const FROM_CHARS_MAX: usize = 2_000;
 /// Entries shown of one search.
 const SHOWN_MAX: usize = 20;
 /// Pieces read from the store at once.
@@ -33,13 +37,15 @@ pub struct Handed {
     pub form: Form,
     /// The address it came from, by which relative addresses in it are resolved.
     pub base: Option<String>,
+    /// The address or the name of the file that it was read from, for the ledger.
+    pub from: Option<String>,
     pub text: Bytes,
 }
 
 impl House {
     /// Takes a catalogue in, in the place of what this node knew by the same name.
     pub async fn import_catalogue(&self, by: &Person, handed: Handed) -> Result<ForeignShown> {
-        self.require_act(by, Act::Publish)?;
+        let role = self.require_act(by, Act::Publish)?;
         if !is_line(&handed.name, NAME_CHARS_MAX) {
             return Err(Refusal::invalid(
                 "name",
@@ -47,6 +53,8 @@ impl House {
             )
             .into());
         }
+        let from = handed.from.as_deref().or(handed.base.as_deref()).map(place_of).transpose()?;
+        let content_sha256 = sha256_hex(&handed.text);
         // What is published meanwhile could take an identifier that this catalogue describes.
         let _turn = self.doors.publishing.lock().await;
         let name = handed.name.clone();
@@ -60,6 +68,8 @@ impl House {
             read_at: self.clock.now(),
             entries: catalogue.entries.len() as u64,
             triples: catalogue.triples as u64,
+            from,
+            content_sha256: Some(content_sha256.clone()),
         };
         if before + source.entries > ENTRIES_MAX {
             return Err(Refusal::new(
@@ -71,6 +81,13 @@ impl House {
             .into());
         }
         tx.put_foreign(&source, &pieces_of(catalogue)).await?;
+        let fact = Fact::CatalogueImported {
+            catalogue: source.name.clone(),
+            from: source.from.clone(),
+            content_sha256,
+            entries: source.entries,
+        };
+        self.remember(&mut tx, &self.actor(Some((by, role))), vec![fact]).await?;
         tx.commit().await?;
         tracing::info!(source = %source.name, entries = source.entries, by = %by.account, "a catalogue was taken in");
         Ok(shown(source))
@@ -109,11 +126,14 @@ impl House {
 
     /// Forgets a catalogue elsewhere with all its entries.
     pub async fn forget_catalogue(&self, by: &Person, name: &str) -> Result<()> {
-        self.require_act(by, Act::Publish)?;
+        let role = self.require_act(by, Act::Publish)?;
         let mut tx = self.store.write("catalogue.forget").await?;
-        if !tx.remove_foreign(name).await? {
-            return Err(source_unknown().into());
-        }
+        let known = tx.foreign_sources().await?.into_iter().find(|source| source.name == name);
+        let known = known.ok_or_else(source_unknown)?;
+        tx.remove_foreign(name).await?;
+        let ForeignSource { name: catalogue, from, content_sha256, entries, .. } = known;
+        let fact = Fact::CatalogueForgotten { catalogue, from, content_sha256, entries };
+        self.remember(&mut tx, &self.actor(Some((by, role))), vec![fact]).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -194,6 +214,22 @@ fn shown(source: ForeignSource) -> ForeignShown {
         entries: source.entries,
         triples: source.triples,
     }
+}
+
+/// As the ledger keeps it: without a name and a password by which it may have been opened (`LE-2`).
+fn place_of(given: &str) -> Result<String, Refusal> {
+    let wrong = || {
+        let text =
+            format!("Where a catalogue was read from has 1 to {FROM_CHARS_MAX} characters on one line.");
+        Refusal::invalid("from", text)
+    };
+    let Ok(mut address) = url::Url::parse(given) else {
+        return is_line(given, FROM_CHARS_MAX).then(|| given.to_owned()).ok_or_else(wrong);
+    };
+    // What has no host has neither of both, and refuses to be rid of them.
+    let _ = address.set_username("").and_then(|()| address.set_password(None));
+    let bare = String::from(address);
+    is_line(&bare, FROM_CHARS_MAX).then_some(bare).ok_or_else(wrong)
 }
 
 fn source_unknown() -> Refusal {

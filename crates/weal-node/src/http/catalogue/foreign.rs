@@ -37,6 +37,8 @@ struct ImportParams {
     name: String,
     #[serde(default)]
     base: Option<String>,
+    #[serde(default)]
+    from: Option<String>,
 }
 
 async fn import(
@@ -50,7 +52,8 @@ async fn import(
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let form = form_of(media_type.unwrap_or_default())?;
     let text = axum::body::to_bytes(body, FOREIGN_BYTES_MAX).await.map_err(|_| too_large())?;
-    let handed = Handed { name: params.name, form, base: params.base, text };
+    let ImportParams { name, base, from } = params;
+    let handed = Handed { name, form, base, from, text };
     Ok(Json(house.import_catalogue(&by, handed).await?))
 }
 

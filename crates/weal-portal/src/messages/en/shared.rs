@@ -142,6 +142,8 @@ pub(super) const FACTS: Facts = Facts {
     budget_granted: "{who} granted {product} a privacy budget of {loss}.",
     budget_changed: "{who} changed the privacy budget of {product} from {before} to {loss}.",
     own_rows_read: "{who} read rows of its own {product}.",
+    catalogue_imported: "{who} took in the catalogue \u{201c}{catalogue}\u{201d} from elsewhere, with {entries}.",
+    catalogue_forgotten: "{who} forgot the catalogue \u{201c}{catalogue}\u{201d} that was taken in from elsewhere.",
     charter_adopted: "The charter was adopted, version {version}.",
     member_admitted: "{member} was admitted as a member.",
     application_declined: "The application of {applicant} was declined.",
