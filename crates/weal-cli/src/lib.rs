@@ -9,6 +9,7 @@ pub mod commands;
 pub mod compose;
 pub mod demo;
 pub mod failure;
+pub mod members;
 pub mod print;
 pub mod words;
 

@@ -3,28 +3,28 @@
 use weal_domain::Timestamp;
 use weal_domain::catalogue::CatalogueFreshness;
 use weal_domain::governance::{Member, Standing};
-use weal_domain::identity::Did;
 use weal_node::api::SetStanding;
 
 use crate::client::segment;
 use crate::compose::Setting;
 use crate::failure::{Exit, Result};
+use crate::members::did_of;
 use crate::print::Table;
 use crate::print::number::{thousands, time};
 
 /// List the members of the ecosystem; a governing body admits and suspends them.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: weal members --admit did:web:revenue.example")]
+#[command(after_help = "Example: weal members --admit revenue")]
 pub struct Args {
-    /// Admit this member.
-    #[arg(long, value_name = "DID")]
-    admit: Option<Did>,
+    /// Admit this member, by its name or its DID.
+    #[arg(long, value_name = "MEMBER")]
+    admit: Option<String>,
     /// Suspend this member: nobody agrees with it or answers it from then on.
-    #[arg(long, value_name = "DID", conflicts_with = "admit")]
-    suspend: Option<Did>,
+    #[arg(long, value_name = "MEMBER", conflicts_with = "admit")]
+    suspend: Option<String>,
     /// Decline this application: nothing of it stays in the register.
-    #[arg(long, value_name = "DID", conflicts_with_all = ["admit", "suspend"])]
-    decline: Option<Did>,
+    #[arg(long, value_name = "MEMBER", conflicts_with_all = ["admit", "suspend"])]
+    decline: Option<String>,
     /// Say how fresh this node's copy of each member's catalogue is, and why it is not.
     #[arg(long, conflicts_with_all = ["admit", "suspend", "decline"])]
     catalogues: bool,
@@ -35,7 +35,8 @@ pub struct Args {
 
 pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let client = setting.client()?;
-    if let Some(did) = args.decline {
+    if let Some(given) = args.decline {
+        let did = did_of(&client, &given).await?;
         client.delete(&format!("/members/{}", segment(did.as_str())), "declining an application").await?;
         setting.terminal.answer(&did, || format!("Declined the application of {did}."));
         return Ok(Exit::Ok);
@@ -47,15 +48,18 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
         return Ok(Exit::Ok);
     }
     let change = match (args.admit, args.suspend) {
-        (Some(did), _) => Some((did, Standing::Good)),
-        (None, Some(did)) => Some((did, Standing::Suspended)),
+        (Some(given), _) => Some((given, Standing::Good)),
+        (None, Some(given)) => Some((given, Standing::Suspended)),
         (None, None) => None,
     };
-    if let Some((did, standing)) = change {
+    if let Some((given, standing)) = change {
+        let did = did_of(&client, &given).await?;
         let body = SetStanding { standing, reason: args.reason };
         let path = format!("/members/{}/standing", segment(did.as_str()));
         let member: Member = client.post(&path, &body, "changing a member's standing").await?;
-        setting.terminal.answer(&member, || format!("{} is now {}.", member.title, words(member.standing)));
+        setting.terminal.answer(&member, || {
+            format!("{} ({}) is now {}.", member.title, member.did, words(member.standing))
+        });
         return Ok(Exit::Ok);
     }
     let members: Vec<Member> = client.get("/members", "listing the members").await?;

@@ -1,15 +1,11 @@
 //! `weal propose`
 
-use weal_domain::InvalidName;
 use weal_domain::catalogue::OfferId;
-use weal_domain::governance::Member;
-use weal_domain::identity::Did;
 use weal_node::api::{NegotiationShown, Propose};
 
-use crate::client::Client;
 use crate::compose::Setting;
-use crate::failure::{Exit, Failure, Result};
-use crate::words;
+use crate::failure::{Exit, Result};
+use crate::{members, words};
 
 /// Send an offer of ours to a member that has not asked for it.
 ///
@@ -39,7 +35,7 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let doing = format!("proposing {} to {}", args.offer, args.member);
     let body = Propose {
         offer: args.offer,
-        member: did_of(&client, &args.member).await?,
+        member: members::did_of(&client, &args.member).await?,
         purpose: words::purpose(&args.purpose)?,
         legal_basis: args.legal_basis.as_deref().map(words::legal_basis).transpose()?,
         callback: args.callback,
@@ -53,17 +49,4 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
         )
     });
     Ok(Exit::Ok)
-}
-
-/// The member that goes by this name, or this DID itself.
-async fn did_of(client: &Client, member: &str) -> Result<Did> {
-    if member.starts_with("did:") {
-        return member.parse().map_err(|cause: InvalidName| Failure::usage(cause.to_string()));
-    }
-    let members: Vec<Member> = client.get("/members", "listing the members").await?;
-    let named = members.into_iter().find(|known| known.name.as_str() == member);
-    let unknown = || {
-        Failure::usage(format!("no member is called `{member}`")).next("see `weal members` for their names")
-    };
-    Ok(named.ok_or_else(unknown)?.did)
 }
