@@ -56,8 +56,8 @@ mod governance;
 mod keys;
 
 pub use credentials::{
-    CredentialShown, CredentialsShown, ImportCredential, OfferedCredential, RequestCredentials,
-    RequestedCredential,
+    CredentialShown, CredentialsShown, ImportCredential, IssuedCredential, OfferedCredential,
+    RequestCredentials, RequestedCredential,
 };
 pub use governance::{AdoptCharter, Join, Joined, SetStanding};
 pub use keys::{KeyShown, KeysShown, RotateKey};

@@ -22,6 +22,8 @@ pub const NEGOTIATIONS: &str = "/negotiations";
 pub const ASK: &str = "/ask";
 pub const LEDGER: &str = "/ledger";
 pub const MEMBERS: &str = "/members";
+/// GET; POST: `credential`.
+pub const CREDENTIALS: &str = "/credentials";
 pub const ACCESSIBILITY: &str = "/accessibility";
 
 /// Percent-encodes everything but RFC 3986's unreserved characters, so that any text is one segment

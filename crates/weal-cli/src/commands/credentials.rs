@@ -29,7 +29,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// List what this node holds, asked for and was offered.
+    /// List what this node holds, asked for, was offered and has issued.
     #[command(after_help = "Example: weal credentials list")]
     List,
     /// Take in a credential that was issued elsewhere: a signed JWT about this node.
@@ -137,6 +137,19 @@ fn listed(all: &CredentialsShown) -> String {
             let (kind, reason) = (one.kind.clone(), one.reason.clone());
             let at = time(one.received_at);
             table.row([at, one.issuer.to_string(), kind.unwrap_or_default(), reason.unwrap_or_default()]);
+        }
+        parts.push(table.to_string());
+    }
+    if !all.issued.is_empty() {
+        let mut table = Table::new(&["issued to", "kinds", ">place", "status", "until"]);
+        for one in &all.issued {
+            table.row([
+                one.subject.to_string(),
+                one.kinds.join(", "),
+                one.place.to_string(),
+                one.status.clone(),
+                one.expires_at.map_or_else(String::new, time),
+            ]);
         }
         parts.push(table.to_string());
     }

@@ -32,12 +32,14 @@ pub enum Act {
     Govern,
     /// Add persons and give them roles, which nobody does for themselves.
     GiveRoles,
+    /// Take in a credential about this member that was issued elsewhere.
+    ImportCredential,
     /// Back up, see the node's health.
     Operate,
 }
 
 impl Act {
-    pub const ALL: [Act; 13] = [
+    pub const ALL: [Act; 14] = [
         Act::Look,
         Act::Publish,
         Act::Approve,
@@ -50,6 +52,7 @@ impl Act {
         Act::ReadLedger,
         Act::Govern,
         Act::GiveRoles,
+        Act::ImportCredential,
         Act::Operate,
     ];
 
@@ -69,6 +72,7 @@ impl Act {
             Act::ReadLedger => "read the ledger",
             Act::Govern => "admit members",
             Act::GiveRoles => "add persons and give roles",
+            Act::ImportCredential => "take in credentials",
             Act::Operate => "operate the node",
         }
     }
@@ -80,13 +84,14 @@ impl Act {
 #[must_use]
 pub fn may(role: Role, act: Act) -> bool {
     use Act::{
-        Approve, Ask, GiveRoles, Govern, GrantBudget, Look, Operate, Publish, ReadLedger, ReadProfile,
-        ReadRows, Request, Revoke,
+        Approve, Ask, GiveRoles, Govern, GrantBudget, ImportCredential, Look, Operate, Publish, ReadLedger,
+        ReadProfile, ReadRows, Request, Revoke,
     };
     match role {
         Role::Owner => !matches!(act, Ask | GrantBudget),
         Role::Steward => {
-            matches!(act, Look | Publish | Approve | Revoke | Request | ReadProfile | ReadRows | ReadLedger)
+            let shares = matches!(act, Publish | Approve | Revoke | ReadProfile | ReadRows | ReadLedger);
+            shares || matches!(act, Look | Request | ImportCredential)
         }
         Role::Analyst => matches!(act, Look | Request | Ask),
         Role::DataProtectionOfficer => {
@@ -94,10 +99,18 @@ pub fn may(role: Role, act: Act) -> bool {
         }
         Role::ChiefDataOfficer => matches!(
             act,
-            Look | Publish | Approve | Revoke | Request | ReadProfile | ReadLedger | Govern | GiveRoles
+            Look | Publish
+                | Approve
+                | Revoke
+                | Request
+                | ReadProfile
+                | ReadLedger
+                | Govern
+                | GiveRoles
+                | ImportCredential
         ),
         Role::Ombudsman => matches!(act, Look | Revoke | ReadLedger),
-        Role::Operator => matches!(act, Look | Operate),
+        Role::Operator => matches!(act, Look | ImportCredential | Operate),
         Role::Auditor => matches!(act, Look | ReadLedger),
     }
 }

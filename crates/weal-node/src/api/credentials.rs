@@ -11,6 +11,9 @@ pub struct CredentialsShown {
     pub credentials: Vec<CredentialShown>,
     pub requests: Vec<RequestedCredential>,
     pub offers: Vec<OfferedCredential>,
+    /// What this node issued to others, the newest places in its status list first; nothing where it governs nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issued: Vec<IssuedCredential>,
 }
 
 /// One credential about this node.
@@ -50,6 +53,21 @@ pub struct OfferedCredential {
     pub kind: Option<String>,
     pub reason: Option<String>,
     pub received_at: Timestamp,
+}
+
+/// What this node issued to somebody with one place in its status list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IssuedCredential {
+    pub subject: Did,
+    /// None is known of what an earlier version issued.
+    pub kinds: Vec<String>,
+    /// From 0.
+    pub place: u32,
+    /// `good`, `revoked` or `expired`.
+    pub status: String,
+    /// Of the last that was issued.
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use weal_domain::governance::{Charter, Standing};
 
 use crate::messages::{Messages, fill, messages, plain, with_code};
 use crate::parts::form::csrf;
-use crate::parts::layout::{document, head};
+use crate::parts::layout::{document, head, tabs};
 use crate::parts::state::tag;
 use crate::parts::table::Table;
 use crate::parts::{clip, empty, facts_list, safe_href};
@@ -22,6 +22,7 @@ pub fn members(chrome: &Chrome, view: &MembersView) -> String {
     let words = &m.members;
     let title = chrome.ecosystem.as_deref().unwrap_or(words.title);
     let main = html! {
+        (member_tabs(m, paths::MEMBERS))
         (head(None, title, Some(words.lead)))
         section aria-labelledby="members" {
             h2 #members { (words.register) }
@@ -38,6 +39,12 @@ pub fn members(chrome: &Chrome, view: &MembersView) -> String {
         }
     };
     document(chrome, words.title, &main)
+}
+
+/// Who belongs here, and what is signed about it.
+pub(crate) fn member_tabs(m: &Messages, current: &str) -> Markup {
+    let items = [(paths::MEMBERS, m.shell.members), (paths::CREDENTIALS, m.shell.credentials)];
+    tabs(m.shell.members, &items, current)
 }
 
 fn register(chrome: &Chrome, m: &Messages, view: &MembersView) -> Markup {

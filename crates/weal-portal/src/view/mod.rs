@@ -23,7 +23,10 @@ pub use compute::{
 };
 pub use governance::{MemberLine, MembersView};
 pub use home::{Decision, DecisionKind, HomeView};
-pub use identity::SignInView;
+pub use identity::{
+    CameBy, CredentialState, CredentialsView, HeldLine, IssuedLine, OfferedLine, RequestState, RequestedLine,
+    SignInView,
+};
 pub use ledger::{CheckpointView, EntryCheck, EntryLine, EntryView, FactGroup, LedgerFilter, LedgerView};
 pub use notices::{FaultView, RefusalView};
 

@@ -203,6 +203,31 @@ fn hostile_ledgers_and_members_stay_text() {
 }
 
 #[test]
+fn hostile_credentials_stay_text() {
+    let mut view = finding::credentials();
+    let issuer = Did::new(HOSTILE_ID).unwrap();
+    for line in &mut view.held {
+        (line.number, line.kinds, line.issuer) = (hostile(), vec![hostile(); 3], issuer.clone());
+    }
+    for line in &mut view.requests {
+        (line.state, line.reason, line.issuer) = (RequestState::Refused, Some(hostile()), issuer.clone());
+    }
+    for line in &mut view.offers {
+        (line.kind, line.reason, line.issuer) = (Some(hostile()), Some(hostile()), issuer.clone());
+    }
+    (view.typed, view.errors) = (hostile(), hostile_errors("credential"));
+    view.issues = true;
+    view.issued = vec![IssuedLine {
+        subject: issuer,
+        kinds: vec![hostile()],
+        valid_until: None,
+        state: CredentialState::Unknown,
+        place: u32::MAX,
+    }];
+    is_clean(&pages::identity::credentials(&hostile_chrome(Section::Members), &view));
+}
+
+#[test]
 fn hostile_notices_stay_text() {
     let chrome = hostile_chrome(Section::Home);
     let refused = RefusalView { what: hostile(), refusal: hostile_refusal(), instead_href: Some(hostile()) };

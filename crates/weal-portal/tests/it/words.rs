@@ -195,6 +195,11 @@ fn the_largest_pages_stay_light() {
     view.members = vec![view.members[0].clone(); 900];
     most("members", pages::governance::members(&chrome(Section::Members), &view));
 
+    let mut view = finding::credentials();
+    view.held = vec![view.held[1].clone(); 200];
+    (view.requests, view.offers) = (vec![view.requests[1].clone(); 200], vec![view.offers[0].clone(); 200]);
+    most("credentials", pages::identity::credentials(&chrome(Section::Members), &view));
+
     let mut view = finding::own_products();
     view.products = vec![view.products[0].clone(); 300];
     most("products", pages::catalogue::own_products(&owner_chrome(Section::Catalogue), &view));

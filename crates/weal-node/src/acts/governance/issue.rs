@@ -156,6 +156,7 @@ impl House {
             index: tx.status_place(&member.did).await?,
             purpose: "revocation".into(),
         };
+        tx.put_issued(&member.did, &kind, until).await?;
         let status = if profile == Profile::Vc11 { self.in_2021(status) } else { status };
         Ok(credential::Membership {
             id: self.entropy.urn()?,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use weal_domain::identity::{Act, Did, Person};
 use weal_domain::{Refusal, RefusalKind, Timestamp};
-use weal_store::{CredentialOffer, CredentialRequest, HeldCredential, Tx};
+use weal_store::{CredentialOffer, CredentialRequest, HeldCredential, IssuedPlace, Tx};
 use weal_trust::did::DidDocument;
 use weal_trust::vc::{self, Profile, VcError};
 use weal_wire::dcp::{
@@ -13,7 +13,9 @@ use weal_wire::dcp::{
 };
 
 use crate::acts::sha256_hex;
-use crate::api::{CredentialShown, CredentialsShown, OfferedCredential, RequestedCredential};
+use crate::api::{
+    CredentialShown, CredentialsShown, IssuedCredential, OfferedCredential, RequestedCredential,
+};
 use crate::fault::Result;
 use crate::house::House;
 use crate::peers::{Age, Asker, Status};
@@ -28,6 +30,8 @@ const NUMBER_CHARS: usize = 12;
 const OFFER_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long an issuer may take to answer.
 const ISSUER_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long all status lists together may take before a list of credentials is shown without them.
+const STATUSES_TIME_MAX: Duration = Duration::from_secs(6);
 
 /// How a credential came to this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,17 +76,26 @@ impl House {
         let held = tx.held_credentials().await?;
         let requests = tx.credential_requests().await?;
         let offers = tx.credential_offers().await?;
+        let places = tx.issued_places().await?;
         drop(tx);
-        let mut credentials = Vec::with_capacity(held.len());
-        for one in held {
+        // All at once and for a bounded time: an issuer that is away delays nobody's view of the others.
+        let by_then = tokio::time::Instant::now() + STATUSES_TIME_MAX;
+        let statuses = held.iter().map(|one| async move {
             let statuses = vc::peek(&one.signed).map(|credential| credential.statuses).unwrap_or_default();
-            let status = self.status_of(&one.issuer, &statuses).await;
-            credentials.push(shown(one, status, self.clock.now()));
-        }
+            let asked = self.status_of(&one.issuer, &statuses);
+            tokio::time::timeout_at(by_then, asked).await.unwrap_or(Status::Unknown)
+        });
+        let statuses = futures::future::join_all(statuses).await;
+        let now = self.clock.now();
         Ok(CredentialsShown {
-            credentials,
+            credentials: held
+                .into_iter()
+                .zip(statuses)
+                .map(|(one, status)| shown(one, status, now))
+                .collect(),
             requests: requests.into_iter().map(requested).collect(),
             offers: offers.into_iter().map(offered).collect(),
+            issued: places.into_iter().map(|place| issued(place, now)).collect(),
         })
     }
 
@@ -105,7 +118,7 @@ impl House {
     /// Takes in a credential about this node that somebody issued elsewhere. From then on whoever asks for its kind
     /// is shown it.
     pub async fn import_credential(&self, by: &Person, signed: &str) -> Result<CredentialShown> {
-        self.require_act(by, Act::Operate)?;
+        self.require_act(by, Act::ImportCredential)?;
         let signed = signed.trim();
         let issuer = vc::peek(signed).map_err(|cause| not_acceptable(&cause))?.issuer;
         let issuer = Did::new(issuer)
@@ -360,6 +373,16 @@ fn shown(held: HeldCredential, status: Status, now: Timestamp) -> CredentialShow
     };
     let HeldCredential { number, issuer, kinds, profile, source, received_at, expires_at, .. } = held;
     CredentialShown { number, issuer, kinds, profile, source, status: status.into(), received_at, expires_at }
+}
+
+fn issued(place: IssuedPlace, now: Timestamp) -> IssuedCredential {
+    let IssuedPlace { place, subject, kinds, valid_until, revoked_at } = place;
+    let status = match valid_until {
+        _ if revoked_at.is_some() => "revoked",
+        Some(at) if at <= now => "expired",
+        _ => "good",
+    };
+    IssuedCredential { subject, kinds, place, status: status.into(), expires_at: valid_until, revoked_at }
 }
 
 fn requested(request: CredentialRequest) -> RequestedCredential {

@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! Signing in and out; the credentials that this node holds and has issued.
 
 use std::sync::Arc;
 
@@ -9,15 +9,25 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
-use weal_domain::Refusal;
-use weal_portal::view::{FieldError, SignInView};
+use weal_domain::identity::Act;
+use weal_domain::{Refusal, RefusalKind};
+use weal_portal::view::{
+    CameBy, CredentialState, CredentialsView, FieldError, HeldLine, IssuedLine, OfferedLine, RequestState,
+    RequestedLine, Section, SignInView,
+};
 use weal_portal::{pages, paths};
 
 use super::super::extract::{SESSION, cookie, cookie_name, session_token};
 use super::super::rates::ClientAddress;
-use super::frame::{NoFields, PageResult, Posted, Query, chrome, html, page, read_form, see, status_of};
+use super::frame::{
+    NoFields, PageResult, Posted, Query, Visit, chrome, html, page, read_form, see, status_of,
+};
+use super::parties::names;
 use crate::acts::identity::{BROWSER_DAYS, Knock, SESSION_HOURS, SignedIn};
-use crate::fault::Error;
+use crate::api::{
+    CredentialShown, CredentialsShown, IssuedCredential, OfferedCredential, RequestedCredential,
+};
+use crate::fault::{Error, Result};
 use crate::house::House;
 
 type Node = State<Arc<House>>;
@@ -29,12 +39,15 @@ const FORM_COOKIE_SECONDS: i64 = 3600;
 /// passwords of others. It opens nothing.
 const BROWSER: &str = "browser";
 const NEXT_BYTES_MAX: usize = 2_000;
+/// What was pasted and not accepted is shown again up to this length.
+const TYPED_BYTES_MAX: usize = 32 * 1024;
 
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new()
         .route(paths::SIGN_IN, get(show).post(sign_in))
         .route(paths::SIGN_OUT, post(sign_out))
         .route(paths::ACCESSIBILITY, get(accessibility))
+        .route(paths::CREDENTIALS, get(credentials).post(import))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -145,4 +158,98 @@ async fn accessibility(State(house): Node, headers: HeaderMap) -> PageResult {
     let session = house.session(session_token(&house, &headers)).await?;
     let chrome = chrome(&house, session.as_ref(), None).await?;
     page(pages::notices::accessibility(&chrome))
+}
+
+// --- Credentials ---------------------------------------------------------------------------------
+
+#[derive(Debug, Deserialize)]
+struct Pasted {
+    credential: String,
+}
+
+async fn credentials(visit: Visit) -> PageResult {
+    let chrome = visit.chrome(Section::Members).await?;
+    page(pages::identity::credentials(&chrome, &credentials_view(&visit).await?))
+}
+
+async fn import(Posted { visit, fields }: Posted<Pasted>) -> PageResult {
+    // Somebody pastes what a mail program has broken into lines; nothing of it is white space.
+    let signed: String = fields.credential.split_whitespace().collect();
+    match visit.house.import_credential(&visit.session.person, &signed).await {
+        Ok(_) => see(paths::CREDENTIALS),
+        Err(Error::Refused(refusal)) if refusal.kind != RefusalKind::Forbidden => {
+            let text = format!("{} {}", refusal.reason, refusal.remedy.as_deref().unwrap_or_default());
+            let errors = vec![FieldError { field: "credential", text: text.trim().to_owned() }];
+            let typed = Some(fields.credential).filter(|typed| typed.len() <= TYPED_BYTES_MAX);
+            let view = CredentialsView {
+                typed: typed.unwrap_or_default(),
+                errors,
+                ..credentials_view(&visit).await?
+            };
+            let chrome = visit.chrome(Section::Members).await?;
+            Ok(html(status_of(&refusal), pages::identity::credentials(&chrome, &view)))
+        }
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+async fn credentials_view(visit: &Visit) -> Result<CredentialsView> {
+    let house = &visit.house;
+    let CredentialsShown { credentials, requests, offers, issued } =
+        house.credentials_shown(&visit.session.person).await?;
+    let held = |one: CredentialShown| HeldLine {
+        state: state_of(&one.status),
+        came: match one.source.as_str() {
+            "membership" => CameBy::Membership,
+            "issued" => CameBy::Issuer,
+            _ => CameBy::Import,
+        },
+        number: one.number,
+        kinds: one.kinds,
+        issuer: one.issuer,
+        subject: house.did.clone(),
+        valid_until: one.expires_at,
+        received_at: one.received_at,
+    };
+    let requested = |one: RequestedCredential| RequestedLine {
+        issuer: one.issuer,
+        asked_at: one.asked_at,
+        state: match one.status.as_str() {
+            "ISSUED" => RequestState::Arrived,
+            "REJECTED" => RequestState::Refused,
+            _ => RequestState::Waiting,
+        },
+        reason: one.reason,
+    };
+    let offered = |one: OfferedCredential| {
+        let OfferedCredential { issuer, kind, reason, received_at, .. } = one;
+        OfferedLine { issuer, kind, reason, received_at }
+    };
+    let issued_line = |one: IssuedCredential| IssuedLine {
+        state: state_of(&one.status),
+        subject: one.subject,
+        kinds: one.kinds,
+        valid_until: one.expires_at,
+        place: one.place,
+    };
+    Ok(CredentialsView {
+        held: credentials.into_iter().map(held).collect(),
+        requests: requests.into_iter().map(requested).collect(),
+        offers: offers.into_iter().map(offered).collect(),
+        issued: issued.into_iter().map(issued_line).collect(),
+        names: names(house, &house.ecosystem()),
+        membership_kind: house.config.identity.membership_kind.clone(),
+        issues: house.config.ecosystem.governs,
+        may_import: visit.may(Act::ImportCredential),
+        ..CredentialsView::default()
+    })
+}
+
+fn state_of(status: &str) -> CredentialState {
+    match status {
+        "good" => CredentialState::Good,
+        "revoked" => CredentialState::Revoked,
+        "expired" => CredentialState::Expired,
+        _ => CredentialState::Unknown,
+    }
 }

@@ -366,6 +366,61 @@ async fn the_governing_body_admits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_are_seen_imported_and_issued() {
+    use weal_domain::governance::Standing;
+    const PAGE: &str = "/credentials";
+    let federation = Federation::of(&["education"]).await;
+    let (council, education) = (federation.member(GOVERNING), federation.member("education"));
+    let house = education.house();
+    let held = house.credentials_shown(&education.person).await.expect("seen").credentials;
+    let signed = house.export_credential(&education.person, &held[0].number).await.expect("as signed");
+    add_person(education, "stella", Role::Steward).await;
+    add_person(education, "ana", Role::Analyst).await;
+    let steward = Browser::of(education, "stella").await;
+    let page = reads_well(&steward, PAGE).await;
+    for said in ["with our membership", council.did().as_str(), &held[0].number, ">Good<"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!page.contains("no end is set"), "a membership has one");
+    assert!(!page.contains("What we have issued"), "it governs nobody");
+
+    let wrong = steward.fill_in(PAGE, PAGE, &[("credential", "no <b>credential</b>")]).await;
+    assert_eq!(wrong.status, 400);
+    assert!(
+        wrong.text.contains("id=\"credential-error\"") && wrong.text.contains("no &lt;b&gt;"),
+        "{}",
+        wrong.text
+    );
+    assert!(wrong.text.contains("<title>Error: "));
+    for one in &held {
+        house.remove_credential(&education.person, &one.number).await.expect("removed");
+    }
+    assert!(reads_well(&steward, PAGE).await.contains("This node holds no credential yet."));
+    // As a mail program breaks it into lines.
+    let (half, rest) = signed.split_at(signed.len() / 2);
+    let pasted = format!("  {half}\r\n{rest}\r\n");
+    assert_eq!(steward.fill_in(PAGE, PAGE, &[("credential", &pasted)]).await.leads_to(), PAGE);
+    assert!(reads_well(&steward, PAGE).await.contains("imported here"));
+
+    let analyst = Browser::of(education, "ana").await;
+    assert!(!reads_well(&analyst, PAGE).await.contains("<textarea"));
+    assert_eq!(analyst.fill_in(PAGE, PAGE, &[("credential", &signed)]).await.status, 403);
+
+    let governor = Browser::of(council, "ada").await;
+    let page = reads_well(&governor, PAGE).await;
+    assert!(page.contains("What we have issued") && page.contains(education.did().as_str()), "{page}");
+    assert!(!page.contains(">Revoked<"));
+    let reason = Some("audit outstanding".into());
+    let standing = Standing::Suspended;
+    council
+        .house()
+        .set_standing(&council.person, &education.did(), standing, reason)
+        .await
+        .expect("suspended");
+    assert!(reads_well(&governor, PAGE).await.contains(">Revoked<"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_is_a_page_for_people_and_a_problem_for_programs() {
     let federation = Federation::of(&[]).await;
     let node = federation.member(GOVERNING);

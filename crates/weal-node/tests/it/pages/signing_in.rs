@@ -42,7 +42,16 @@ async fn whoever_is_not_signed_in_is_led_to_the_form_and_back() {
     assert_eq!(asked.leads_to(), "/sign-in?next=%2Fcatalogue%3Fq%3Dpay%2520roll");
     let form = browser.get(asked.leads_to()).await;
     assert!(form.text.contains("name=\"next\" value=\"/catalogue?q=pay%20roll\""), "{}", form.text);
-    for path in ["/products", "/agreements", "/negotiations", "/ask", "/ledger", "/ledger/0", "/members"] {
+    for path in [
+        "/products",
+        "/agreements",
+        "/negotiations",
+        "/ask",
+        "/ledger",
+        "/ledger/0",
+        "/members",
+        "/credentials",
+    ] {
         assert!(browser.get(path).await.leads_to().starts_with("/sign-in"), "{path}");
     }
     let posted = browser.send("/agreements/urn%3Auuid%3Ax/revoke", &[("csrf", "x"), ("reason", "r")]).await;

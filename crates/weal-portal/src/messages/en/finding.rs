@@ -1,6 +1,6 @@
 //! Home, the catalogue, the ladder and the members.
 
-use super::super::words::{Catalogue, Home, Ladder, Members, Own, Product};
+use super::super::words::{Catalogue, Credentials, Home, Ladder, Members, Own, Product};
 use super::plural;
 
 pub(super) const HOME: Home = Home {
@@ -188,4 +188,53 @@ pub(super) const MEMBERS: Members = Members {
     version: "Version",
     version_text: "{version}, adopted",
     purposes: "Data is shared for",
+};
+
+pub(super) const CREDENTIALS: Credentials = Credentials {
+    title: "Credentials",
+    lead: "A credential is a signed statement about an organisation: who it is, or what it belongs to. Partners\u{2019} nodes ask for it, and check it by themselves.",
+    held: "What others say of us",
+    held_lead: "Partners\u{2019} nodes that ask are shown our membership, and other kinds where the operator of this node has named them. You need do nothing for that.",
+    none_held: "This node holds no credential yet.",
+    none_held_next: "It gets its membership when the governing body admits it.",
+    kind: "What it is",
+    membership: "Membership",
+    issuer: "Issued by",
+    subject: "About",
+    valid_until: "Valid until",
+    no_end: "no end is set",
+    state: "State",
+    good: "Good",
+    revoked: "Revoked",
+    expired: "Expired",
+    unknown: "Not known now",
+    unknown_hint: "The issuer\u{2019}s list of what it has revoked could not be read. Look again later.",
+    came: "How it came",
+    by_membership: "with our membership",
+    by_issuer: "sent by its issuer",
+    by_import: "imported here",
+    import: "Import a credential",
+    import_lead: "For one that was issued elsewhere and sent to you as text or as a file. It is kept only if it is about this organisation, is still valid, and its issuer really signed it.",
+    import_label: "The credential as it was signed",
+    import_hint: "Open the file, copy everything, and paste it here: one long line with two dots in it, which begins with \u{201c}ey\u{201d}.",
+    import_go: "Check and keep it",
+    requests: "What we asked issuers for",
+    none_requests: "Nothing has been asked for.",
+    none_requests_next: "The operator of this node asks an issuer with `weal credentials request`.",
+    request: "Where it stands",
+    waiting: "Waiting for the issuer",
+    arrived: "Arrived",
+    refused: "Refused",
+    refused_for: "Refused: {reason}",
+    offers: "What issuers offer us",
+    because: "Why",
+    issued: "What we have issued",
+    issued_lead: "Each line is one place in our status list, which anybody may read. What is revoked there is refused everywhere within a minute, for good.",
+    none_issued: "Nothing has been issued yet.",
+    none_issued_next: "Members get their credential when they are admitted.",
+    place: "Place in the list",
+    receiver: "Issued to",
+    number: "number {number}",
+    asked: "Asked",
+    offered: "Offered",
 };

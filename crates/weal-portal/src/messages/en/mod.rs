@@ -58,6 +58,7 @@ pub(super) static ENGLISH: Messages = Messages {
     own: finding::OWN,
     ladder: finding::LADDER,
     members: finding::MEMBERS,
+    credentials: finding::CREDENTIALS,
     terms: acting::TERMS,
     agreements: acting::AGREEMENTS,
     negotiations: acting::NEGOTIATIONS,

@@ -34,6 +34,7 @@ pub(super) const SHELL: Shell = Shell {
     negotiations: "Negotiations",
     ledger: "Ledger",
     members: "Members",
+    credentials: "Credentials",
     sign_out: "Sign out",
     accessibility: "Accessibility",
     footer_entries: plural!(

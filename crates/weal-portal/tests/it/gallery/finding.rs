@@ -38,6 +38,12 @@ pub(super) fn pages() -> Vec<Page> {
             ),
         ),
         ("members", pages::governance::members(&governor(), &members())),
+        ("credentials", pages::identity::credentials(&owner_chrome(Section::Members), &credentials())),
+        ("credentials-wrong", pages::identity::credentials(&governor(), &credentials_wrong())),
+        (
+            "credentials-none",
+            pages::identity::credentials(&chrome(Section::Members), &CredentialsView::default()),
+        ),
         (
             "members-none",
             pages::governance::members(
@@ -414,5 +420,108 @@ pub(crate) fn members() -> MembersView {
             line(council(), Standing::Good, true),
         ],
         may_admit: true,
+    }
+}
+
+const MEMBERSHIP: &str = "MembershipCredential";
+
+/// What a member holds.
+pub(crate) fn credentials() -> CredentialsView {
+    let held = |number: &str, kind: &str, issuer: Party, until: Option<&str>, state, came| HeldLine {
+        number: number.to_owned(),
+        kinds: vec![kind.to_owned()],
+        issuer: issuer.did,
+        subject: revenue().did,
+        valid_until: until.map(at),
+        state,
+        came,
+        received_at: at("2026-09-01T10:00:00Z"),
+    };
+    let until = Some("2026-12-01T10:00:00Z");
+    CredentialsView {
+        held: vec![
+            held("3f9a0c51d2b8", MEMBERSHIP, council(), until, CredentialState::Good, CameBy::Membership),
+            held(
+                "77ab12c09e41",
+                "StatisticsBodyCredential",
+                employment(),
+                None,
+                CredentialState::Unknown,
+                CameBy::Import,
+            ),
+            held(
+                "0c81d5e2f790",
+                "TaxAuthorityCredential",
+                council(),
+                until,
+                CredentialState::Expired,
+                CameBy::Issuer,
+            ),
+            held(
+                "9e10ba33c2d4",
+                "PilotCredential",
+                council(),
+                until,
+                CredentialState::Revoked,
+                CameBy::Issuer,
+            ),
+        ],
+        requests: vec![
+            RequestedLine {
+                issuer: council().did,
+                asked_at: at("2026-11-21T08:12:00Z"),
+                state: RequestState::Waiting,
+                reason: None,
+            },
+            RequestedLine {
+                issuer: employment().did,
+                asked_at: at("2026-11-02T09:00:00Z"),
+                state: RequestState::Refused,
+                reason: Some("not a member in good standing".to_owned()),
+            },
+            RequestedLine {
+                issuer: council().did,
+                asked_at: at("2026-09-01T09:58:00Z"),
+                state: RequestState::Arrived,
+                reason: None,
+            },
+        ],
+        offers: vec![OfferedLine {
+            issuer: council().did,
+            kind: Some("StatisticsBodyCredential".to_owned()),
+            reason: Some("reissue".to_owned()),
+            received_at: at("2026-11-20T07:00:00Z"),
+        }],
+        names: names(),
+        membership_kind: MEMBERSHIP.to_owned(),
+        may_import: true,
+        ..CredentialsView::default()
+    }
+}
+
+/// What a governing body has issued, and an import that was not accepted.
+fn credentials_wrong() -> CredentialsView {
+    let issued = |subject: Party, until: Option<&str>, state, place| IssuedLine {
+        subject: subject.did,
+        kinds: if until.is_some() { vec![MEMBERSHIP.to_owned()] } else { vec![] },
+        valid_until: until.map(at),
+        state,
+        place,
+    };
+    CredentialsView {
+        issues: true,
+        issued: vec![
+            issued(employment(), Some("2027-02-19T10:00:00Z"), CredentialState::Good, 4),
+            issued(education(), Some("2027-01-11T10:00:00Z"), CredentialState::Revoked, 3),
+            issued(revenue(), None, CredentialState::Good, 1),
+        ],
+        typed: "eyJhbGciOiJFZERTQSJ9.broken".to_owned(),
+        errors: vec![FieldError {
+            field: "credential",
+            text: "The credential is not accepted: it has not three parts.".to_owned(),
+        }],
+        requests: vec![],
+        offers: vec![],
+        ..credentials()
     }
 }
