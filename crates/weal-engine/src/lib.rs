@@ -17,7 +17,7 @@ mod scan;
 /// Totals without noise, for this crate's own tests.
 #[doc(hidden)]
 pub mod exact {
-    pub use crate::compute::ExactAnswer;
+    pub use crate::compute::{ExactAnswer, ExactPart};
 }
 
 pub use catalogue::{Format, Ingested, Proposal};

@@ -7,7 +7,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use weal_domain::Refusal;
-use weal_domain::catalogue::Product;
+use weal_domain::catalogue::{PrivacyPolicy, Product};
 use weal_domain::compute::{Answer, Loss, Preview};
 use weal_domain::exchange::{Permit, Statistics};
 use weal_domain::identity::MemberName;
@@ -15,8 +15,11 @@ use weal_privacy::mechanism::Thresholded;
 
 use super::condition::condition;
 use super::exact::{Choice, ExactGroups, exact};
+use super::measure::Value;
 use super::plan::{PlanError, Totals};
 use super::prepare::{Asked, Prepared, prepare};
+use super::price::Contribution;
+use super::reading::{Estimate, Part};
 use super::release::release;
 use super::schema::schema_of;
 use super::tag::QueryKey;
@@ -146,7 +149,7 @@ struct Run<'a> {
 
 /// What a test needs to hold the plan against an oracle: totals before noise, and what was claimed of them.
 #[doc(hidden)]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExactAnswer {
     /// Keys as they are shown, distinct subjects, totals; in order of keys.
     pub groups: Vec<(Vec<Option<String>>, i64, Vec<i64>)>,
@@ -154,8 +157,51 @@ pub struct ExactAnswer {
     pub groups_per_subject_max: u32,
     /// Linf of each total.
     pub per_group_max: Vec<u64>,
+    /// What each total is of.
+    pub parts: Vec<ExactPart>,
+    /// The places of the totals that each aggregate of the question follows from, in the order of the question.
+    pub aggregates: Vec<Vec<usize>>,
     /// The optimised plan.
     pub plan: String,
+}
+
+/// One total, as an oracle must know it to compute the same.
+#[doc(hidden)]
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExactPart {
+    /// `subjects`, `rows`, `values`, `total` or `spread`.
+    pub kind: &'static str,
+    /// The values' bounds and places, where there are values.
+    pub value: Option<(f64, f64, u8)>,
+    /// Subtracted from each value.
+    pub middle: i64,
+    /// What a subject's own total is clamped to.
+    pub low: i64,
+    pub high: i64,
+}
+
+impl ExactPart {
+    fn of(part: &Part, rows_max: u32) -> Result<Self, Refusal> {
+        let counted = |kind, high: u32| Self { kind, value: None, middle: 0, low: 0, high: high.into() };
+        let valued = |kind, value: &Value, contribution: Contribution| {
+            let Contribution { middle, low, high } = contribution;
+            Self { kind, value: Some((value.low, value.high, value.decimals)), middle, low, high }
+        };
+        Ok(match part {
+            Part::Subjects => counted("subjects", 1),
+            Part::Rows => counted("rows", rows_max),
+            Part::Values(_) => counted("values", rows_max),
+            Part::Total(value) => valued("total", value, Contribution::of_total(value, rows_max)?),
+            Part::Spread(value) => valued("spread", value, Contribution::of_spread(value, rows_max)?),
+        })
+    }
+}
+
+fn places_of(estimate: &Estimate) -> Vec<usize> {
+    match *estimate {
+        Estimate::Count { part } | Estimate::Sum { part } => vec![part],
+        Estimate::Average { spread, count } => vec![spread, count],
+    }
 }
 
 impl ExactAnswer {
@@ -198,11 +244,14 @@ impl ExactAnswer {
         if prepared.price.threshold.is_some() {
             per_group_max.insert(0, 1);
         }
-        let groups_per_subject_max = prepared.policy.groups_per_subject_max;
+        let PrivacyPolicy { groups_per_subject_max, rows_per_group_max, .. } = prepared.policy;
+        let parts = prepared.reading.parts.iter().map(|part| ExactPart::of(part, rows_per_group_max));
         Ok(ExactAnswer {
             groups,
             groups_per_subject_max,
             per_group_max,
+            parts: parts.collect::<Result<_, _>>()?,
+            aggregates: prepared.reading.estimates.iter().map(places_of).collect(),
             plan: plan.display_indent().to_string(),
         })
     }

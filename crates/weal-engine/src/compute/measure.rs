@@ -105,7 +105,8 @@ impl Measure<'_> {
                 let expr = Expr::BinaryExpr(BinaryExpr::new(Box::new(zero), Operator::Minus, Box::new(expr)));
                 bounded(expr, -high, -low, decimals)
             }
-            Expr::BinaryExpr(binary) => self.binary(binary, expr),
+            // Its own type, not that of a cast around it: between integers it divides without a remainder.
+            whole @ Expr::BinaryExpr(binary) => self.binary(binary, whole),
             Expr::Case(case) => self.case(case),
             Expr::ScalarFunction(call) => self.call(call),
             other => Err(no_bounds(other)),

@@ -34,7 +34,7 @@ mod tag;
 mod texts;
 mod turn;
 
-pub use answer::ExactAnswer;
+pub use answer::{ExactAnswer, ExactPart};
 pub(crate) use choose::Planner;
 pub use condition::check_filter;
 pub(crate) use condition::condition;
