@@ -4,9 +4,15 @@
 #![allow(clippy::too_many_lines, reason = "tables of cases")]
 
 mod answers;
+#[path = "../../../weal-privacy/tests/it/auditor.rs"]
+mod auditor;
+mod audits;
 mod bad_input;
 mod bounded;
 mod extract;
+#[allow(dead_code, reason = "the oracle's part is for the example that writes questions")]
+#[path = "../generated/mod.rs"]
+mod generated;
 mod given;
 mod ingest;
 mod never_fails;
@@ -16,3 +22,4 @@ mod question;
 mod real_data;
 mod refusals;
 mod rewriting;
+mod sensitivity;

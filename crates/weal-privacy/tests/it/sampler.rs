@@ -1,7 +1,7 @@
 //! Goodness of fit of the noise: Pearson's chi-square against the exact probabilities.
 
 use weal_privacy::bounds::Sensitivity;
-use weal_privacy::mechanism::Gaussian;
+use weal_privacy::mechanism::{CELLS_PER_THREAD_MAX, Gaussian};
 
 use crate::exact::Pmf;
 
@@ -64,4 +64,58 @@ fn the_noise_of_two_cells_is_not_the_same() {
     // Two of 100 draws agree with probability below 100² / (2 * scale) = 2e-10.
     assert_eq!(cells.len(), 100);
     assert!(mechanism.scale() > 2e13);
+}
+
+/// The normal distribution function, by Simpson's rule from 0.
+fn normal(x: f64) -> f64 {
+    const STEPS: u32 = 400;
+    let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let width = x / f64::from(STEPS);
+    let weight = |i: u32| if i == 0 || i == STEPS { 1.0 } else { f64::from(2 + 2 * (i % 2)) };
+    0.5 + (0..=STEPS).map(|i| weight(i) * density(f64::from(i) * width)).sum::<f64>() * width / 3.0
+}
+
+/// The largest distance between the distribution of the samples and the normal one of this scale, less what a right
+/// sampler stays under but once in 10¹⁰ (Dvoretzky, Kiefer, Wolfowitz 1956; Massart 1990).
+fn distance(samples: &[i64], scale: f64) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let n = sorted.len() as f64;
+    // Every fiftieth is enough: between them the distribution grows by 50 / n.
+    let steps = sorted.iter().enumerate().step_by(50);
+    let apart = steps.map(|(place, x)| (place as f64 / n - normal(*x as f64 / scale)).abs());
+    apart.fold(0.0, f64::max) - 51.0 / n - ((2e10_f64).ln() / (2.0 * n)).sqrt()
+}
+
+#[test]
+fn wide_noise_is_normal() {
+    let (samples, scale) = noise(1_000_000, 20_000_000);
+    assert!(scale > 1e6);
+    let found = distance(&samples, scale);
+    assert!(found < 0.0, "{found} too far");
+    assert!(distance(&samples, scale * 1.05) > 0.0 && distance(&samples, scale * 0.95) > 0.0, "it is blind");
+}
+
+#[test]
+fn neighbouring_cells_do_not_move_together() {
+    let (samples, scale) = noise(1_000_000, 20_000_000);
+    let n = samples.len() as f64;
+    for lag in [1, 2, 7] {
+        let products =
+            samples.iter().zip(&samples[lag..]).map(|(a, b)| *a as f64 / scale * (*b as f64 / scale));
+        let correlation = products.sum::<f64>() / n;
+        // Its deviation is 1 / sqrt(n); 6.5 of them come once in 10¹⁰.
+        assert!(correlation.abs() < 6.5 / n.sqrt(), "lag {lag}: {correlation}");
+    }
+}
+
+#[test]
+fn threads_do_not_draw_the_same() {
+    let mechanism = Gaussian::for_loss(Sensitivity::new(1, 1 << 46).unwrap(), 1_000).unwrap();
+    assert!(mechanism.scale() > 4e16);
+    let mut cells = mechanism.release(&vec![0; CELLS_PER_THREAD_MAX + 1]).unwrap();
+    cells.sort_unstable();
+    cells.dedup();
+    // Two of 100,001 draws agree with probability below 10¹⁰ / (7 scale) = 4 * 10⁻⁸.
+    assert_eq!(cells.len(), CELLS_PER_THREAD_MAX + 1);
 }

@@ -1,0 +1,260 @@
+//! Random questions over neighbouring tables: no subject moves an exact total further than was claimed of it, nor more
+//! groups. A neighbour is the same table without one subject, or with all rows of one replaced, which is two such steps.
+//!
+//! Where nobody is in too many groups there is no choice between them, and many neighbours fit into one table: each is a
+//! *world*, has its own people, and the world is a key of every question. Where groups are chosen, a subject must
+//! keep its name in all neighbours, so each of them is a table of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use weal_domain::catalogue::Product;
+use weal_engine::Source;
+use weal_engine::exact::ExactAnswer;
+
+use crate::generated::Chance;
+use crate::generated::questions::question;
+use crate::generated::tables::{HEADER, Row, Table, row};
+use crate::given::{House, policy, product};
+
+const SEED: u64 = 20_261_122;
+const WORLDS_PAIRS_MIN: usize = 20_000;
+const CHOSEN_PAIRS_MIN: usize = 1_000;
+/// At most so much may be changed by removing one subject, and by replacing its rows.
+const REMOVED: u64 = 1;
+const REPLACED: u64 = 2;
+
+type Groups = BTreeMap<Vec<Option<String>>, Vec<i64>>;
+
+/// How much of each claim was ever used, by kind of total: a fuzzer that never comes near a bound proves nothing.
+#[derive(Debug, Default)]
+struct Reached {
+    pairs: usize,
+    share: BTreeMap<&'static str, f64>,
+    groups: u32,
+    refused: usize,
+}
+
+impl Reached {
+    fn compare(&mut self, exact: &ExactAnswer, (one, other): (&Groups, &Groups), steps: u64, what: &str) {
+        let nothing = vec![0; exact.per_group_max.len()];
+        let keys: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+        let mut changed = 0;
+        for key in keys {
+            let (a, b) = (one.get(key).unwrap_or(&nothing), other.get(key).unwrap_or(&nothing));
+            changed += u64::from(a != b);
+            for (place, (a, b)) in a.iter().zip(b).enumerate() {
+                let (moved, most) = (a.abs_diff(*b), exact.per_group_max[place]);
+                let kind = exact.parts[place].kind;
+                assert!(
+                    moved <= most * steps,
+                    "{what}: {key:?} moved by {moved}, claimed {most} ({kind}), {steps} steps"
+                );
+                if steps == REMOVED {
+                    let share = self.share.entry(kind).or_default();
+                    *share = share.max(moved as f64 / most as f64);
+                }
+            }
+        }
+        let most = u64::from(exact.groups_per_subject_max);
+        assert!(changed <= most * steps, "{what}: {changed} groups changed, claimed {most}, {steps} steps");
+        if changed == most && steps == REMOVED {
+            self.groups = self.groups.max(exact.groups_per_subject_max);
+        }
+        self.pairs += 1;
+    }
+}
+
+fn people(table: &Table) -> Vec<String> {
+    let all: BTreeSet<&String> =
+        table.rows.iter().map(|row| &row.person).filter(|name| !name.is_empty()).collect();
+    all.into_iter().cloned().collect()
+}
+
+fn without(rows: &[Row], person: &str) -> Vec<Row> {
+    rows.iter().filter(|row| row.person != person).cloned().collect()
+}
+
+/// As many rows of the person as before, and others.
+fn replaced(chance: &mut Chance, rows: &[Row], person: &str) -> Vec<Row> {
+    let mut other = |old: &Row| Row { person: old.person.clone(), ..row(chance) };
+    rows.iter().map(|old| if old.person == person { other(old) } else { old.clone() }).collect()
+}
+
+/// Neighbours are tables of one schema, in which everything may be missing.
+fn same_schema(mut product: Product) -> Product {
+    product.columns.iter_mut().for_each(|column| column.nullable = true);
+    product
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// The table itself is world 0; of each person there is a world without them, and one with other rows of theirs.
+fn worlds(chance: &mut Chance, table: &Table) -> (String, usize) {
+    let mut all = vec![table.rows.clone()];
+    for person in people(table) {
+        all.push(without(&table.rows, &person));
+        all.push(replaced(chance, &table.rows, &person));
+    }
+    let mut csv = HEADER.replace('\n', ",world\n");
+    for (world, rows) in all.iter().enumerate() {
+        for row in rows {
+            let named = if row.person.is_empty() { String::new() } else { format!("w{world}{}", row.person) };
+            let line = Row { person: named, ..row.clone() }.line();
+            csv += &line.replace('\n', &format!(",{world}\n"));
+        }
+    }
+    (csv, all.len())
+}
+
+/// The groups of each world, without the key that tells it.
+fn by_world(exact: &ExactAnswer) -> BTreeMap<usize, Groups> {
+    let mut worlds: BTreeMap<usize, Groups> = BTreeMap::new();
+    for (keys, _, totals) in &exact.groups {
+        let world = keys[0].as_ref().unwrap().parse().unwrap();
+        worlds.entry(world).or_default().insert(keys[1..].to_vec(), totals.clone());
+    }
+    worlds
+}
+
+async fn in_worlds(seed: u64, questions: usize, reached: &mut Reached) {
+    let mut chance = Chance::new(seed);
+    let house = House::new();
+    let mut table = if chance.one_in(4) {
+        let rows = 5 + chance.below(20);
+        Table::of_keys(&mut chance, rows, policy())
+    } else {
+        let size = (10 + chance.below(50), 3 + chance.below(14));
+        Table::of(&mut chance, size, false, policy())
+    };
+    table.policy.group_size_min = 1;
+    let (csv, count) = worlds(&mut chance, &table);
+    let (product, source) = house.publish(&csv, table.policy.clone()).await;
+    let product = same_schema(product);
+    for _ in 0..questions {
+        let asked = question(&mut chance, Some("world"));
+        let general = chance.one_in(2);
+        let filter = asked.row_filter.as_deref();
+        let exact =
+            ExactAnswer::of(&house.engine, &asked.sql, (&product, &source), filter, (7, general)).await;
+        let exact = match exact {
+            Ok(exact) => exact,
+            Err(error) => {
+                assert!(error.refusal().is_some(), "{}: {error}", asked.sql);
+                reached.refused += 1;
+                continue;
+            }
+        };
+        let worlds = by_world(&exact);
+        let empty = Groups::new();
+        let whole = worlds.get(&0).unwrap_or(&empty);
+        for world in 1..count {
+            let steps = if world % 2 == 1 { REMOVED } else { REPLACED };
+            let other = worlds.get(&world).unwrap_or(&empty);
+            reached.compare(
+                &exact,
+                (whole, other),
+                steps,
+                &format!("seed {seed}, {}, world {world}", asked.sql),
+            );
+        }
+    }
+}
+
+#[test]
+fn totals_of_neighbours_keep_to_their_claims() {
+    let mut reached = Reached::default();
+    for table in 0..40 {
+        run(in_worlds(SEED + table, 30, &mut reached));
+    }
+    eprintln!("{reached:?}");
+    assert!(reached.pairs >= WORLDS_PAIRS_MIN, "{reached:?}");
+    // Every kind of total was moved as far as it may go.
+    for kind in ["subjects", "rows", "values", "total", "spread"] {
+        assert_eq!(reached.share.get(kind).copied(), Some(1.0), "{kind}: {reached:?}");
+    }
+}
+
+/// The table, and beside it each person's removal and replacement, as files of their own.
+async fn neighbours(chance: &mut Chance, table: &Table, house: &House) -> (Product, Vec<Source>) {
+    let mut all = vec![table.rows.clone()];
+    for person in people(table).into_iter().take(4) {
+        all.push(without(&table.rows, &person));
+        all.push(replaced(chance, &table.rows, &person));
+    }
+    let mut sources = Vec::new();
+    let mut first = None;
+    for (number, rows) in all.into_iter().enumerate() {
+        let csv = Table { rows, policy: table.policy.clone() }.csv();
+        let out = house.path(&format!("{number}.parquet"));
+        let ingested =
+            house.engine.ingest(&house.write("input.csv", csv), &out, None, &|_| {}).await.unwrap();
+        first.get_or_insert_with(|| same_schema(product(ingested, Some(table.policy.clone()))));
+        sources.push(Source { file: out });
+    }
+    (first.unwrap(), sources)
+}
+
+async fn chosen(seed: u64, questions: usize, reached: &mut Reached) {
+    let mut chance = Chance::new(seed);
+    let house = House::new();
+    // Few people in many groups.
+    let size = (30 + chance.below(60), 4);
+    let mut table = Table::of(&mut chance, size, true, policy());
+    table.policy.group_size_min = 1;
+    let (product, sources) = neighbours(&mut chance, &table, &house).await;
+    for _ in 0..questions {
+        let asked = Arc::new(question(&mut chance, Some("region")));
+        let key = chance.below(256) as u8;
+        let mut all = Vec::new();
+        for source in &sources {
+            let of = (&product, source);
+            let filter = asked.row_filter.as_deref();
+            all.push(ExactAnswer::of(&house.engine, &asked.sql, of, filter, (key, true)).await);
+        }
+        if all.iter().any(|exact| exact.as_ref().is_err_and(|error| error.refusal().is_some())) {
+            assert!(all.iter().all(Result::is_err), "{}: refused for some of the neighbours", asked.sql);
+            reached.refused += 1;
+            continue;
+        }
+        let all: Vec<ExactAnswer> = all.into_iter().map(Result::unwrap).collect();
+        let groups = |exact: &ExactAnswer| -> Groups {
+            exact.groups.iter().map(|(keys, _, totals)| (keys.clone(), totals.clone())).collect()
+        };
+        let whole = groups(&all[0]);
+        for (number, exact) in all.iter().enumerate().skip(1) {
+            let steps = if number % 2 == 1 { REMOVED } else { REPLACED };
+            let what = format!("seed {seed}, {}, neighbour {number}", asked.sql);
+            reached.compare(exact, (&whole, &groups(exact)), steps, &what);
+        }
+    }
+}
+
+#[test]
+fn groups_that_are_chosen_keep_to_their_claims() {
+    let mut reached = Reached::default();
+    for table in 0..8 {
+        run(chosen(SEED + 1_000 + table, 18, &mut reached));
+    }
+    eprintln!("{reached:?}");
+    assert!(reached.pairs >= CHOSEN_PAIRS_MIN, "{reached:?}");
+    assert_eq!(reached.groups, 3, "somebody must have moved all of three groups: {reached:?}");
+}
+
+#[test]
+fn a_claim_that_is_too_small_is_found() {
+    let house = House::new();
+    let csv = format!("{HEADER}a,north,100.00,10,,,1\na,north,50.00,10,,,1\nb,north,7.00,1,,,1\n");
+    let (product, source) = run(house.publish(&csv, policy()));
+    let sql = "SELECT region, COUNT(*), SUM(wage) FROM owner.payroll GROUP BY region";
+    let mut exact = run(ExactAnswer::of(&house.engine, sql, (&product, &source), None, (1, true))).unwrap();
+    let with: Groups = exact.groups.iter().map(|(keys, _, totals)| (keys.clone(), totals.clone())).collect();
+    let without = Groups::from([(vec![Some("north".to_owned())], vec![1, 1, 700])]);
+    Reached::default().compare(&exact, (&with, &without), REMOVED, "as claimed");
+    exact.per_group_max[1] = 1;
+    let blind =
+        std::panic::catch_unwind(|| Reached::default().compare(&exact, (&with, &without), REMOVED, "half"));
+    assert!(blind.is_err(), "two rows were let through as one");
+}
