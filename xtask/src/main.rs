@@ -12,7 +12,9 @@ mod docs;
 mod edc;
 mod fuzz;
 mod http;
+mod mutants;
 mod processes;
+mod python;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -32,11 +34,16 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
                                     a node and the reference connector, both ways; needs Maven and a JDK 17
        cargo xtask conformance acme [--weal FILE] [--pebble FILE]
                                     certificates from an authority; needs OpenSSL, curl, and Pebble or Go
+       cargo xtask conformance statistics [--program FILE] [--events FILE] [--seed N]
+                                    exact totals and privacy losses against DuckDB and dp-accounting; needs Python
        cargo xtask bench node [--weal FILE] [--data FILE]
                                     measure a node; builds the release binary where none is named
        cargo xtask bench catalogue [--entries N] [--only-search]
        cargo xtask bench connector [--weal FILE] [--quick] [--only weal|edc]
                                     measure nodes beside the reference connector; needs Maven and a JDK 17
+       cargo xtask bench statistics [--program FILE] [--rows N,N] [--runs N] [--only NAME,NAME] [--no-features]
+                                    measure private answers beside other engines; needs Python
+       cargo xtask mutants [NAME]   plant mistakes in the engine and see a test catch each; takes long
        cargo xtask crash [--weal FILE] [--negotiations N] [--seed N]
                                     kill nodes in the middle of negotiations, and see them end well
        cargo xtask fuzz [--minutes N] [TARGET]
@@ -57,8 +64,11 @@ fn main() -> ExitCode {
         ["conformance", "dps"] => conformance::dps(),
         ["bench", "node", rest @ ..] => bench::node(&root, rest),
         ["conformance", "edc", rest @ ..] => conformance::edc(&root, rest),
+        ["conformance", "statistics", rest @ ..] => conformance::statistics(&root, rest),
         ["bench", "catalogue", rest @ ..] => bench::catalogue(&root, rest),
         ["bench", "connector", rest @ ..] => bench::connector(&root, rest),
+        ["bench", "statistics", rest @ ..] => bench::statistics(&root, rest),
+        ["mutants", rest @ ..] => mutants::run(&root, rest),
         ["crash", rest @ ..] => crash::run_crash(&root, rest),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         _ => Err(USAGE.to_owned()),

@@ -6,6 +6,7 @@ mod connector;
 mod data;
 mod machine;
 mod nodes;
+mod statistics;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +18,7 @@ use crate::api::Api;
 pub(crate) use catalogue::catalogue;
 pub(crate) use connector::{connector, publish_first, unlimited};
 pub(crate) use nodes::{Node, run};
+pub(crate) use statistics::statistics;
 
 const STARTS: usize = 10;
 const AGREEMENTS: usize = 20;

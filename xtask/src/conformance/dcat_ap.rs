@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -135,7 +135,7 @@ pub(crate) fn dcat_ap(root: &Path, arguments: &[&str]) -> Result<String, String>
     };
     let place = crate::target(root).join("conformance/dcat-ap");
     std::fs::create_dir_all(&place).map_err(|cause| format!("{}: {cause}", place.display()))?;
-    let python = environment(root, &place)?;
+    let python = crate::python::environment(&root.join(FOLDER).join("requirements.txt"), &place)?;
     let shapes = root.join(SHAPES);
     let shapes = shapes.is_dir().then_some(shapes);
     if shapes.is_none() {
@@ -165,42 +165,6 @@ fn build(root: &Path) -> Result<PathBuf, String> {
         Ok(status) => Err(format!("cargo {}: {status}", arguments.join(" "))),
         Err(cause) => Err(format!("cargo: {cause}")),
     }
-}
-
-/// A virtual environment with exactly what requirements.txt names, made where it was not made before.
-fn environment(root: &Path, place: &Path) -> Result<PathBuf, String> {
-    let requirements = root.join(FOLDER).join("requirements.txt");
-    let asked = crate::read(&requirements)?;
-    let (folder, made_of) = (place.join("python"), place.join("made-of"));
-    let python = folder.join("bin/python");
-    if std::fs::read_to_string(&made_of).is_ok_and(|before| before == asked) && python.exists() {
-        return Ok(python);
-    }
-    let _ = std::fs::remove_dir_all(&folder);
-    let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).stdin(Stdio::null()).status();
-    match made {
-        Ok(status) if status.success() => {}
-        Ok(status) => return Err(format!("python3 -m venv: {status}; install python3-venv")),
-        Err(cause) => return Err(format!("python3: {cause}; install Python 3.11 or newer")),
-    }
-    // The list is whole; what its packages ask for beyond it is not needed.
-    let mut pip = Command::new(&python);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--requirement",
-    ]);
-    match pip.arg(&requirements).stdin(Stdio::null()).status() {
-        Ok(status) if status.success() => {}
-        Ok(status) => return Err(format!("pip install: {status}")),
-        Err(cause) => return Err(format!("pip: {cause}")),
-    }
-    write(&made_of, &asked)?;
-    Ok(python)
 }
 
 /// What the node served, before and after it took catalogues in; for check.py.

@@ -7,6 +7,7 @@ mod dps;
 mod dsp;
 mod edc;
 mod kit;
+mod statistics;
 
 pub(crate) use acme::acme;
 pub(crate) use dcat_ap::dcat_ap;
@@ -14,3 +15,4 @@ pub(crate) use dcp::dcp;
 pub(crate) use dps::dps;
 pub(crate) use dsp::dsp;
 pub(crate) use edc::edc;
+pub(crate) use statistics::statistics;

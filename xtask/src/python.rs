@@ -1,0 +1,40 @@
+//! Virtual environments for what is checked or measured in Python.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// An environment in `place` with exactly what `requirements` names, made where it was not made before. The list is
+/// whole: what its packages ask for beyond it is not installed.
+pub(crate) fn environment(requirements: &Path, place: &Path) -> Result<PathBuf, String> {
+    let asked = crate::read(requirements)?;
+    let (folder, made_of) = (place.join("python"), place.join("made-of"));
+    let python = folder.join("bin/python");
+    if std::fs::read_to_string(&made_of).is_ok_and(|before| before == asked) && python.exists() {
+        return Ok(python);
+    }
+    std::fs::create_dir_all(place).map_err(|cause| format!("{}: {cause}", place.display()))?;
+    let _ = std::fs::remove_dir_all(&folder);
+    let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).stdin(Stdio::null()).status();
+    match made {
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(format!("python3 -m venv: {status}; install python3-venv")),
+        Err(cause) => return Err(format!("python3: {cause}; install Python 3.11 or newer")),
+    }
+    let mut pip = Command::new(&python);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--requirement",
+    ]);
+    match pip.arg(requirements).stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(format!("pip install: {status}")),
+        Err(cause) => return Err(format!("pip: {cause}")),
+    }
+    std::fs::write(&made_of, &asked).map_err(|cause| format!("{}: {cause}", made_of.display()))?;
+    Ok(python)
+}
