@@ -1,8 +1,9 @@
 //! `cargo xtask mutants`: plants mistakes, one after the other, in a copy of the source, and wants a test to fail each
 //! time. A mistake that no test sees, one that does not compile, and one whose place is gone, each make it fail.
 //!
-//! It builds a crate and its tests for every mistake, which takes some minutes together: not for every change, but for
-//! every change of what they are planted in.
+//! It builds a crate and its tests for every mistake, a quarter of an hour together: not for every change, but for every
+//! change of what they are planted in. What it builds stays in `target/mutants`, so that nothing with a mistake in it is
+//! ever taken for ours; the first time it builds everything anew.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -39,12 +40,12 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<String, String> {
     };
     let Mutants { mutant: mutants } =
         toml::from_str(&crate::read(&root.join(LIST))?).map_err(|cause| format!("{LIST}: {cause}"))?;
-    let copy = copied(root)?;
+    let (copy, built) = (copied(root)?, crate::target(root).join("mutants/built"));
     let mut survived = Vec::new();
     let mut caught = 0;
     for mutant in mutants.iter().filter(|mutant| only.is_none_or(|only| mutant.name.contains(only))) {
         let began = Instant::now();
-        let seen = mutant.planted(&copy)?;
+        let seen = mutant.planted(&copy, &built)?;
         let took = began.elapsed().as_secs();
         match seen {
             Ok(tests) => {
@@ -64,7 +65,7 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<String, String> {
     }
 }
 
-/// The source without what was built of it, beside everything that is built.
+/// The source without what was built of it.
 fn copied(root: &Path) -> Result<PathBuf, String> {
     let copy = crate::target(root).join("mutants/tree");
     let _ = std::fs::remove_dir_all(&copy);
@@ -80,7 +81,7 @@ fn copied(root: &Path) -> Result<PathBuf, String> {
 
 impl Mutant {
     /// Plants it, runs its tests, and puts things right again. Answers which tests failed, or why none did.
-    fn planted(&self, copy: &Path) -> Result<Result<String, String>, String> {
+    fn planted(&self, copy: &Path, built: &Path) -> Result<Result<String, String>, String> {
         let file = copy.join(&self.file);
         let text = crate::read(&file)?;
         let places = text.matches(self.from.as_str()).count();
@@ -90,15 +91,16 @@ impl Mutant {
         let write =
             |text: &str| std::fs::write(&file, text).map_err(|cause| format!("{}: {cause}", file.display()));
         write(&text.replace(self.from.as_str(), &self.to))?;
-        let seen = self.seen(copy);
+        let seen = self.seen(copy, built);
         write(&text)?;
         seen
     }
 
-    fn seen(&self, copy: &Path) -> Result<Result<String, String>, String> {
+    fn seen(&self, copy: &Path, built: &Path) -> Result<Result<String, String>, String> {
         let cargo = |more: &[&str]| {
             let mut command = Command::new("cargo");
             command.args(["test", "--workspace", "--test", &self.floor]).args(more).current_dir(copy);
+            command.env("CARGO_TARGET_DIR", built);
             command.stdin(Stdio::null());
             command.output().map_err(|cause| format!("cargo: {cause}"))
         };
