@@ -26,7 +26,11 @@ const SETTLING_MAX: Duration = Duration::from_secs(300);
 const REQUESTING_MAX: Duration = Duration::from_secs(300);
 
 pub(crate) fn run_crash(root: &Path, arguments: &[&str]) -> Result<String, String> {
-    let wish = Wish::read(root, arguments)?;
+    let mut wish = Wish::read(root, arguments)?;
+    if wish.weal.is_empty() {
+        // What lies in the target folder may be of another day.
+        wish.weal = crate::build_weal(root)?.display().to_string();
+    }
     let place = Place::make()?;
     let mut governing = Node::make(&wish.weal, &place.0, "council", &["--governs"])?;
     let mut owner = Node::make(&wish.weal, &place.0, "revenue", &[])?;
@@ -56,6 +60,7 @@ pub(crate) fn run_crash(root: &Path, arguments: &[&str]) -> Result<String, Strin
 }
 
 struct Wish {
+    /// Empty where none is named.
     weal: String,
     negotiations: usize,
     seed: u64,
@@ -65,8 +70,7 @@ impl Wish {
     fn read(root: &Path, arguments: &[&str]) -> Result<Self, String> {
         let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let seed = nanos.map_or(1, |time| u64::from(time.subsec_nanos()));
-        let debug = crate::target(root).join("debug/weal").display().to_string();
-        let mut wish = Self { weal: debug, negotiations: NEGOTIATIONS, seed };
+        let mut wish = Self { weal: String::new(), negotiations: NEGOTIATIONS, seed };
         let mut rest = arguments.iter();
         while let Some(option) = rest.next() {
             let value = rest.next().ok_or_else(|| format!("{option} needs a value\n{}", crate::USAGE))?;

@@ -1,14 +1,15 @@
 //! `cargo xtask fuzz`: the fuzzer of `tests/fuzz` for longer than the tests let it run, with another seed each time.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const MINUTES: u64 = 5;
 /// The floors that have targets.
 const FLOORS: [&str; 2] = ["wire", "trust"];
 
 pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<String, String> {
-    let (mut minutes, mut target) = (MINUTES, None);
+    let (mut minutes, mut target, mut has_tried) = (MINUTES, None, false);
     let mut rest = arguments.iter();
     while let Some(word) = rest.next() {
         match *word {
@@ -30,10 +31,21 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<String, String> {
         if let Some(target) = target {
             command.env("FUZZ_TARGET", target);
         }
-        let status = command.status().map_err(|cause| format!("cargo: {cause}"))?;
+        let mut running =
+            command.stdout(Stdio::piped()).spawn().map_err(|cause| format!("cargo: {cause}"))?;
+        for line in running.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
+            let line = line.map_err(|cause| format!("cargo: {cause}"))?;
+            has_tried |= line.contains("fuzz: ") && line.contains(" targets, ");
+            println!("{line}");
+        }
+        let status = running.wait().map_err(|cause| format!("cargo: {cause}"))?;
         if !status.success() {
             return Err(format!("{floor}: an input failed; it stands above, with seed {seed}"));
         }
+    }
+    // A name that is none would otherwise be a target that nothing makes fail.
+    if !has_tried {
+        return Err(format!("no floor has a target of the name {}", target.unwrap_or_default()));
     }
     Ok(format!("fuzz: {seconds} s on each of {}, seed {seed}: nothing failed", FLOORS.join(" and ")))
 }

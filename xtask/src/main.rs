@@ -25,7 +25,7 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
        cargo xtask docs [--check]   write the generated pages, or check that they are fresh
        cargo xtask conformance dsp [--node FILE] [--kit VERSION]
                                     the Dataspace Protocol's public test kit; needs Maven and a JDK 17
-       cargo xtask conformance dcat-ap [--weal FILE]
+       cargo xtask conformance dcat-ap [--weal FILE] [--without-shapes]
                                     the catalogue for harvesters: official shapes, CKAN's parser; needs Python
        cargo xtask conformance dcp [--node FILE] [--kit VERSION]
                                     the Decentralized Claims Protocol's, in every role of a node; likewise
@@ -94,6 +94,12 @@ fn root() -> PathBuf {
 /// Where everything built goes.
 fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// The binary as the workspace's tests build it.
+fn build_weal(root: &Path) -> Result<PathBuf, String> {
+    bench::cargo(root, &["test", "--quiet", "--workspace", "--test", "cli", "--no-run"])?;
+    Ok(target(root).join("debug/weal"))
 }
 
 /// Reads a file, or says which one cannot be read.
