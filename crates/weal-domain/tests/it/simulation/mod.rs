@@ -1,6 +1,7 @@
 //! Both machines of every negotiation and transfer on a network that drops, delays, repeats and reorders, between
 //! nodes that die at every point where dying matters. One seed is one history; time is virtual, and everything
-//! is the same again when a seed is run again.
+//! is the same again when a seed is run again. What is not in it: an outbox that gives a message up after its last
+//! attempt (here it tries until it gets through), and revocations, which `weal-testkit` tries among real nodes.
 //!
 //! ```text
 //! cargo test --workspace --test domain -- simulation                        # the seeds that were found, then 20,000

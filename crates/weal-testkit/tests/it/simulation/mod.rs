@@ -1,6 +1,8 @@
 //! Real houses on real databases, on a wire that loses, delays and repeats, and that has them die right before or
 //! after a message is sent, committed or acknowledged. The rules alone are tried far more often, in `weal-domain`;
-//! here everything else is: doors, tokens, transactions, drivers, revocations, transfers.
+//! here everything else is: doors, tokens, transactions, drivers, revocations, transfers. Who dies here is a runtime
+//! that is shut down in the middle of things: what it held is dropped in order, as it is not where a process is killed
+//! (`cargo xtask crash`).
 //!
 //! A seed decides what goes wrong and what persons do. The machine's own timing is not in it, so a seed that
 //! failed once may need some runs to fail again; its history is printed.
@@ -282,7 +284,7 @@ async fn a_forgotten_message_and_a_revocation_that_nobody_hears_are_noticed() {
     lane.wire.healed();
     lane.passes(Duration::from_secs(1), Duration::ZERO).await;
     let noticed = judge::at_rest(&lane).await.expect_err("a forgotten message");
-    assert!(noticed.contains("is stuck at REQUESTED") || noticed.contains("one side only"), "{noticed}");
+    assert!(noticed.contains("is stuck at REQUESTED"), "{noticed}");
     let open = lane.asker.house().expect("it lives").negotiations().await.expect("negotiations");
     assert!(open.iter().any(|one| one.state == "REQUESTED"), "{open:?}");
 }
