@@ -102,10 +102,14 @@ fn entry(number: u32, salt: u64) -> Outcome<CatalogueEntry> {
 
 async fn write(store: &Store, place: u32, entries: &[CatalogueEntry], at_once: usize) -> Outcome<u64> {
     let mut changed = 0;
-    for some in entries.chunks(at_once) {
+    let mut rest = entries;
+    while !rest.is_empty() {
+        let some = rest.get(..at_once).unwrap_or(rest);
         let mut tx = store.write("bench.write").await?;
-        changed += tx.put_entries(&member(place).0, some).await?.changed;
+        let written = tx.put_entries(&member(place).0, some, usize::MAX).await?;
         tx.commit().await?;
+        changed += written.changed;
+        rest = rest.get(written.numbers.len()..).unwrap_or_default();
     }
     Ok(changed)
 }
@@ -113,7 +117,7 @@ async fn write(store: &Store, place: u32, entries: &[CatalogueEntry], at_once: u
 async fn search(store: &Store, known: &[Known], query: &Query) -> Outcome<(Duration, u64)> {
     let began = Instant::now();
     let mut tx = store.read("bench.search").await?;
-    let hits = tx.find(query, known, Slice { after: None, skip: 0, take: 20 }).await?;
+    let hits = tx.find(query, known, &[], Slice { after: None, skip: 0, take: 20 }).await?;
     for hit in &hits.found {
         tx.entry_numbered(hit.number).await?.ok_or("a find without an entry")?;
     }

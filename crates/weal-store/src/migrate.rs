@@ -5,26 +5,37 @@ use crate::tx::{get, sql};
 use crate::{Store, StoreError};
 
 /// Every migration ever released, oldest first; number N stands at N - 1. Never edited, only added to.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0001_rooms.sql"),
     include_str!("../migrations/0002_by_key.sql"),
     include_str!("../migrations/0003_foreign.sql"),
     include_str!("../migrations/0004_credentials.sql"),
     include_str!("../migrations/0005_catalogue.sql"),
     include_str!("../migrations/0006_whence.sql"),
+    include_str!("../migrations/0007_bounds.sql"),
 ];
-/// From here on, what each member may see of the catalogue stands in a table of its own.
-const SHOWN_SINCE: usize = 5;
+/// From here on, what each member may see of the catalogue is derived as it is now.
+const SHOWN_SINCE: usize = 7;
 
 /// The schema this program knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Applies what is missing. Two nodes that start at once on one PostgreSQL take turns.
 pub(crate) async fn bring_up(store: &Store) -> Result<(), StoreError> {
-    // The three things that SQLite and PostgreSQL spell differently.
-    let (bytes, agreement, bytewise) = match store.place {
-        Place::Sqlite => ("BLOB", "json_extract(body, '$.agreement')", "COLLATE BINARY"),
-        Place::Postgres => ("BYTEA", "body::json ->> 'agreement'", "COLLATE \"C\""),
+    // The four things that SQLite and PostgreSQL spell differently.
+    let spelt = match store.place {
+        Place::Sqlite => [
+            ("{BYTES}", "BLOB"),
+            ("{AGREEMENT}", "json_extract(body, '$.agreement')"),
+            ("{BYTEWISE}", "COLLATE BINARY"),
+            ("{CHANCE}", "hex(randomblob(16))"),
+        ],
+        Place::Postgres => [
+            ("{BYTES}", "BYTEA"),
+            ("{AGREEMENT}", "body::json ->> 'agreement'"),
+            ("{BYTEWISE}", "COLLATE \"C\""),
+            ("{CHANCE}", "gen_random_uuid()::text"),
+        ],
     };
     let mut tx = store.write("store.migrate").await?;
     tx.run(sql("CREATE TABLE IF NOT EXISTS schema_version (
@@ -40,8 +51,8 @@ pub(crate) async fn bring_up(store: &Store) -> Result<(), StoreError> {
         return Ok(());
     }
     for migration in &MIGRATIONS[known..] {
-        let spelt = migration.replace("{BYTES}", bytes).replace("{AGREEMENT}", agreement);
-        tx.script(spelt.replace("{BYTEWISE}", bytewise)).await?;
+        let here = |text: String, (what, here): &(&str, &str)| text.replace(what, here);
+        tx.script(spelt.iter().fold((*migration).to_owned(), here)).await?;
     }
     if known < SHOWN_SINCE {
         tx.derive_shown().await?;

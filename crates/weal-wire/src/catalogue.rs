@@ -30,6 +30,9 @@ pub use print::CataloguePrinter;
 const FORMAT_PREFIX: &str = "weal:";
 /// How most other connectors call a pull of rows over plain HTTP that a bearer token alone opens.
 pub const PULL_FORMAT: &str = "HttpData-PULL";
+/// Grows with every change of what [`CataloguePrinter`] prints of the same catalogue, so that whoever holds what a former
+/// program printed asks for it anew.
+pub const PRINTED_AS: u32 = 1;
 /// The most datasets that are read of one page of a catalogue.
 pub const DATASETS_MAX: usize = 10_000;
 /// Where a stranger's policy has no word for what our terms say.

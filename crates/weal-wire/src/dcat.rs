@@ -6,6 +6,7 @@
 //! know something; what is an entry of an authority table of the EU says of which one, so that the profile's
 //! shapes hold without the tables.
 
+mod contexts;
 mod dataset;
 mod foreign;
 mod graph;
@@ -23,6 +24,9 @@ pub use rdf::FOREIGN_BYTES_MAX;
 /// The media types of the two forms.
 pub const MEDIA_TYPE_TURTLE: &str = "text/turtle; charset=utf-8";
 pub const MEDIA_TYPE_JSON_LD: &str = "application/ld+json";
+
+/// Grows with every change of what [`DcatPrinter`] prints of the same catalogue, so that harvesters ask for it anew.
+pub const PRINTED_AS: u32 = 1;
 
 /// The EU's authority tables.
 const AUTHORITY: &str = "http://publications.europa.eu/resource/authority/";

@@ -1,5 +1,8 @@
 //! What an offer must satisfy before it is made, and how a product is named between nodes.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use super::{Classification, Mode, Product, ProductName, Terms};
 use crate::Refusal;
 use crate::agreements::LegalBasis;
@@ -21,6 +24,38 @@ impl Product {
     pub fn dataset(&self, provider: &Did) -> String {
         self.identifier.as_ref().map_or_else(|| dataset_id(provider, &self.name), ToString::to_string)
     }
+}
+
+/// Whether an identifier is this one, or the name of a part of it: of a distribution, a policy, a page. One that only
+/// begins with the same letters is another's.
+#[must_use]
+pub fn is_part_of(identifier: &str, whole: &str) -> bool {
+    identifier
+        .strip_prefix(whole)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '/', '?', ':']))
+}
+
+/// Whether an identifier is one of these or a part of one of them, however long it is and however many they are.
+#[must_use]
+pub fn is_part_of_any(identifier: &str, wholes: &BTreeSet<String>) -> bool {
+    // Every whole that the identifier begins with lies at or before `most`, and so do its own beginnings among them.
+    let mut most = identifier;
+    while let Some(last) = wholes.range::<str, _>((Bound::Unbounded, Bound::Included(most))).next_back() {
+        if is_part_of(identifier, last) {
+            return true;
+        }
+        if last.is_empty() {
+            return false;
+        }
+        let alike = last.chars().zip(identifier.chars()).take_while(|(one, other)| one == other);
+        let mut alike: usize = alike.map(|(letter, _)| letter.len_utf8()).sum();
+        if alike == last.len() {
+            // It begins with all of it and goes on with other letters: only shorter ones are left.
+            alike -= last.chars().next_back().map_or(0, char::len_utf8);
+        }
+        most = identifier.get(..alike).unwrap_or_default();
+    }
+    false
 }
 
 /// A short name for a dataset that does not bear one: the letters of its identifier's last part.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 /// What is read of a query; the rest is ignored.
 const WORDS_MAX: usize = 16;
 const QUERY_CHARS_MAX: usize = 400;
+/// What is looked through of one entry, in characters.
+const TEXT_CHARS_MAX: usize = 4_000;
 
 /// What people look for in an entry of a catalogue elsewhere. Everything else that was said of it is kept beside
 /// it, as it came.
@@ -29,12 +31,13 @@ pub struct ForeignEntry {
 }
 
 impl ForeignEntry {
-    /// The text in which [`foreign_words`] are looked for.
+    /// The text in which [`foreign_words`] are looked for; of a long one the beginning.
     #[must_use]
     pub fn text(&self) -> String {
         let publisher = self.publisher.as_deref().unwrap_or_default();
-        let parts = [&self.title, publisher, &self.keywords.join(" "), &self.description, &self.source];
-        parts.join("\n").to_lowercase()
+        let parts = [&self.source, &self.title, publisher, &self.keywords.join(" "), &self.description];
+        let letters = parts.into_iter().flat_map(|part: &str| part.chars().chain(['\n']));
+        letters.flat_map(char::to_lowercase).take(TEXT_CHARS_MAX).collect()
     }
 }
 

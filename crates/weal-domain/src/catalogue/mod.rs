@@ -18,7 +18,7 @@ mod search;
 mod terms;
 mod words;
 
-pub use check::{check_offer, dataset_id, name_made_of, parse_dataset};
+pub use check::{check_offer, dataset_id, is_part_of, is_part_of_any, name_made_of, parse_dataset};
 pub use docs::{Bits, Docs, number_at, place_of};
 pub use foreign::{ForeignEntry, foreign_words};
 pub use index::{Gathered, Hit, Hits, Known, Slice};

@@ -8,17 +8,20 @@ use std::collections::BTreeSet;
 
 use super::words::{words_to_find, words_wanted};
 use super::{CatalogueEntry, Query};
+use crate::agreements::Purpose;
 use crate::identity::Did;
 
 /// Changes when the terms of any entry would: an index made with another is made again.
-pub const TERMS_VERSION: &str = "1";
+pub const TERMS_VERSION: &str = "2";
 
 /// What is read of a query; the rest is ignored.
 const QUERY_BYTES_MAX: usize = 400;
 const QUERY_WORDS_MAX: usize = 16;
-/// The different words by which an entry is found, for each of title, keywords and the rest: nobody fills the
+/// The different words by which an entry is found, of its title, its keywords and the rest: nobody fills the
 /// index with one entry.
-const WORDS_MAX: usize = 250;
+const TITLE_WORDS_MAX: usize = 200;
+const KEYWORDS_MAX: usize = 80;
+const OTHER_WORDS_MAX: usize = 250;
 const PURPOSES_MAX: usize = 50;
 const TITLE_BYTES_MAX: usize = 120;
 /// Beginnings of so many letters are terms of their own, but for words of the description: they would be half of
@@ -64,6 +67,12 @@ impl Span {
         Self::one(facet(MEMBER, did.as_str()))
     }
 
+    /// Every entry that is offered for a purpose.
+    #[must_use]
+    pub fn purpose(purpose: &Purpose) -> Self {
+        Self::one(facet(PURPOSE, purpose.as_str()))
+    }
+
     /// Every other value that facets count.
     #[must_use]
     pub fn facets() -> [Self; 3] {
@@ -79,13 +88,15 @@ pub fn terms_of(entry: &CatalogueEntry) -> BTreeSet<Vec<u8>> {
         .columns
         .iter()
         .flat_map(|column| [Some(column.name.as_str()), column.description.as_deref()].into_iter().flatten());
-    let rest = columns.chain([entry.description.as_str(), entry.classification.as_str()]);
-    let title = [entry.title.as_str(), entry.product.as_str()];
+    let rest = [entry.classification.as_str()].into_iter().chain(columns).chain([entry.description.as_str()]);
+    let title = [entry.product.as_str(), entry.title.as_str()];
     let keywords = entry.keywords.iter().map(String::as_str);
     let mut terms = BTreeSet::new();
-    put_words(&mut terms, b't', title);
-    put_words(&mut terms, b'k', keywords.chain([entry.member.as_str(), &entry.member_title]));
-    put_words(&mut terms, b'd', rest.chain(modes.iter().copied()));
+    // Its owner's name first, by which each entry is to be found.
+    let keywords = [entry.member.as_str(), &entry.member_title].into_iter().chain(keywords);
+    put_words(&mut terms, b't', TITLE_WORDS_MAX, title);
+    put_words(&mut terms, b'k', KEYWORDS_MAX, keywords);
+    put_words(&mut terms, b'd', OTHER_WORDS_MAX, modes.iter().copied().chain(rest));
     terms.extend(whole(words_wanted(&entry.title)));
     terms.insert(facet(MEMBER, entry.did.as_str()));
     terms.insert(facet(CLASS, entry.classification.as_str()));
@@ -95,11 +106,16 @@ pub fn terms_of(entry: &CatalogueEntry) -> BTreeSet<Vec<u8>> {
     terms
 }
 
-fn put_words<'a>(terms: &mut BTreeSet<Vec<u8>>, tier: u8, texts: impl IntoIterator<Item = &'a str>) {
+fn put_words<'a>(
+    terms: &mut BTreeSet<Vec<u8>>,
+    tier: u8,
+    words_max: usize,
+    texts: impl IntoIterator<Item = &'a str>,
+) {
     let mut words = BTreeSet::new();
     for text in texts {
         for word in words_to_find(text) {
-            if words.len() == WORDS_MAX {
+            if words.len() == words_max {
                 break;
             }
             words.insert(word);

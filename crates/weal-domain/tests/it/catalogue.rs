@@ -1,9 +1,12 @@
 //! Offers within their classification, the ladder, search, and what a catalogue never says.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
 use weal_domain::agreements::LegalBasis;
 use weal_domain::catalogue::{
     Approval, CatalogueEntry, Classification, ColumnProfile, Holder, Mode, Offer, Product, RungStanding,
-    Terms, check_offer, dataset_id, ladder, parse_dataset, suggest_instead,
+    Terms, check_offer, dataset_id, is_part_of, is_part_of_any, ladder, parse_dataset, suggest_instead,
 };
 use weal_domain::identity::{Did, MemberName};
 
@@ -18,6 +21,39 @@ fn a_dataset_is_named_by_its_owner_and_product() {
     assert_eq!(parse_dataset(&id).unwrap(), (revenue(), payroll()));
     for bad in ["payroll", "did:web:revenue.example#", "#payroll", "did:web:x#Pay Roll", ""] {
         assert_eq!(parse_dataset(bad).unwrap_err().code, "dataset-unknown");
+    }
+}
+
+#[test]
+fn parts_of_an_identifier_are_known_and_neighbours_are_not() {
+    let own = ["did:web:a.example", "https://data.example/x", "https://data.example/xyz", "urn:uuid:1"];
+    let own: BTreeSet<String> = own.map(str::to_owned).into();
+    for ours in [
+        "did:web:a.example",
+        "did:web:a.example#p/extract",
+        "https://data.example/x/contact",
+        "https://data.example/xyz?a",
+        "urn:uuid:1#permission-1",
+    ] {
+        assert!(is_part_of_any(ours, &own), "{ours}");
+    }
+    for other in
+        ["did:web:a.example.org", "https://data.example/xy/z", "https://data.example/", "urn:uuid:10", ""]
+    {
+        assert!(!is_part_of_any(other, &own), "{other}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn whether_it_is_a_part_is_the_same_by_looking_at_each(
+        own in proptest::collection::btree_set("[aé/#]{0,4}", 0..12),
+        name in "[aé/#b]{0,8}",
+    ) {
+        let by_each = own.iter().any(|whole| is_part_of(&name, whole));
+        prop_assert_eq!(is_part_of_any(&name, &own), by_each);
     }
 }
 

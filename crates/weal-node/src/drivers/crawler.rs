@@ -13,7 +13,7 @@ use crate::acts::catalogue::{ASKED_AT_ONCE, Due, INTERVAL_S_MIN};
 use crate::fault::Error;
 use crate::house::House;
 
-/// Batches of own products that are indexed before the driver looks at what else there is.
+/// Batches of own products, and of an index that is made again, before the driver looks at what else there is.
 const INDEXED_AT_ONCE: usize = 5;
 /// After a fault of the store.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -24,12 +24,7 @@ pub(super) async fn run(house: Arc<House>, stopping: CancellationToken) {
     let (mut looks, mut looked_at) = (JoinSet::new(), BTreeSet::new());
     let mut has_news = true;
     loop {
-        if std::mem::take(&mut has_news)
-            && let Err(cause) = house.forget_those_gone().await
-        {
-            tracing::warn!(%cause, "the catalogues of members that have left could not be removed");
-        }
-        let wait = match begin(&house, &mut looks, &mut looked_at).await {
+        let wait = match begin(&house, &mut has_news, &mut looks, &mut looked_at).await {
             Ok(wait) => wait.unwrap_or(interval),
             Err(cause) => {
                 tracing::warn!(%cause, "catalogues could not be read");
@@ -67,13 +62,20 @@ pub(super) async fn run(house: Arc<House>, stopping: CancellationToken) {
 }
 
 /// Begins every look that is due and has a place; how long until the next thing is. `None`: nothing is to come.
+/// Before, the index is made whole, and after news of the register those who are gone are forgotten by it.
 async fn begin(
     house: &Arc<House>,
+    has_news: &mut bool,
     looks: &mut JoinSet<Did>,
     looked_at: &mut BTreeSet<Did>,
 ) -> crate::fault::Result<Option<Duration>> {
-    if !house.index_own(INDEXED_AT_ONCE).await? {
+    if !house.index_own(INDEXED_AT_ONCE).await? || !house.index_again(INDEXED_AT_ONCE).await? {
         return Ok(Some(Duration::ZERO));
+    }
+    if std::mem::take(has_news)
+        && let Err(cause) = house.forget_those_gone().await
+    {
+        tracing::warn!(%cause, "the catalogues of members that have left could not be removed");
     }
     let Due { members, next } = house.catalogues_due().await?;
     for member in members {

@@ -1,8 +1,12 @@
 //! Catalogues elsewhere: who may take them in, what they may say, where they show, and that nothing of them is lost.
 
+use std::sync::Arc;
+
+use futures::StreamExt as _;
 use reqwest::Method;
-use weal_domain::catalogue::{Mode, Query};
+use weal_domain::catalogue::{DatasetId, Mode, Query};
 use weal_domain::identity::{Person, Role};
+use weal_node::api::{Inspect, Publish, Published};
 use weal_node::fault::Error;
 use weal_testkit::{Federation, MemberNode, open_terms, wire};
 
@@ -157,6 +161,11 @@ async fn a_catalogue_elsewhere_says_nothing_of_ours_and_has_limits() {
     let mebibytes = format!("{CITY}\n#{}", "x".repeat(2 * 1024 * 1024));
     assert_eq!(puts(revenue, "city", "text/turtle", mebibytes).await.status, 200, "larger than other bodies");
 
+    let nodes = vec!["{\"@context\": {}}"; 30_000].join(",");
+    let terms: Vec<String> = (0..30_000).map(|n| format!("\"t{n}\":\"urn:t{n}\"")).collect();
+    let contexts = format!("{{\"@context\": {{{}}}, \"@graph\": [{nodes}]}}", terms.join(","));
+    puts(revenue, "x", "application/ld+json", contexts).await.is_refused(413, "document-too-many");
+
     let ben = Person {
         account: "ben".parse().expect("a name"),
         display_name: "Ben".into(),
@@ -164,4 +173,97 @@ async fn a_catalogue_elsewhere_says_nothing_of_ours_and_has_limits() {
     };
     let forgotten = revenue.house().forget_catalogue(&ben, "city").await;
     assert!(matches!(forgotten, Err(Error::Refused(refusal)) if refusal.code == "role-missing"));
+}
+
+async fn publishes_as(node: &MemberNode, name: &str, identifier: &str) -> Result<Published, Error> {
+    let house = node.house();
+    let upload = house.begin_upload(&node.person).await?;
+    let csv = bytes::Bytes::from("region,inhabitants\nnorth,12\nsouth,34\n");
+    let body = futures::stream::iter([Ok::<_, std::io::Error>(csv)]);
+    house.receive_file(&node.person, &upload, "a.csv", body).await?;
+    let inspected = house.inspect(&node.person, &upload, &Inspect::default()).await?;
+    let publish = Publish {
+        upload,
+        name: name.parse().expect("a product name"),
+        identifier: Some(DatasetId::new(identifier).expect("an identifier")),
+        title: name.to_owned(),
+        description: String::new(),
+        keywords: Vec::new(),
+        classification: inspected.classification,
+        privacy: inspected.privacy,
+        particulars: Default::default(),
+        offers: Vec::new(),
+    };
+    house.publish(&node.person, publish).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_elsewhere_speaks_about_parts_of_what_is_ours() {
+    let federation = Federation::of(&["revenue"]).await;
+    let revenue = federation.member("revenue");
+    publishes_as(revenue, "holidays", "https://data.example/holidays").await.expect("published");
+    let offer = revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
+    let said = |subject: &str| {
+        format!(
+            "<urn:d> a <http://www.w3.org/ns/dcat#Dataset> .
+             <{subject}> <http://www.w3.org/ns/dcat#accessURL> <https://evil.example/> ."
+        )
+    };
+    for ours in [
+        "https://data.example/holidays".to_owned(),
+        "https://data.example/holidays/extract".to_owned(),
+        "https://data.example/holidays/contact".to_owned(),
+        format!("{offer}#permission-1"),
+    ] {
+        puts(revenue, "evil", "text/turtle", said(&ours)).await.is_refused(400, "member-wrong");
+    }
+    // The other way round: what they describe already, or a part of it, becomes none of ours.
+    for (name, theirs) in [("a", "https://data.example/schools/extract"), ("b", "https://data.example/lakes")]
+    {
+        assert_eq!(puts(revenue, name, "text/turtle", said(theirs)).await.status, 200);
+    }
+    for taken in ["https://data.example/schools", "https://data.example/lakes", "urn:d"] {
+        let refused = publishes_as(revenue, "schools", taken).await;
+        assert!(
+            matches!(&refused, Err(Error::Refused(refusal)) if refusal.code == "identifier-taken"),
+            "{taken}: {refused:?}"
+        );
+    }
+    publishes_as(revenue, "schools", "https://data.example/school").await.expect("another's letters only");
+    publishes_as(revenue, "holidays", "https://data.example/holidays").await.expect("its own, again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_replaced_while_it_is_read_breaks_off() {
+    let federation = Federation::of(&["revenue"]).await;
+    let revenue = federation.member("revenue");
+    let house: &Arc<_> = revenue.house();
+    let datasets: Vec<String> = (0..40)
+        .map(|n| format!("<urn:d{n}> a <http://www.w3.org/ns/dcat#Dataset> ; <urn:p> \"{n}\" ."))
+        .collect();
+    let text = datasets.join("\n");
+    assert_eq!(puts(revenue, "city", "text/turtle", text.clone()).await.status, 200);
+
+    let mut whole = Box::pin(house.exported_catalogue("city").await.expect("it is known"));
+    let mut lines = 0;
+    while let Some(piece) = whole.next().await {
+        lines += piece.expect("it is read").lines().count();
+    }
+    assert_eq!(lines, 80);
+    let mut export = Box::pin(house.exported_catalogue("city").await.expect("it is known"));
+    let mut harvest = Box::pin(house.harvested(weal_wire::dcat::Form::Turtle));
+    export.next().await.expect("a piece").expect("it is read");
+    while let Some(piece) = harvest.next().await {
+        // As far as the first of what is elsewhere.
+        if piece.expect("it is read").contains("<urn:d0>") {
+            break;
+        }
+    }
+    assert_eq!(puts(revenue, "city", "text/turtle", text.replace("<urn:p>", "<urn:q>")).await.status, 200);
+    let (exported, harvested): (Vec<_>, Vec<_>) = (export.collect().await, harvest.collect().await);
+    assert!(exported.last().is_some_and(Result::is_err), "the halves of two catalogues pass for none");
+    assert!(harvested.last().is_some_and(Result::is_err));
+    for piece in exported.iter().chain(&harvested).flatten() {
+        assert!(!piece.contains("<urn:q>"), "{piece}");
+    }
 }

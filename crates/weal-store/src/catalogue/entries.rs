@@ -9,21 +9,37 @@ use weal_domain::catalogue::{CatalogueEntry, Docs, Holder, ProductName, Span, TE
 use weal_domain::identity::Did;
 
 use super::index::Changes;
-use crate::tx::{BindBody, get, get_body, get_text, get_time_option, get_u64, sql};
+use crate::tx::{BindBody, Sql, get, get_body, get_text, get_time_option, get_u64, sql};
 use crate::{StoreError, Tx};
+
+/// Before the number of every entry.
+const BEFORE_ALL: i64 = -1;
+
+/// An entry, and when its peer was last heard.
+macro_rules! entry_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT e.v, e.body, c.heard_ms FROM entry AS e
+                 LEFT JOIN peer_catalogue AS c ON c.peer = e.peer WHERE ",
+            $condition
+        )
+    };
+}
 
 /// What came of writing entries.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
     /// How many were new or not as they had been.
     pub changed: u64,
-    /// The numbers of all of them.
+    /// How many were new.
+    pub added: usize,
+    /// The numbers of those that were taken, the first ones of what was given.
     pub numbers: Vec<u32>,
 }
 
 impl Tx {
-    /// Makes the index begin anew where it was made with other rules, or for a holder of another name: own
-    /// products are stale then, and what peers had said is asked for again.
+    /// Makes the index begin anew where it was made with other rules, from the entries that are kept, and shows
+    /// own products anew where their holder has another name. [`Tx::index_again`] and [`Tx::index_own`] go on.
     pub async fn index_for(&mut self, holder: Holder<'_>) -> Result<(), StoreError> {
         let made_with = format!("{TERMS_VERSION} {} {} {}", holder.did, holder.member, holder.title);
         let row = self.row(sql("SELECT made_with FROM entry_index WHERE one = 1")).await?;
@@ -31,19 +47,46 @@ impl Tx {
         if found.as_ref() == Some(&made_with) {
             return Ok(());
         }
-        for statement in [
-            "DELETE FROM entry",
-            "DELETE FROM posting",
-            "DELETE FROM word",
-            "DELETE FROM peer_catalogue",
-            "INSERT INTO entry_stale (product) SELECT DISTINCT name FROM product WHERE name <> ''
-                 ON CONFLICT DO NOTHING",
-        ] {
-            self.run(sql(statement)).await?;
+        let rules = found.as_ref().and_then(|found| found.split(' ').next());
+        let begins_anew = rules != Some(TERMS_VERSION);
+        if begins_anew {
+            self.run(sql("DELETE FROM posting")).await?;
+            self.run(sql("DELETE FROM word")).await?;
         }
-        let query = sql("INSERT INTO entry_index (one, made_with) VALUES (1, $1)
-             ON CONFLICT (one) DO UPDATE SET made_with = excluded.made_with");
-        self.run(query.bind(made_with)).await.map(|_| ())
+        let stale =
+            sql("INSERT INTO entry_stale (product) SELECT DISTINCT name FROM product WHERE name <> ''
+             ON CONFLICT DO NOTHING");
+        self.run(stale).await?;
+        let query = sql("INSERT INTO entry_index (one, made_with, made_up_to) VALUES (1, $1, $2)
+             ON CONFLICT (one) DO UPDATE SET made_with = excluded.made_with,
+                 made_up_to = COALESCE(excluded.made_up_to, entry_index.made_up_to)");
+        self.run(query.bind(made_with).bind(begins_anew.then_some(BEFORE_ALL))).await.map(|_| ())
+    }
+
+    /// Whether every entry that is kept is in the index.
+    pub async fn index_is_whole(&mut self) -> Result<bool, StoreError> {
+        Ok(self.row(sql("SELECT one FROM entry_index WHERE made_up_to IS NOT NULL")).await?.is_none())
+    }
+
+    /// Brings entries that are kept into an index that began anew, `limit` at most.
+    pub async fn index_again(&mut self, limit: u32) -> Result<(), StoreError> {
+        let query = sql("SELECT made_up_to FROM entry_index WHERE made_up_to IS NOT NULL");
+        let Some(row) = self.row(query).await? else { return Ok(()) };
+        let after: i64 = get(&row, "made_up_to")?;
+        let query = sql("SELECT number, v, body FROM entry WHERE number > $1 ORDER BY number LIMIT $2");
+        let (mut changes, mut last) = (Changes::default(), None);
+        for row in &self.rows(query.bind(after).bind(i64::from(limit))).await? {
+            if changes.is_full() {
+                break;
+            }
+            let number = number_of(row)?;
+            changes.add(number, &get_body(row, "entry")?);
+            last = Some(i64::from(number));
+        }
+        let changed = self.change_postings(changes).await;
+        self.whole(changed)?;
+        let query = sql("UPDATE entry_index SET made_up_to = $1 WHERE one = 1");
+        self.run(query.bind(last)).await.map(|_| ())
     }
 
     /// Whether the index does not show every own product as it is.
@@ -54,32 +97,49 @@ impl Tx {
     /// Shows own products in the index as they are, `limit` at most.
     pub async fn index_own(&mut self, holder: Holder<'_>, limit: u32) -> Result<(), StoreError> {
         let query = sql("SELECT product FROM entry_stale ORDER BY product LIMIT $1").bind(i64::from(limit));
-        let mut entries = Vec::new();
+        let (mut entries, mut shown) = (Vec::new(), Vec::new());
         for row in self.rows(query).await? {
             let name: ProductName = get_text(&row, "product")?;
             // An offer can be written before its product; then the product's writing brings it here again.
-            if let Some(stored) = self.product(&name).await? {
-                let offers = self.offers_of(&name).await?;
-                entries.push(CatalogueEntry::of(&stored.product, &offers, holder, Timestamp::UNIX_EPOCH));
-            }
+            let Some(stored) = self.product(&name).await? else {
+                shown.push(name);
+                continue;
+            };
+            let offers = self.offers_of(&name).await?;
+            entries.push(CatalogueEntry::of(&stored.product, &offers, holder, Timestamp::UNIX_EPOCH));
+        }
+        let taken = self.put_entries(holder.did, &entries, usize::MAX).await?.numbers.len();
+        shown.extend(entries.into_iter().take(taken).map(|entry| entry.product));
+        for name in shown {
             self.run(sql("DELETE FROM entry_stale WHERE product = $1").bind(name.to_string())).await?;
         }
-        self.put_entries(holder.did, &entries).await.map(|_| ())
+        Ok(())
     }
 
-    /// Keeps what a node has said of its products. What is as it was is not written.
+    /// Keeps what a node has said of its products, `room` new ones at most. What is as it was is not written.
+    /// Of entries that change more of the index than one transaction should, the first ones are taken, one at
+    /// least.
     pub async fn put_entries(
         &mut self,
         peer: &Did,
         entries: &[CatalogueEntry],
+        room: usize,
     ) -> Result<Written, StoreError> {
-        let written = self.write_entries(peer, entries).await;
+        let written = self.write_entries(peer, entries, room).await;
         self.whole(written)
     }
 
-    async fn write_entries(&mut self, peer: &Did, entries: &[CatalogueEntry]) -> Result<Written, StoreError> {
+    async fn write_entries(
+        &mut self,
+        peer: &Did,
+        entries: &[CatalogueEntry],
+        room: usize,
+    ) -> Result<Written, StoreError> {
         let (mut written, mut changes) = (Written::default(), Changes::default());
         for entry in entries {
+            if changes.is_full() {
+                break;
+            }
             // When it was said is known of the catalogue, not of each entry.
             let entry = CatalogueEntry { fetched_at: Timestamp::UNIX_EPOCH, ..entry.clone() };
             let query = sql("SELECT number, v, body FROM entry WHERE peer = $1 AND product = $2")
@@ -88,6 +148,7 @@ impl Tx {
             let former = self.row(query).await?;
             let number = match &former {
                 Some(row) => number_of(row)?,
+                None if written.added == room => break,
                 None => self.next_number().await?,
             };
             written.numbers.push(number);
@@ -98,6 +159,7 @@ impl Tx {
                 }
                 changes.remove(number, &get_body(row, "entry")?);
             }
+            written.added += usize::from(former.is_none());
             written.changed += 1;
             changes.add(number, &entry);
             let query = sql("INSERT INTO entry (number, peer, product, dataset, v, body)
@@ -117,7 +179,8 @@ impl Tx {
         u32::try_from(next).map_err(|_| StoreError::TooLarge { what: "the catalogue" })
     }
 
-    /// Removes entries of a peer that are not among `kept`, `limit` at most; how many there were.
+    /// Removes entries of a peer that are not among `kept`: `limit` at most, and no more than one transaction
+    /// should. How many it removed; where there are any, one at least.
     pub async fn remove_entries_but(
         &mut self,
         peer: &Did,
@@ -129,8 +192,12 @@ impl Tx {
             let all = numbers_in(block, &docs);
             gone.extend(all.filter(|number| !kept.contains(number)).take(limit - gone.len()));
         }
-        let mut changes = Changes::default();
+        let (mut changes, mut removed) = (Changes::default(), 0);
         for number in &gone {
+            if changes.is_full() {
+                break;
+            }
+            removed += 1;
             let query = sql("SELECT v, body FROM entry WHERE number = $1").bind(i64::from(*number));
             if let Some(row) = self.row(query).await? {
                 changes.remove(*number, &get_body(&row, "entry")?);
@@ -139,7 +206,7 @@ impl Tx {
         }
         let changed = self.change_postings(changes).await;
         self.whole(changed)?;
-        Ok(gone.len())
+        Ok(removed)
     }
 
     /// How many entries of a peer are kept.
@@ -167,10 +234,8 @@ impl Tx {
         peer: &Did,
         product: &ProductName,
     ) -> Result<Option<CatalogueEntry>, StoreError> {
-        let query = sql("SELECT e.v, e.body, c.heard_ms FROM entry AS e
-             LEFT JOIN peer_catalogue AS c ON c.peer = e.peer WHERE e.peer = $1 AND e.product = $2");
-        let query = query.bind(peer.to_string()).bind(product.to_string());
-        self.row(query).await?.map(|row| entry_in(&row)).transpose()
+        let query = sql(entry_where!("e.peer = $1 AND e.product = $2"));
+        self.entry_found(query.bind(peer.to_string()).bind(product.to_string())).await
     }
 
     /// What a node has said of a dataset.
@@ -179,17 +244,17 @@ impl Tx {
         peer: &Did,
         dataset: &str,
     ) -> Result<Option<CatalogueEntry>, StoreError> {
-        let query = sql("SELECT e.v, e.body, c.heard_ms FROM entry AS e
-             LEFT JOIN peer_catalogue AS c ON c.peer = e.peer WHERE e.peer = $1 AND e.dataset = $2");
-        let query = query.bind(peer.to_string()).bind(dataset.to_owned());
-        self.row(query).await?.map(|row| entry_in(&row)).transpose()
+        let query = sql(entry_where!("e.peer = $1 AND e.dataset = $2"));
+        self.entry_found(query.bind(peer.to_string()).bind(dataset.to_owned())).await
     }
 
     /// The entry that has a number.
     pub async fn entry_numbered(&mut self, number: u32) -> Result<Option<CatalogueEntry>, StoreError> {
-        let query = sql("SELECT e.v, e.body, c.heard_ms FROM entry AS e
-             LEFT JOIN peer_catalogue AS c ON c.peer = e.peer WHERE e.number = $1");
-        self.row(query.bind(i64::from(number))).await?.map(|row| entry_in(&row)).transpose()
+        self.entry_found(sql(entry_where!("e.number = $1")).bind(i64::from(number))).await
+    }
+
+    async fn entry_found(&mut self, query: Sql) -> Result<Option<CatalogueEntry>, StoreError> {
+        self.row(query).await?.map(|row| entry_in(&row)).transpose()
     }
 }
 

@@ -3,22 +3,26 @@
 
 use std::collections::BTreeMap;
 
+use weal_domain::agreements::Purpose;
 use weal_domain::catalogue::{
     CatalogueEntry, Docs, Gathered, Hits, Known, Plan, Query, Slice, Span, WantedWord, dictionary_word, near,
     place_of, terms_of,
 };
 
-use crate::tx::{get, sql};
+use crate::tx::{Sql, get, sql};
 use crate::{StoreError, Tx};
 
 /// Sets that are read for a word's beginning. Where a member fills the index with words alike, the first ones in
 /// the alphabet are found.
-const SPAN_ROWS_MAX: i64 = 4_000;
+const SPAN_SETS_MAX: usize = 4_000;
 /// Sets that are read for members: as many blocks as there are, of as many members.
-const MEMBER_ROWS_MAX: i64 = 100_000;
+const MEMBER_SETS_MAX: usize = 100_000;
 /// Words that a slip is compared with, and words that are then looked up.
 const SLIPS_LOOKED_AT_MAX: i64 = 8_000;
 const SLIPS_TAKEN_MAX: usize = 20;
+
+/// Sets that one transaction reads and writes, but for those of its last entry: other writers wait meanwhile.
+const CHANGED_AT_ONCE_MAX: usize = 5_000;
 
 /// What writing entries changes in the index, gathered so that each set is read and written once.
 #[derive(Debug, Default)]
@@ -31,6 +35,11 @@ struct Change {
 }
 
 impl Changes {
+    /// Whether these are as many as one transaction should make.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= CHANGED_AT_ONCE_MAX
+    }
+
     pub(super) fn add(&mut self, number: u32, entry: &CatalogueEntry) {
         let (block, place) = place_of(number);
         for term in terms_of(entry) {
@@ -47,8 +56,15 @@ impl Changes {
 }
 
 impl Tx {
-    /// The entries of `members` that answer a query, best first, and how they are spread.
-    pub async fn find(&mut self, query: &Query, members: &[Known], slice: Slice) -> Result<Hits, StoreError> {
+    /// The entries of `members` that answer a query, best first, and how they are spread. `purposes` are counted
+    /// however many others somebody invents.
+    pub async fn find(
+        &mut self,
+        query: &Query,
+        members: &[Known],
+        purposes: &[Purpose],
+        slice: Slice,
+    ) -> Result<Hits, StoreError> {
         let mut gathered = Gathered::of(Plan::of(query));
         let plan = gathered.plan().clone();
         for (place, wanted) in plan.words.iter().enumerate() {
@@ -69,7 +85,16 @@ impl Tx {
                 gathered.title(block, docs);
             }
         }
+        let mut is_cut = false;
         for span in Span::facets().into_iter().chain([Span::members()]) {
+            let sets = self.postings(&span).await?;
+            is_cut |= sets.len() >= SPAN_SETS_MAX;
+            for (term, block, docs) in sets {
+                gathered.facet(term, block, docs);
+            }
+        }
+        let named = purposes.iter().chain(&query.purpose).filter(|_| is_cut);
+        for span in named.map(Span::purpose) {
             for (term, block, docs) in self.postings(&span).await? {
                 gathered.facet(term, block, docs);
             }
@@ -108,15 +133,16 @@ impl Tx {
 
     /// The sets under a span's terms, in order.
     pub(super) async fn postings(&mut self, span: &Span) -> Result<Vec<(Vec<u8>, u32, Docs)>, StoreError> {
-        let rows_max = if span.from == Span::members().from { MEMBER_ROWS_MAX } else { SPAN_ROWS_MAX };
+        let sets_max = if span.from == Span::members().from { MEMBER_SETS_MAX } else { SPAN_SETS_MAX };
+        let sets_max = i64::try_from(sets_max).unwrap_or(i64::MAX);
         let query = match &span.until {
             None => sql("SELECT term, block, docs FROM posting WHERE term = $1 ORDER BY block LIMIT $2")
                 .bind(span.from.clone())
-                .bind(rows_max),
+                .bind(sets_max),
             Some(until) => sql("SELECT term, block, docs FROM posting WHERE term >= $1 AND term < $3
                  ORDER BY term, block LIMIT $2")
             .bind(span.from.clone())
-            .bind(rows_max)
+            .bind(sets_max)
             .bind(until.clone()),
         };
         let mut found = Vec::new();
@@ -145,7 +171,10 @@ impl Tx {
             docs.change(&change.remove, &change.add);
             if docs.is_empty() {
                 let query = sql("DELETE FROM posting WHERE term = $1 AND block = $2");
-                self.run(query.bind(term).bind(block)).await?;
+                self.run(query.bind(term.clone()).bind(block)).await?;
+                if let Some((word, letters)) = dictionary_word(&term) {
+                    self.prune_word(word, letters).await?;
+                }
                 continue;
             }
             if let Some((word, letters)) = dictionary_word(&term).filter(|_| is_new) {
@@ -159,10 +188,27 @@ impl Tx {
     }
 
     async fn put_word(&mut self, word: &str, letters: usize) -> Result<(), StoreError> {
-        let initial = word.chars().take(1).collect::<String>();
         let query =
             sql("INSERT INTO word (initial, letters, word) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
-        let letters = i64::try_from(letters).map_err(|_| StoreError::TooLarge { what: "a word" })?;
-        self.run(query.bind(initial).bind(letters).bind(word.to_owned())).await.map(|_| ())
+        self.run(of_word(query, word, letters)?).await.map(|_| ())
     }
+
+    /// A word that stands nowhere any more is nobody's slip.
+    async fn prune_word(&mut self, word: &str, letters: usize) -> Result<(), StoreError> {
+        for span in WantedWord::spans_of(word) {
+            let query = sql("SELECT block FROM posting WHERE term = $1 LIMIT 1").bind(span.from);
+            if self.row(query).await?.is_some() {
+                return Ok(());
+            }
+        }
+        let query = sql("DELETE FROM word WHERE initial = $1 AND letters = $2 AND word = $3");
+        self.run(of_word(query, word, letters)?).await.map(|_| ())
+    }
+}
+
+/// Binds the key under which a word stands.
+fn of_word(query: Sql, word: &str, letters: usize) -> Result<Sql, StoreError> {
+    let initial = word.chars().take(1).collect::<String>();
+    let letters = i64::try_from(letters).map_err(|_| StoreError::TooLarge { what: "a word" })?;
+    Ok(query.bind(initial).bind(letters).bind(word.to_owned()))
 }

@@ -1,10 +1,10 @@
 //! `CA-2`: what each member may see of the own catalogue. Every question names who asks, and touches only the rows that
 //! are for them or for everyone: what is for others is not counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weal_domain::Timestamp;
-use weal_domain::catalogue::{Offer, Product, ProductName};
+use weal_domain::catalogue::{Classification, Offer, Product, ProductName};
 use weal_domain::identity::Did;
 use weal_trust::encoding::base64url;
 use weal_trust::merkle::leaf_hash;
@@ -12,8 +12,13 @@ use weal_trust::merkle::leaf_hash;
 use crate::tx::{get, get_body, get_text, ms, sql};
 use crate::{StoreError, Tx};
 
-/// The audience of an offer that names no recipients. No identifier of a member is like it.
+/// The audience of an offer that names no recipients. No identifier of a member is like it. Before a class it is
+/// the audience of all such offers of products of this class, for the names of what harvesters see.
 const EVERYONE: &str = "*";
+/// The name of what catalogues elsewhere say.
+const ELSEWHERE: &str = "*elsewhere";
+/// No product is of this class.
+const NO_CLASS: &str = "-";
 /// An offer without an end ends then.
 const NO_END_MS: i64 = i64::MAX;
 
@@ -67,6 +72,33 @@ impl Tx {
             let ended: Option<i64> = row.map(|row| get(&row, "ended")).transpose()?.flatten();
             parts.push(ended.unwrap_or(0).to_string());
         }
+        Ok(name_of(&parts.join("\n")))
+    }
+
+    /// The name of what is shown to whoever is not asked who they are: own products no more closely held than
+    /// `up_to`, and what catalogues elsewhere say. It hangs on nothing else.
+    pub async fn public_version(
+        &mut self,
+        up_to: Classification,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let classes = Classification::ALL.map(|class| if class <= up_to { class.as_str() } else { NO_CLASS });
+        let mut names = sql("SELECT audience, name FROM shown_version
+             WHERE audience IN ($1, $2, $3, $4, $5) ORDER BY audience")
+        .bind(ELSEWHERE.to_owned());
+        let mut ended = sql("SELECT MAX(until_ms) AS ended FROM shown
+             WHERE audience = '*' AND until_ms <= $1 AND class IN ($2, $3, $4, $5)")
+        .bind(ms(now));
+        for class in classes {
+            names = names.bind(of_class(class));
+            ended = ended.bind(class.to_owned());
+        }
+        let mut parts = Vec::new();
+        for row in self.rows(names).await? {
+            parts.push(format!("{}={}", get::<&str>(&row, "audience")?, get::<&str>(&row, "name")?));
+        }
+        let ended: Option<i64> = self.row(ended).await?.map(|row| get(&row, "ended")).transpose()?.flatten();
+        parts.push(ended.unwrap_or(0).to_string());
         Ok(name_of(&parts.join("\n")))
     }
 
@@ -140,7 +172,7 @@ impl Tx {
             ") AS page
              JOIN shown AS s ON s.product = page.product
              JOIN offer AS o ON o.id = s.offer
-             WHERE (s.audience = '*' OR s.audience = $3) AND s.until_ms > $2"
+             WHERE s.audience IN ('*', $3) AND s.until_ms > $2"
         ));
         let mut offers: BTreeMap<ProductName, Vec<Offer>> = BTreeMap::new();
         for row in self.rows(bound(query)).await? {
@@ -150,6 +182,21 @@ impl Tx {
         Ok(products.into_iter().map(|product| in_order(product, &mut offers)).collect())
     }
 
+    /// The name of the product that a stranger's identifier names, where any of its offers is shown. Of any other
+    /// nothing is read.
+    pub async fn shown_identified(
+        &mut self,
+        to: ShownTo<'_>,
+        identifier: &str,
+    ) -> Result<Option<ProductName>, StoreError> {
+        let query = sql("SELECT p.name FROM product AS p WHERE p.identifier = $1
+             AND p.version = (SELECT MAX(q.version) FROM product AS q WHERE q.name = p.name)
+             AND EXISTS (SELECT s.offer FROM shown AS s
+                 WHERE s.product = p.name AND s.audience IN ('*', $2) AND s.until_ms > $3)");
+        let query = query.bind(identifier.to_owned()).bind(to.audience()).bind(ms(to.now));
+        self.row(query).await?.map(|row| get_text(&row, "name")).transpose()
+    }
+
     /// One product with those of its offers that are shown; `None` where none is.
     pub async fn shown_product(
         &mut self,
@@ -157,7 +204,7 @@ impl Tx {
         name: &ProductName,
     ) -> Result<Option<(Product, Vec<Offer>)>, StoreError> {
         let query = sql("SELECT o.v, o.body FROM shown AS s JOIN offer AS o ON o.id = s.offer
-             WHERE s.product = $1 AND (s.audience = '*' OR s.audience = $2) AND s.until_ms > $3");
+             WHERE s.product = $1 AND s.audience IN ('*', $2) AND s.until_ms > $3");
         let query = query.bind(name.to_string()).bind(to.audience()).bind(ms(to.now));
         let mut offers: BTreeMap<ProductName, Vec<Offer>> = BTreeMap::new();
         for row in self.rows(query).await? {
@@ -171,16 +218,19 @@ impl Tx {
 
     /// After a product was written: whoever sees it sees something new.
     pub(super) async fn product_changed(&mut self, product: &Product) -> Result<(), StoreError> {
-        let name = product.name.to_string();
-        let query = sql("SELECT DISTINCT audience FROM shown WHERE product = $1");
-        let mut audiences = Vec::new();
+        let (name, class) = (product.name.to_string(), product.classification.as_str());
+        let query = sql("SELECT DISTINCT audience, class FROM shown WHERE product = $1");
+        let mut audiences = BTreeSet::new();
         for row in self.rows(query.bind(name.clone())).await? {
-            audiences.push(get::<String>(&row, "audience")?);
+            let audience: String = get(&row, "audience")?;
+            if audience == EVERYONE {
+                audiences.extend([of_class(get(&row, "class")?), of_class(class)]);
+            }
+            audiences.insert(audience);
         }
-        let what = serde_json::to_string(product).map_err(StoreError::fault)?;
-        for audience in &audiences {
-            self.rename_shown(audience, &what).await?;
-        }
+        let query = sql("UPDATE shown SET class = $2 WHERE product = $1 AND class <> $2");
+        self.run(query.bind(name.clone()).bind(class.to_owned())).await?;
+        self.rename_shown(audiences).await?;
         self.mark_stale(&name).await
     }
 
@@ -188,48 +238,51 @@ impl Tx {
     pub(super) async fn offer_changed(&mut self, offer: &Offer) -> Result<(), StoreError> {
         let id = offer.id.to_string();
         let query = sql("SELECT audience FROM shown WHERE offer = $1");
-        let mut audiences = Vec::new();
+        let mut audiences = BTreeSet::new();
         for row in self.rows(query.bind(id.clone())).await? {
-            audiences.push(get::<String>(&row, "audience")?);
+            audiences.insert(get::<String>(&row, "audience")?);
         }
         if !audiences.is_empty() {
             self.run(sql("DELETE FROM shown WHERE offer = $1").bind(id.clone())).await?;
         }
+        let stored = self.product(&offer.product).await?;
+        let class = stored.map_or("", |stored| stored.product.classification.as_str());
         if offer.withdrawn_at.is_none() {
             let recipients = &offer.terms.recipients;
-            let mut named: Vec<String> = recipients.iter().map(ToString::to_string).collect();
+            let mut named: BTreeSet<String> = recipients.iter().map(ToString::to_string).collect();
             if named.is_empty() {
-                named.push(EVERYONE.to_owned());
+                named.insert(EVERYONE.to_owned());
             }
-            named.sort();
-            named.dedup();
             for audience in &named {
-                let query = sql("INSERT INTO shown (audience, product, offer, until_ms)
-                     VALUES ($1, $2, $3, $4)");
+                let query = sql("INSERT INTO shown (audience, product, offer, until_ms, class)
+                     VALUES ($1, $2, $3, $4, $5)");
                 let query = query.bind(audience.clone()).bind(offer.product.to_string()).bind(id.clone());
-                self.run(query.bind(offer.terms.valid_until.map_or(NO_END_MS, ms))).await?;
+                let until = offer.terms.valid_until.map_or(NO_END_MS, ms);
+                self.run(query.bind(until).bind(class.to_owned())).await?;
             }
             audiences.extend(named);
         }
-        audiences.sort();
-        audiences.dedup();
-        let what = serde_json::to_string(offer).map_err(StoreError::fault)?;
-        for audience in &audiences {
-            self.rename_shown(audience, &what).await?;
+        if audiences.contains(EVERYONE) {
+            audiences.insert(of_class(class));
         }
+        self.rename_shown(audiences).await?;
         self.mark_stale(offer.product.as_str()).await
     }
 
-    /// What an audience sees gets a new name, made of the former one and of what was written: a number would
-    /// come again where a backup is restored and something else is written than before.
-    async fn rename_shown(&mut self, audience: &str, what: &str) -> Result<(), StoreError> {
-        let query = sql("SELECT name FROM shown_version WHERE audience = $1").bind(audience.to_owned());
-        let row = self.row(query).await?;
-        let former: String = row.map(|row| get(&row, "name")).transpose()?.unwrap_or_default();
-        let name = name_of(&format!("{former}\n{what}"));
-        let query = sql("INSERT INTO shown_version (audience, name) VALUES ($1, $2)
-             ON CONFLICT (audience) DO UPDATE SET name = excluded.name");
-        self.run(query.bind(audience.to_owned()).bind(name)).await.map(|_| ())
+    /// After what catalogues elsewhere say was written.
+    pub(super) async fn elsewhere_changed(&mut self) -> Result<(), StoreError> {
+        self.rename_shown(BTreeSet::from([ELSEWHERE.to_owned()])).await
+    }
+
+    /// What audiences see gets a new name. The database draws it: a number would come again where a backup is
+    /// restored and something else is written than before, and a digest would tell what was written.
+    async fn rename_shown(&mut self, audiences: BTreeSet<String>) -> Result<(), StoreError> {
+        for audience in audiences {
+            let query = sql("INSERT INTO shown_version (audience) VALUES ($1)
+                 ON CONFLICT (audience) DO UPDATE SET name = excluded.name");
+            self.run(query.bind(audience)).await?;
+        }
+        Ok(())
     }
 
     async fn mark_stale(&mut self, product: &str) -> Result<(), StoreError> {
@@ -255,6 +308,11 @@ impl Tx {
 }
 
 const DERIVED_AT_ONCE: u32 = 200;
+
+/// The audience of what is for everyone, of products of one class.
+fn of_class(class: &str) -> String {
+    format!("{EVERYONE}{class}")
+}
 
 fn name_of(what: &str) -> String {
     base64url(&leaf_hash(what.as_bytes()).0)

@@ -49,6 +49,31 @@ impl Bed {
         run(&self.url, sql.to_owned()).await;
     }
 
+    /// A number, counted behind the store's back.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(&self.url).await.unwrap();
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()));
+        let count = query.fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        count
+    }
+
+    /// Takes back what the seventh migration did.
+    pub(crate) async fn as_before_the_bounds(&self) {
+        for statement in [
+            "DROP TABLE shown_version",
+            "CREATE TABLE shown_version (audience TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL)",
+            "INSERT INTO shown_version (audience, name) VALUES ('*', 'a digest')",
+            "ALTER TABLE shown DROP COLUMN class",
+            "ALTER TABLE entry_index DROP COLUMN made_up_to",
+            "ALTER TABLE foreign_source DROP COLUMN bytes",
+            "UPDATE schema_version SET version = 6",
+        ] {
+            self.meddle(statement).await;
+        }
+    }
+
     /// Takes back what the fifth migration did, and all after it.
     pub(crate) async fn as_before_the_catalogue(&self) {
         for table in ["shown", "shown_version", "entry", "entry_stale", "entry_index", "posting", "word"] {
@@ -60,6 +85,7 @@ impl Bed {
             "DROP INDEX product_updated",
             "ALTER TABLE product DROP COLUMN identifier",
             "ALTER TABLE product DROP COLUMN updated_ms",
+            "ALTER TABLE foreign_source DROP COLUMN bytes",
             "CREATE TABLE peer_entry (peer TEXT NOT NULL)",
             "ALTER TABLE foreign_source DROP COLUMN whence",
             "ALTER TABLE foreign_source DROP COLUMN content_sha256",

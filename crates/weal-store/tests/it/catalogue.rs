@@ -11,7 +11,12 @@ on_both!(
     offers_climb_the_ladder,
     only_what_changed_of_a_peers_catalogue_is_written,
     how_fresh_a_copy_is_and_why_not,
-    own_products_are_found_as_they_are
+    own_products_are_found_as_they_are,
+    an_index_of_other_rules_is_made_again_of_what_is_kept,
+    no_transaction_changes_more_of_the_index_than_it_should,
+    no_more_new_entries_are_taken_than_there_is_room_for,
+    a_word_goes_with_the_last_entry_that_has_it,
+    invented_purposes_hide_none_that_is_asked_for
 );
 
 async fn products_keep_their_versions(bed: &Bed) {
@@ -68,6 +73,8 @@ async fn offers_climb_the_ladder(bed: &Bed) {
     tx.commit().await.unwrap();
 }
 
+/// Room for any number of new entries.
+const ANY: usize = usize::MAX;
 const NOBODY_ELSE: Slice = Slice { after: None, skip: 0, take: 10 };
 
 fn entry(peer: &str, name: &str, title: &str) -> CatalogueEntry {
@@ -85,7 +92,7 @@ fn known(peers: &[&str]) -> Vec<Known> {
 
 async fn found(tx: &mut Tx, text: &str, peers: &[&str]) -> Vec<String> {
     let query = Query { text: text.into(), ..Query::default() };
-    let hits = tx.find(&query, &known(peers), NOBODY_ELSE).await.unwrap();
+    let hits = tx.find(&query, &known(peers), &[], NOBODY_ELSE).await.unwrap();
     let mut names = Vec::new();
     for hit in &hits.found {
         names.push(tx.entry_numbered(hit.number).await.unwrap().unwrap().product.to_string());
@@ -100,15 +107,15 @@ async fn only_what_changed_of_a_peers_catalogue_is_written(bed: &Bed) {
     let (a, b) = (did("a"), did("b"));
     let entries =
         [entry("a", "roads", "Roads"), entry("a", "rivers", "Rivers"), entry("a", "lakes", "Lakes")];
-    let first = tx.put_entries(&a, &entries).await.unwrap();
+    let first = tx.put_entries(&a, &entries, ANY).await.unwrap();
     assert_eq!((first.changed, first.numbers.len()), (3, 3));
-    tx.put_entries(&b, &[entry("b", "roads", "Roads of b")]).await.unwrap();
+    tx.put_entries(&b, &[entry("b", "roads", "Roads of b")], ANY).await.unwrap();
     assert_eq!(found(&mut tx, "roads", &["a", "b"]).await, ["roads", "roads"]);
 
     let mut again = entries.to_vec();
     again[1].title = "Streams".into();
     again[0].fetched_at = at(99);
-    let second = tx.put_entries(&a, &again[..2]).await.unwrap();
+    let second = tx.put_entries(&a, &again[..2], ANY).await.unwrap();
     assert_eq!((second.changed, second.numbers), (1, first.numbers[..2].to_vec()), "numbers stay");
     assert!(found(&mut tx, "lake strea", &["a", "b"]).await.is_empty());
     assert_eq!(found(&mut tx, "strea", &["a", "b"]).await, ["rivers"], "the name is still the old one");
@@ -139,7 +146,7 @@ async fn how_fresh_a_copy_is_and_why_not(bed: &Bed) {
     tx.peer_failed(&b, "cannot be reached", at(12), at(32)).await.unwrap();
     tx.peer_unchanged(&a, at(301), at(601)).await.unwrap();
     tx.peer_failed(&a, "broke off", at(601), at(611)).await.unwrap();
-    tx.put_entries(&a, &[entry("a", "roads", "Roads")]).await.unwrap();
+    tx.put_entries(&a, &[entry("a", "roads", "Roads")], ANY).await.unwrap();
     let roads = tx.entry_of_product(&a, &id("roads")).await.unwrap().unwrap();
     assert_eq!(roads.fetched_at, at(301), "as old as the last word of its owner");
 
@@ -161,9 +168,10 @@ async fn how_fresh_a_copy_is_and_why_not(bed: &Bed) {
 async fn own_products_are_found_as_they_are(bed: &Bed) {
     let store = bed.open().await;
     let mut tx = store.write("test").await.unwrap();
-    let (did, member) = (did("us"), id("us"));
+    let (did, member, a) = (did("us"), id("us"), did("a"));
     let holder = |title| Holder { member: &member, title, did: &did };
     tx.index_for(holder("Us")).await.unwrap();
+    tx.index_again(9).await.unwrap();
     tx.put_offer(&offer("urn:uuid:1", "payroll", "extract")).await.unwrap();
     tx.index_own(holder("Us"), 9).await.unwrap();
     assert!(!tx.own_is_stale().await.unwrap(), "an offer without a product shows nothing");
@@ -185,10 +193,184 @@ async fn own_products_are_found_as_they_are(bed: &Bed) {
 
     tx.index_for(holder("Us")).await.unwrap();
     assert!(!tx.own_is_stale().await.unwrap(), "made with the same, it stays");
+    tx.put_entries(&a, &[entry("a", "roads", "Roads")], ANY).await.unwrap();
     tx.index_for(holder("We")).await.unwrap();
     assert!(tx.own_is_stale().await.unwrap());
-    assert!(found(&mut tx, "payroll", &["us"]).await.is_empty());
+    assert!(tx.index_is_whole().await.unwrap(), "another name is no reason to index anything else anew");
+    assert_eq!(found(&mut tx, "roads", &["us", "a"]).await, ["roads"], "what others said stays");
     tx.index_own(holder("We"), 9).await.unwrap();
-    assert_eq!(found(&mut tx, "payroll", &["us"]).await, ["payroll"]);
+    assert_eq!(found(&mut tx, "payroll we", &["us"]).await, ["payroll"]);
+    tx.commit().await.unwrap();
+}
+
+async fn an_index_of_other_rules_is_made_again_of_what_is_kept(bed: &Bed) {
+    let store = bed.open().await;
+    let (us, member, a) = (did("us"), id("us"), did("a"));
+    let holder = Holder { member: &member, title: "Us", did: &us };
+    let mut tx = store.write("test").await.unwrap();
+    tx.index_for(holder).await.unwrap();
+    tx.index_again(9).await.unwrap();
+    let entries = ["roads", "rivers", "lakes"].map(|name| entry("a", name, name));
+    tx.put_entries(&a, &entries, ANY).await.unwrap();
+    let read = LookRead { title: "A", etag: Some("W/\"1\""), entries: 3, passed_over: 0, has_changed: true };
+    tx.peer_read(&a, read, at(1), at(301)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    bed.meddle("UPDATE entry_index SET made_with = '0 and so on'").await;
+    bed.meddle("INSERT INTO word (initial, letters, word) VALUES ('z', 5, 'zebra')").await;
+    let mut tx = store.write("test").await.unwrap();
+    tx.index_for(holder).await.unwrap();
+    assert!(!tx.index_is_whole().await.unwrap());
+    assert!(found(&mut tx, "", &["a"]).await.is_empty());
+    tx.index_again(2).await.unwrap();
+    assert_eq!(found(&mut tx, "", &["a"]).await, ["roads", "rivers"], "some at a time");
+    // What is written meanwhile is in it once, wherever it has come to.
+    let roads = entry("a", "roads", "Motorways");
+    let ponds = entry("a", "ponds", "Ponds");
+    tx.put_entries(&a, &[roads, ponds], ANY).await.unwrap();
+    tx.index_for(holder).await.unwrap();
+    while !tx.index_is_whole().await.unwrap() {
+        tx.index_again(2).await.unwrap();
+    }
+    assert_eq!(found(&mut tx, "", &["a"]).await, ["roads", "rivers", "lakes", "ponds"]);
+    assert_eq!(found(&mut tx, "motorways", &["a"]).await, ["roads"]);
+    assert_eq!(
+        tx.peer_freshness().await.unwrap()[0].etag.as_deref(),
+        Some("W/\"1\""),
+        "nobody is asked again"
+    );
+    tx.commit().await.unwrap();
+    assert_eq!(bed.count("SELECT COUNT(*) FROM word WHERE word = 'zebra'").await, 0);
+}
+
+/// An entry of as many words as an entry can be found by, all of them its own.
+fn wordy(name: &str, salt: usize) -> CatalogueEntry {
+    let mut wordy = entry("a", name, name);
+    let words = |from: usize, count: usize| {
+        let words: Vec<String> = (0..count).map(|word| format!("w{salt}x{}", from + word)).collect();
+        words.join(" ")
+    };
+    wordy.title = words(0, 300);
+    wordy.keywords = vec![words(1_000, 300)];
+    wordy.description = words(2_000, 300);
+    wordy
+}
+
+async fn no_transaction_changes_more_of_the_index_than_it_should(bed: &Bed) {
+    const ENTRIES: usize = 12;
+    let store = bed.open().await;
+    let a = did("a");
+    let entries: Vec<CatalogueEntry> = (0..ENTRIES).map(|n| wordy(&format!("p{n}"), n)).collect();
+    let (mut rest, mut transactions) = (&entries[..], 0);
+    while !rest.is_empty() {
+        let mut tx = store.write("test").await.unwrap();
+        let written = tx.put_entries(&a, rest, ANY).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!((1..=10).contains(&written.numbers.len()), "{}", written.numbers.len());
+        rest = &rest[written.numbers.len()..];
+        transactions += 1;
+    }
+    assert!(transactions >= 2, "{transactions}");
+    let mut removed = Vec::new();
+    loop {
+        let mut tx = store.write("test").await.unwrap();
+        let some = tx.remove_entries_but(&a, &BTreeSet::new(), 1_000).await.unwrap();
+        tx.commit().await.unwrap();
+        if some == 0 {
+            break;
+        }
+        removed.push(some);
+    }
+    assert_eq!(removed.iter().sum::<usize>(), ENTRIES);
+    assert!(removed.len() >= 2, "{removed:?}");
+    // Own products likewise.
+    let (us, member) = (did("us"), id("us"));
+    let mut tx = store.write("test").await.unwrap();
+    for number in 0..ENTRIES {
+        let (name, of) = (format!("p{number}"), wordy("p", number));
+        let mut product = product(&name, 1);
+        (product.title, product.description, product.keywords) = (of.title, of.description, of.keywords);
+        let stored = StoredProduct { product, path: "p".into(), content_sha256: "ab".into() };
+        tx.put_product(&stored).await.unwrap();
+    }
+    let holder = Holder { member: &member, title: "Us", did: &us };
+    tx.index_own(holder, 1_000).await.unwrap();
+    assert!(tx.own_is_stale().await.unwrap(), "the rest waits for another transaction");
+    while tx.own_is_stale().await.unwrap() {
+        tx.index_own(holder, 1_000).await.unwrap();
+    }
+    assert_eq!(tx.entries_total(&us).await.unwrap(), ENTRIES as u64);
+    tx.commit().await.unwrap();
+}
+
+async fn no_more_new_entries_are_taken_than_there_is_room_for(bed: &Bed) {
+    let store = bed.open().await;
+    let a = did("a");
+    let named = |name: &str, title: &str| entry("a", name, title);
+    let mut tx = store.write("test").await.unwrap();
+    let first = [named("one", "One"), named("two", "Two"), named("three", "Three")];
+    let written = tx.put_entries(&a, &first, 2).await.unwrap();
+    assert_eq!((written.added, written.numbers.len()), (2, 2));
+    let again = [named("two", "Second"), named("one", "One"), named("four", "Four")];
+    let written = tx.put_entries(&a, &again, 0).await.unwrap();
+    assert_eq!((written.added, written.changed, written.numbers.len()), (0, 1, 2), "the known ones");
+    assert!(tx.put_entries(&a, &again[2..], 0).await.unwrap().numbers.is_empty());
+    assert_eq!(tx.entries_total(&a).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+}
+
+async fn a_word_goes_with_the_last_entry_that_has_it(bed: &Bed) {
+    let store = bed.open().await;
+    let a = did("a");
+    let mut tx = store.write("test").await.unwrap();
+    let both = [entry("a", "one", "Harbours"), entry("a", "two", "Harbours and lighthouses")];
+    let numbers = tx.put_entries(&a, &both, ANY).await.unwrap().numbers;
+    assert_eq!(found(&mut tx, "lighthuoses", &["a"]).await, ["two"]);
+    tx.remove_entries_but(&a, &BTreeSet::from([numbers[0]]), 9).await.unwrap();
+    tx.commit().await.unwrap();
+    let words =
+        async |word: &str| bed.count(&format!("SELECT COUNT(*) FROM word WHERE word = '{word}'")).await;
+    assert_eq!((words("lighthouses").await, words("harbours").await), (0, 1));
+    // From the title into the description: it stays.
+    let mut tx = store.write("test").await.unwrap();
+    let mut moved = entry("a", "one", "Ports");
+    moved.description = "Harbours".into();
+    tx.put_entries(&a, &[moved], ANY).await.unwrap();
+    assert_eq!(found(&mut tx, "habrours", &["a"]).await, ["one"]);
+    tx.commit().await.unwrap();
+    assert_eq!(words("harbours").await, 1);
+}
+
+async fn invented_purposes_hide_none_that_is_asked_for(bed: &Bed) {
+    const INVENTED: usize = 4_100;
+    let store = bed.open().await;
+    let (a, b) = (did("a"), did("b"));
+    let mut tx = store.write("test").await.unwrap();
+    // They stand before every other in the alphabet.
+    let names: Vec<usize> = (0..INVENTED).collect();
+    for some in names.chunks(50) {
+        let mut invented = entry("a", &format!("p{}", some[0]), "Invented");
+        let purposes = some.iter().map(|n| format!("a:{n}").parse().unwrap());
+        invented.offers[0].terms.purposes = purposes.collect();
+        tx.put_entries(&a, &[invented], ANY).await.unwrap();
+    }
+    let honest = entry("b", "roads", "Roads");
+    let purpose = honest.offers[0].terms.purposes[0].clone();
+    tx.put_entries(&b, &[honest], ANY).await.unwrap();
+    let asked = Query { purpose: Some(purpose.clone()), ..Query::default() };
+    let hits = tx.find(&asked, &known(&["a", "b"]), &[], NOBODY_ELSE).await.unwrap();
+    assert_eq!(hits.total, 1);
+    let all = tx
+        .find(
+            &Query { text: "roads".into(), ..Query::default() },
+            &known(&["a", "b"]),
+            std::slice::from_ref(&purpose),
+            NOBODY_ELSE,
+        )
+        .await
+        .unwrap();
+    let counted: Vec<_> =
+        all.facets.purposes.iter().map(|facet| (facet.value.clone(), facet.count)).collect();
+    assert_eq!(counted, [(purpose, 1)], "and those that are named are counted");
     tx.commit().await.unwrap();
 }

@@ -4,7 +4,10 @@ use weal_store::{ForeignPiece, ForeignSource};
 use crate::bed::{Bed, on_both};
 use crate::samples::at;
 
-on_both!(a_catalogue_elsewhere_is_replaced_whole_and_found_by_its_words);
+on_both!(
+    a_catalogue_elsewhere_is_replaced_whole_and_found_by_its_words,
+    whatever_it_says_of_an_identifier_or_a_part_of_it_is_known
+);
 
 fn piece(source: &str, title: &str, triples: &str) -> ForeignPiece {
     let entry = ForeignEntry {
@@ -28,6 +31,7 @@ async fn a_catalogue_elsewhere_is_replaced_whole_and_found_by_its_words(bed: &Be
         read_at: at(1),
         entries,
         triples: 3,
+        bytes: 8,
         from: Some("city.ttl".into()),
         content_sha256: Some("ab".repeat(32)),
     };
@@ -64,4 +68,52 @@ async fn a_catalogue_elsewhere_is_replaced_whole_and_found_by_its_words(bed: &Be
     assert!(tx.remove_foreign("city").await.unwrap() && !tx.remove_foreign("city").await.unwrap());
     let left = tx.foreign_after(None, 10).await.unwrap();
     assert_eq!(left.into_iter().map(|(place, _)| place).collect::<Vec<_>>(), [("county".to_owned(), 0)]);
+}
+
+/// A catalogue without entries.
+pub(crate) fn source(name: &str) -> ForeignSource {
+    ForeignSource {
+        name: name.into(),
+        read_at: at(1),
+        entries: 0,
+        triples: 1,
+        bytes: 6,
+        from: None,
+        content_sha256: None,
+    }
+}
+
+async fn whatever_it_says_of_an_identifier_or_a_part_of_it_is_known(bed: &Bed) {
+    let store = bed.open().await;
+    let mut tx = store.write("test").await.unwrap();
+    let source = source("city");
+    let said = |subjects: &[&str]| ForeignPiece {
+        entry: None,
+        triples: subjects
+            .iter()
+            .map(|subject| format!("<{subject}> <urn:p> <https://data.example/linked> .\n"))
+            .collect(),
+    };
+    let pieces = [
+        said(&["urn:first", "https://data.example/x_y/extract"]),
+        said(&["https://data.example/100%25#a", "https://data.example/LOUD"]),
+    ];
+    tx.put_foreign(&source, &pieces).await.unwrap();
+    for taken in
+        ["urn:first", "https://data.example/x_y", "https://data.example/100%25", "https://data.example/LOUD"]
+    {
+        assert!(tx.is_foreign(taken).await.unwrap(), "{taken}");
+    }
+    for free in [
+        "https://data.example/linked",
+        "https://data.example/x%y",
+        "https://data.example/x-y",
+        "https://data.example/x_y/ext",
+        "https://data.example/100%2",
+        "https://data.example/loud",
+        "urn:firs",
+    ] {
+        assert!(!tx.is_foreign(free).await.unwrap(), "{free}");
+    }
+    tx.commit().await.unwrap();
 }

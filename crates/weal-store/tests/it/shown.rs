@@ -3,22 +3,28 @@
 
 use std::time::Instant;
 
-use weal_domain::catalogue::{Offer, ProductName};
+use weal_domain::catalogue::{Classification, Offer, ProductName};
 use weal_domain::identity::Did;
-use weal_store::{ShownTo, Store, StoredProduct, Tx};
+use weal_store::{ForeignPiece, ShownTo, Store, StoredProduct, Tx};
 
 use crate::bed::{Bed, on_both};
+use crate::foreign::source;
 use crate::samples::{at, did, id, offer, product};
 
 on_both!(
     each_sees_what_is_for_them_and_a_change_for_others_is_not_felt,
     what_an_earlier_program_kept_is_shown_to_the_same_members,
+    what_the_sixth_schema_kept_is_shown_to_the_same_members,
+    names_of_the_catalogue_are_chance_and_harvesters_feel_only_what_they_may_read,
     a_hundred_thousand_products_come_once_each_while_others_come_and_go
 );
 
+fn product_of(name: &str) -> StoredProduct {
+    StoredProduct { product: product(name, 1), path: "p".into(), content_sha256: "ab".into() }
+}
+
 async fn publish(tx: &mut Tx, name: &str) {
-    let stored = StoredProduct { product: product(name, 1), path: "p".into(), content_sha256: "ab".into() };
-    tx.put_product(&stored).await.unwrap();
+    tx.put_product(&product_of(name)).await.unwrap();
 }
 
 fn offer_to(number: &str, product: &str, recipients: &[&str]) -> Offer {
@@ -57,6 +63,13 @@ async fn each_sees_what_is_for_them_and_a_change_for_others_is_not_felt(bed: &Be
     assert!(tx.shown_product(to(&a), &product).await.unwrap().is_some());
     assert!(tx.shown_product(to(&b), &product).await.unwrap().is_none());
 
+    let mut named = product_of("for_a");
+    named.product.identifier = Some(id("https://data.example/for_a"));
+    tx.put_product(&named).await.unwrap();
+    let identifier = "https://data.example/for_a";
+    assert_eq!(tx.shown_identified(to(&a), identifier).await.unwrap(), Some(product));
+    assert_eq!(tx.shown_identified(to(&b), identifier).await.unwrap(), None);
+
     let versions = (tx.shown_version(to(&a)).await.unwrap(), tx.shown_version(to(&b)).await.unwrap());
     assert_ne!(versions.0, versions.1);
     publish(&mut tx, "for_a").await;
@@ -91,6 +104,91 @@ async fn what_an_earlier_program_kept_is_shown_to_the_same_members(bed: &Bed) {
     assert_eq!(names(&mut tx, to(&did("a"))).await, ["common:1", "for_a:1"]);
     assert_eq!(names(&mut tx, to(&did("b"))).await, ["common:1"]);
     assert!(tx.own_is_stale().await.unwrap(), "and comes into the index");
+}
+
+async fn what_the_sixth_schema_kept_is_shown_to_the_same_members(bed: &Bed) {
+    let store = bed.open().await;
+    let mut tx = store.write("test").await.unwrap();
+    publish(&mut tx, "common").await;
+    publish(&mut tx, "for_a").await;
+    tx.put_offer(&offer_to("1", "common", &[])).await.unwrap();
+    tx.put_offer(&offer_to("2", "for_a", &["a"])).await.unwrap();
+    let city = source("city");
+    let piece = ForeignPiece { entry: None, triples: "around".into() };
+    tx.put_foreign(&city, &[piece]).await.unwrap();
+    tx.commit().await.unwrap();
+    store.close().await;
+    bed.as_before_the_bounds().await;
+    let store = bed.open().await;
+    let mut tx = store.write("test").await.unwrap();
+    assert_eq!(names(&mut tx, to(&did("a"))).await, ["common:1", "for_a:1"]);
+    assert_eq!(names(&mut tx, to(&did("b"))).await, ["common:1"]);
+    assert_eq!(tx.foreign_sources().await.unwrap(), [city]);
+    drop(tx);
+    assert_eq!(bed.count("SELECT COUNT(*) FROM shown_version WHERE name = 'a digest'").await, 0);
+    assert_eq!(bed.count("SELECT COUNT(*) FROM shown WHERE class = ''").await, 0);
+}
+
+async fn names_of_the_catalogue_are_chance_and_harvesters_feel_only_what_they_may_read(bed: &Bed) {
+    let store = bed.open().await;
+    let of_class = |name: &str, class| {
+        let mut stored = product_of(name);
+        stored.product.classification = class;
+        stored
+    };
+    let until = |number: &str, name: &str, until| {
+        let mut offer = offer_to(number, name, &[]);
+        offer.terms.valid_until = Some(until);
+        offer
+    };
+    let mut tx = store.write("test").await.unwrap();
+    tx.put_product(&of_class("regions", Classification::Open)).await.unwrap();
+    tx.put_product(&of_class("rosters", Classification::Internal)).await.unwrap();
+    tx.put_offer(&until("1", "regions", at(500))).await.unwrap();
+    tx.put_offer(&until("2", "rosters", at(300))).await.unwrap();
+    let b = did("b");
+    // What is open, what is internal too, and what a member sees; and then again.
+    let versions = async |tx: &mut Tx, now: i64| {
+        [
+            tx.public_version(Classification::Open, at(now)).await.unwrap(),
+            tx.public_version(Classification::Internal, at(now)).await.unwrap(),
+            tx.shown_version(ShownTo { member: Some(&b), now: at(now) }).await.unwrap(),
+        ]
+    };
+    let differ =
+        |one: &[String; 3], other: &[String; 3]| [one[0] != other[0], one[1] != other[1], one[2] != other[2]];
+    let mut before = versions(&mut tx, 100).await;
+    tx.put_product(&of_class("rosters", Classification::Internal)).await.unwrap();
+    let after = versions(&mut tx, 100).await;
+    assert_eq!(differ(&before, &after), [false, true, true], "a change of what is more closely held");
+    assert_eq!(differ(&after, &versions(&mut tx, 400).await), [false, true, true], "and its end");
+    assert_eq!(differ(&after, &versions(&mut tx, 600).await), [true, true, true]);
+    before = after;
+    for class in [Classification::Open, Classification::Internal] {
+        tx.put_product(&of_class("rosters", class)).await.unwrap();
+        let after = versions(&mut tx, 100).await;
+        assert_eq!(differ(&before, &after), [true, true, true], "it comes into the open, and leaves it");
+        before = after;
+    }
+    tx.put_offer(&offer_to("3", "regions", &["a"])).await.unwrap();
+    assert_eq!(differ(&before, &versions(&mut tx, 100).await), [false, false, false]);
+    tx.put_foreign(&source("city"), &[]).await.unwrap();
+    let with_city = versions(&mut tx, 100).await;
+    assert_eq!(differ(&before, &with_city), [true, true, false], "harvesters read that, too");
+    tx.remove_foreign("city").await.unwrap();
+    assert_eq!(differ(&with_city, &versions(&mut tx, 100).await), [true, true, false]);
+    tx.commit().await.unwrap();
+
+    // The same writes make other names: nobody can tell from a name what was written.
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let mut tx = store.write("test").await.unwrap();
+        tx.put_product(&of_class("rosters", Classification::Internal)).await.unwrap();
+        names.push(tx.shown_version(to(&b)).await.unwrap());
+        // It is rolled back.
+        drop(tx);
+    }
+    assert_ne!(names[0], names[1]);
 }
 
 /// Over a connection every statement is a journey, so a server's share is smaller.

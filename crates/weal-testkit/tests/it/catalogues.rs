@@ -121,6 +121,47 @@ async fn what_did_not_change_is_not_sent_and_what_did_is_sent_compressed() {
     let harvest = format!("{}/catalogue.ttl", revenue.origin());
     let etag = client().get(&harvest).send().await.expect("an answer").headers()[ETAG].clone();
     assert_eq!(status(client().get(&harvest).header(IF_NONE_MATCH, etag)).await, 304);
+    assert!(etag_says_how_it_was_printed(&etag_of(&client().get(&harvest).send().await.unwrap())));
+}
+
+fn etag_of(response: &reqwest::Response) -> String {
+    response.headers()[ETAG].to_str().expect("text").to_owned()
+}
+
+/// So that whoever holds what a former program printed asks anew.
+fn etag_says_how_it_was_printed(etag: &str) -> bool {
+    etag.starts_with(&format!("W/\"weal-{}-", weal_wire::dcat::PRINTED_AS))
+}
+
+/// A connector of somebody else names each page by itself: the first one's name says nothing of the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_name_of_a_first_page_is_the_catalogues_where_there_is_no_other_or_it_is_ours() {
+    let mut federation = Federation::of(&["revenue", "education"]).await;
+    let did = federation.member("revenue").did();
+    federation.member_mut("revenue").stops().await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    for (etag, pages, is_kept) in [
+        ("\"p1\"", 2, false),
+        ("\"p1\"", 1, true),
+        ("W/\"weal-1-00ff\"", 2, true),
+        ("W/\"wealth\"", 2, false),
+    ] {
+        let peer = did.clone();
+        let (_, task) = impostor(revenue, move |asked| {
+            // Looks take turns, so each of them begins with the first page.
+            let page = asked % pages;
+            let next = if page + 1 < pages { "link: <?p=2>; rel=\"next\"\r\n" } else { "" };
+            (format!("etag: {etag}\r\n{next}"), catalogue(&peer, &[format!("d{page}")]))
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        education.house().crawl().await.expect("no fault");
+        task.abort();
+        let _ = task.await;
+        let known = education.house().store.read("test").await.unwrap().peer_freshness().await.unwrap();
+        let known = known.into_iter().find(|one| one.peer == did).expect("it was looked at");
+        assert_eq!((known.failure, known.entries), (None, pages as u64), "{etag} on {pages} pages");
+        assert_eq!(known.etag.as_deref(), is_kept.then_some(etag), "{etag} on {pages} pages");
+    }
 }
 
 const PRODUCTS: usize = 20_000;

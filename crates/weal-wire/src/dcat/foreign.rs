@@ -13,10 +13,17 @@ use crate::WireError;
 
 /// The most datasets that one document may describe.
 pub const ENTRIES_MAX: usize = 20_000;
-/// What one piece of the rest holds at most.
+/// What one piece holds at most, but for a triple that is larger.
 const PIECE_TRIPLES_MAX: usize = 500;
-/// The longest text that an entry shows, and the most of one kind; the triples have them whole.
-const TEXT_CHARS_MAX: usize = 4_000;
+const PIECE_BYTES_MAX: usize = 256 * 1024;
+/// The largest triple.
+const TRIPLE_BYTES_MAX: usize = 1024 * 1024;
+/// The longest identifier of a dataset.
+const IDENTIFIER_BYTES_MAX: usize = 2_048;
+/// The longest texts that an entry shows, and the most of one kind; the triples have them whole.
+const DESCRIPTION_CHARS_MAX: usize = 4_000;
+const TITLE_CHARS_MAX: usize = 500;
+const KEYWORD_CHARS_MAX: usize = 100;
 const VALUES_MAX: usize = 50;
 
 /// What to know before a catalogue is read.
@@ -44,7 +51,8 @@ pub struct Described {
     pub entry: ForeignEntry,
     /// The dataset's node as N-Triples writes it.
     pub node: String,
-    pub triples: String,
+    /// In pieces of N-Triples, one at least.
+    pub triples: Vec<String>,
 }
 
 /// Reads a whole catalogue. `is_ours` says of an identifier that only this node may say anything of it.
@@ -65,14 +73,43 @@ pub fn read_foreign(
         return Err(WireError::wrong(at, "something that others may describe: it is this node's own"));
     }
     let graph = split(&triples)?;
-    let entries = graph.parts.iter().map(|(dataset, part)| Described {
-        entry: entry_of(dataset, &graph.by_subject, reading.source),
-        node: dataset.to_string(),
-        triples: rdf::print(part.iter().copied()),
-    });
-    let entries: Vec<Described> = entries.collect();
-    let rest = graph.rest.chunks(PIECE_TRIPLES_MAX).map(|piece| rdf::print(piece.iter().copied())).collect();
-    Ok(ForeignCatalogue { entries, rest, triples: triples.len() })
+    let mut entries = Vec::with_capacity(graph.parts.len());
+    for (dataset, part) in &graph.parts {
+        entries.push(Described {
+            entry: entry_of(dataset, &graph.by_subject, reading.source),
+            node: node_of(dataset)?,
+            triples: pieces_of(part)?,
+        });
+    }
+    Ok(ForeignCatalogue { entries, rest: pieces_of(&graph.rest)?, triples: triples.len() })
+}
+
+fn node_of(dataset: &NamedOrBlankNode) -> Result<String, WireError> {
+    let node = dataset.to_string();
+    if node.len() > IDENTIFIER_BYTES_MAX {
+        let expected = format!("an identifier of at most {IDENTIFIER_BYTES_MAX} bytes");
+        return Err(WireError::wrong(crate::error::excerpt(&node), expected));
+    }
+    Ok(node)
+}
+
+/// Triples as N-Triples in pieces, so that whoever prints them again never holds more than some pieces.
+fn pieces_of(triples: &[&Triple]) -> Result<Vec<String>, WireError> {
+    let (mut pieces, mut piece, mut in_piece) = (Vec::new(), String::new(), 0);
+    for triple in triples {
+        let line = rdf::line_of(triple);
+        if line.len() > TRIPLE_BYTES_MAX {
+            return Err(WireError::TooMany { what: "bytes in one triple", limit: TRIPLE_BYTES_MAX });
+        }
+        if in_piece == PIECE_TRIPLES_MAX || (in_piece > 0 && piece.len() + line.len() > PIECE_BYTES_MAX) {
+            pieces.push(std::mem::take(&mut piece));
+            in_piece = 0;
+        }
+        piece.push_str(&line);
+        in_piece += 1;
+    }
+    pieces.extend((in_piece > 0).then_some(piece));
+    Ok(pieces)
 }
 
 /// Blank nodes get names of our own, so that those of two catalogues stay apart in one document.
@@ -158,7 +195,9 @@ fn entry_of(dataset: &NamedOrBlankNode, graph: &BySubject<'_>, source: &str) -> 
         NamedOrBlankNode::NamedNode(name) => Some(name.as_str().to_owned()),
         NamedOrBlankNode::BlankNode(_) => None,
     };
-    let text = |node: &NamedOrBlankNode, of: &str| about.texts(node, of).into_iter().next();
+    let text = |node: &NamedOrBlankNode, of: &str, chars_max: usize| {
+        about.texts(node, of, chars_max).into_iter().next()
+    };
     let publisher = about.nodes(dataset, &format!("{DCT}publisher")).into_iter().next();
     let distributions = about.nodes(dataset, &format!("{DCAT}distribution"));
     let mut addresses = about.iris(dataset, &format!("{DCAT}landingPage"));
@@ -173,10 +212,12 @@ fn entry_of(dataset: &NamedOrBlankNode, graph: &BySubject<'_>, source: &str) -> 
     addresses.truncate(VALUES_MAX);
     ForeignEntry {
         source: source.to_owned(),
-        title: text(dataset, &format!("{DCT}title")).or_else(|| iri.clone()).unwrap_or_default(),
-        description: text(dataset, &format!("{DCT}description")).unwrap_or_default(),
-        publisher: publisher.and_then(|agent| text(&agent, &format!("{FOAF}name"))),
-        keywords: about.texts(dataset, &format!("{DCAT}keyword")),
+        title: text(dataset, &format!("{DCT}title"), TITLE_CHARS_MAX)
+            .or_else(|| iri.clone())
+            .unwrap_or_default(),
+        description: text(dataset, &format!("{DCT}description"), DESCRIPTION_CHARS_MAX).unwrap_or_default(),
+        publisher: publisher.and_then(|agent| text(&agent, &format!("{FOAF}name"), TITLE_CHARS_MAX)),
+        keywords: about.texts(dataset, &format!("{DCAT}keyword"), KEYWORD_CHARS_MAX),
         themes: about.iris(dataset, &format!("{DCAT}theme")),
         addresses,
         licence: licences.into_iter().next(),
@@ -195,19 +236,21 @@ impl About<'_> {
     }
 
     /// The texts of a property, English ones first, for lack of knowing the reader's language.
-    fn texts(&self, of: &NamedOrBlankNode, predicate: &str) -> Vec<String> {
+    fn texts(&self, of: &NamedOrBlankNode, predicate: &str, chars_max: usize) -> Vec<String> {
         let mut texts: BTreeMap<(bool, usize), String> = BTreeMap::new();
         for (place, object) in self.objects(of, predicate).enumerate() {
             let Term::Literal(literal) = object else { continue };
             let other = literal.language().is_some_and(|language| !language.starts_with("en"));
-            texts.insert((other, place), literal.value().chars().take(TEXT_CHARS_MAX).collect());
+            texts.insert((other, place), literal.value().chars().take(chars_max).collect());
         }
         texts.into_values().take(VALUES_MAX).collect()
     }
 
     fn iris(&self, of: &NamedOrBlankNode, predicate: &str) -> Vec<String> {
         let iri = |term: &Term| match term {
-            Term::NamedNode(name) => Some(name.as_str().to_owned()),
+            Term::NamedNode(name) if name.as_str().len() <= IDENTIFIER_BYTES_MAX => {
+                Some(name.as_str().to_owned())
+            }
             _ => None,
         };
         self.objects(of, predicate).filter_map(iri).take(VALUES_MAX).collect()

@@ -2,7 +2,6 @@
 //! are those of the Oxigraph project; what they may make of a document is bounded here.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oxjsonld::JsonLdParser;
@@ -10,7 +9,7 @@ use oxrdf::{GraphName, NamedOrBlankNode, Term, Triple};
 use oxttl::{NTriplesParser, TurtleParser};
 use serde_json::{Map, Value, json};
 
-use super::Form;
+use super::{Form, contexts};
 use crate::WireError;
 
 pub(super) const RDF_TYPE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
@@ -24,9 +23,6 @@ pub const FOREIGN_BYTES_MAX: usize = 32 * 1024 * 1024;
 const EXPANDED_BYTES_MAX: usize = 192 * 1024 * 1024;
 /// The most triples of one document.
 const TRIPLES_MAX: usize = 500_000;
-/// How deep JSON may be nested.
-const DEPTH_MAX: usize = 64;
-
 /// The triples of a document, each once, in no order that means anything.
 pub(super) fn read(form: Form, text: &[u8], base: Option<&str>) -> Result<Vec<Triple>, WireError> {
     if text.len() > FOREIGN_BYTES_MAX {
@@ -34,8 +30,10 @@ pub(super) fn read(form: Form, text: &[u8], base: Option<&str>) -> Result<Vec<Tr
     }
     match form {
         Form::Turtle => read_turtle(text, base),
-        Form::JsonLd if json_depth(text) > DEPTH_MAX => Err(WireError::TooDeep { limit: DEPTH_MAX }),
-        Form::JsonLd => read_json_ld(text, base),
+        Form::JsonLd => {
+            contexts::check(text)?;
+            read_json_ld(text, base)
+        }
     }
 }
 
@@ -128,33 +126,9 @@ impl Kept {
     }
 }
 
-/// How deep JSON is nested: by its brackets, strings left out. (Turtle's parser keeps no stack of calls.)
-fn json_depth(text: &[u8]) -> usize {
-    let (mut depth, mut deepest): (usize, usize) = (0, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// Triples as N-Triples, a line each.
-pub(super) fn print<'a>(triples: impl Iterator<Item = &'a Triple>) -> String {
-    let mut out = String::new();
-    for triple in triples {
-        writeln!(out, "{triple} .").expect("writing to a string does not fail");
-    }
-    out
+/// A triple as a line of N-Triples.
+pub(super) fn line_of(triple: &Triple) -> String {
+    format!("{triple} .\n")
 }
 
 /// N-Triples of our own as node objects of JSON-LD, with commas between them. They are read without any context,

@@ -27,8 +27,8 @@ fn read(form: Form, text: &str) -> Result<ForeignCatalogue, WireError> {
 
 /// Every triple that was kept, as one text.
 fn kept(catalogue: &ForeignCatalogue) -> String {
-    let parts = catalogue.entries.iter().map(|described| described.triples.as_str());
-    parts.chain(catalogue.rest.iter().map(String::as_str)).collect()
+    let parts = catalogue.entries.iter().flat_map(|described| &described.triples);
+    parts.chain(&catalogue.rest).map(String::as_str).collect()
 }
 
 #[test]
@@ -42,9 +42,9 @@ fn every_triple_is_kept_once_and_people_find_what_they_look_for() {
     assert_eq!(trees.entry.publisher.as_deref(), Some("The City"));
     assert_eq!(trees.entry.addresses, ["https://city.example/trees.html", "https://city.example/trees.csv"]);
     assert_eq!(trees.entry.licence.as_deref(), Some("https://creativecommons.org/licenses/by/4.0/"));
-    assert!(trees.triples.contains("deeper") && !trees.triples.contains("Budget"));
+    assert!(trees.triples[0].contains("deeper") && !trees.triples[0].contains("Budget"));
     let budget = catalogue.entries.iter().find(|it| it.entry.dataset.is_none()).unwrap();
-    assert!(budget.node.starts_with("_:s1x") && budget.triples.contains("Budget"));
+    assert!(budget.node.starts_with("_:s1x") && budget.triples[0].contains("Budget"));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn what_is_printed_again_holds_every_triple_in_both_forms() {
     let printed = |form: Form| {
         let printer = DcatPrinter::new(form, publisher(), "https://revenue.example/dsp/2025-1");
         let entries =
-            catalogue.entries.iter().map(|it| printer.foreign(Some(&it.node), &it.triples).unwrap());
+            catalogue.entries.iter().map(|it| printer.foreign(Some(&it.node), &it.triples.concat()).unwrap());
         let rest = catalogue.rest.iter().map(|piece| printer.foreign(None, piece).unwrap());
         format!("{}{}{}", printer.begin(), entries.chain(rest).collect::<String>(), printer.end())
     };
@@ -115,6 +115,57 @@ fn short_forms_cannot_make_a_document_grow_without_end() {
     let statements: String = (0..400).map(|number| format!("p:{number} p:a p:b .\n")).collect();
     let refused = read(Form::Turtle, &format!("@prefix p: <urn:{long}> .\n{statements}")).unwrap_err();
     assert!(matches!(refused, WireError::TooMany { what: "bytes, written out", .. }), "{refused}");
+}
+
+#[test]
+fn many_small_contexts_under_a_large_one_are_refused_before_they_are_opened() {
+    let terms: Vec<String> = (0..20_000).map(|n| format!("\"t{n}\":\"urn:t:{n}\"")).collect();
+    let terms = terms.join(",");
+    let nodes = |context: &str| vec![format!("{{{context}: {{}}, \"@id\": \"urn:n\"}}"); 20_000].join(",");
+    let began = std::time::Instant::now();
+    for context in ["\"@context\"", "\"\\u0040context\""] {
+        let document = format!("{{\"@graph\": [{}], \"@context\": {{{terms}}}}}", nodes(context));
+        let refused = read(Form::JsonLd, &document).unwrap_err();
+        assert!(matches!(refused, WireError::TooMany { what: "bytes of contexts, copied", .. }), "{refused}");
+    }
+    let scoped = format!("{terms},\"in\":{{\"@id\":\"urn:in\",\"@context\":{{}}}}");
+    let uses = vec!["{\"in\":1}"; 50_000].join(",");
+    let refused =
+        read(Form::JsonLd, &format!("{{\"@context\":{{{scoped}}},\"@graph\":[{uses}]}}")).unwrap_err();
+    assert!(matches!(refused, WireError::TooMany { what: "bytes of contexts, copied", .. }), "{refused}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+    // One large context, or many small ones beside each other, are nothing strange.
+    let one = format!("{{\"@context\": {{{terms}}}, \"@id\": \"urn:n\", \"t7\": \"v\"}}");
+    assert_eq!(read(Form::JsonLd, &one).unwrap().triples, 1);
+    assert_eq!(read(Form::JsonLd, &format!("[{}]", nodes("\"@context\""))).unwrap().triples, 0);
+}
+
+#[test]
+fn a_large_entry_is_kept_in_pieces_and_what_people_see_of_it_is_bounded() {
+    let parts: String = (0..1_300).map(|n| format!("<urn:d> <urn:p> \"{n}\" .\n")).collect();
+    let long = format!("\"{}\"", "y".repeat(300_000));
+    let document = format!(
+        "<urn:d> a <http://www.w3.org/ns/dcat#Dataset> ; <http://purl.org/dc/terms/title> {long} ;
+         <http://www.w3.org/ns/dcat#keyword> {long} ; <http://purl.org/dc/terms/description> {long} ;
+         <http://www.w3.org/ns/dcat#theme> <urn:{}> .\n{parts}",
+        "z".repeat(5_000)
+    );
+    let catalogue = read(Form::Turtle, &document).unwrap();
+    let [described] = &catalogue.entries[..] else { panic!("one dataset") };
+    assert!(described.triples.len() >= 3);
+    for piece in &described.triples {
+        assert!(piece.lines().count() <= 500 && piece.len() <= 600_000, "{} bytes", piece.len());
+    }
+    assert_eq!(kept(&catalogue).lines().count(), catalogue.triples, "and whole");
+    let entry = serde_json::to_string(&described.entry).unwrap();
+    assert!(entry.len() < 6_000 && described.entry.text().chars().count() <= 4_000, "{} bytes", entry.len());
+
+    let (mebibyte, name) = ("x".repeat(1024 * 1024), "n".repeat(3_000));
+    let huge = format!("<urn:d> a <http://www.w3.org/ns/dcat#Dataset> ; <urn:p> \"{mebibyte}\" .");
+    let refused = read(Form::Turtle, &huge).unwrap_err();
+    assert!(matches!(refused, WireError::TooMany { what: "bytes in one triple", .. }), "{refused}");
+    let named = format!("<urn:{name}> a <http://www.w3.org/ns/dcat#Dataset> .");
+    assert!(matches!(read(Form::Turtle, &named), Err(WireError::Wrong { .. })));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use futures::StreamExt as _;
-use weal_domain::catalogue::CatalogueFreshness;
+use weal_domain::catalogue::{CatalogueEntry, CatalogueFreshness};
 use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Did;
 use weal_domain::{Refusal, Timestamp};
@@ -16,6 +16,7 @@ use weal_wire::Publisher;
 use weal_wire::catalogue::EntriesReader;
 use weal_wire::dsp::catalogue::{Catalog, CatalogRequestMessage};
 
+use super::showing::names_whole;
 use crate::api::Refreshed;
 use crate::fault::{Error, Fault, Result};
 use crate::house::House;
@@ -28,8 +29,10 @@ pub(crate) const INTERVAL_S_MIN: u64 = 10;
 pub const ASKED_AT_ONCE: usize = 8;
 /// Entries asked for at once. A peer that knows nothing of the preference sends pages of its own size.
 const PAGE_ENTRIES: usize = 500;
-/// Entries written in one transaction: other writers wait for no more.
+/// Entries written in one transaction, fewer where they change much of the index: other writers wait for no more.
 const WRITTEN_AT_ONCE: usize = 200;
+/// Batches of an index that is made again, before it is looked whether it is whole.
+const INDEXED_AT_ONCE: usize = 100;
 /// Pages read of one catalogue, and how many of them in a row may bring nothing new.
 const PAGES_MAX: usize = 5_000;
 const IDLE_PAGES_MAX: usize = 20;
@@ -40,7 +43,7 @@ const READ_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 const WAIT_TIME_MAX: Duration = Duration::from_secs(100);
 const BACKOFF_FIRST_S: u64 = 10;
 const BACKOFF_MAX_S: u64 = 3_600;
-/// Entries removed in one transaction.
+/// Entries removed in one transaction, fewer likewise.
 const REMOVED_AT_ONCE: usize = 200;
 /// The longest reason that is kept of a failed look, in characters.
 const REASON_CHARS_MAX: usize = 300;
@@ -61,8 +64,8 @@ struct Reading<'a> {
     changed: u64,
     passed_over: u64,
     idle_pages: usize,
-    /// The entries that are kept of this member, or more.
-    kept_max: usize,
+    /// The entries that are kept of this member.
+    kept: usize,
 }
 
 impl House {
@@ -76,8 +79,9 @@ impl House {
                 async move {
                     let outcome = tokio::time::timeout(WAIT_TIME_MAX, house.look_at(&member)).await;
                     let outcome = outcome.unwrap_or_else(|_| {
-                        Err(unavailable(&member.did, "has a catalogue that takes longer; it is read on")
-                            .into())
+                        let what =
+                            "has a catalogue that takes longer to read; it is read whole when it is due";
+                        Err(unavailable(&member.did, what).into())
                     });
                     (member.did, outcome)
                 }
@@ -123,6 +127,8 @@ impl House {
         // One look at a time: a slow older one must not write its picture over a newer one's.
         let turn = self.doors.look_at(&member.did);
         let _turn = turn.lock().await;
+        // What is no longer named is found by the index.
+        while !self.index_again(INDEXED_AT_ONCE).await? {}
         let outcome = match tokio::time::timeout(READ_TIME_MAX, self.read_catalogue(member)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(unavailable(&member.did, "took too long to send its catalogue").into()),
@@ -149,7 +155,7 @@ impl House {
     async fn read_catalogue(&self, member: &Member) -> Result<u64> {
         let mut tx = self.store.read("catalogue.before").await?;
         let known = tx.peer_freshness().await?.into_iter().find(|one| one.peer == member.did);
-        let kept_max = usize::try_from(tx.entries_total(&member.did).await?).unwrap_or(usize::MAX);
+        let kept = usize::try_from(tx.entries_total(&member.did).await?).unwrap_or(usize::MAX);
         drop(tx);
         let publisher = Publisher {
             did: member.did.clone(),
@@ -164,7 +170,7 @@ impl House {
             changed: 0,
             passed_over: 0,
             idle_pages: 0,
-            kept_max,
+            kept,
         };
         let first = format!("{}{DSP_PATH}/catalog/request", self.peers.origin(&member.did)?);
         // The member's name in full stands in every entry.
@@ -173,7 +179,10 @@ impl House {
         if etag.is_some() && matches!(reply.status, 304 | 412) {
             return self.nothing_changed(member).await;
         }
+        // The name that a first page has is the whole catalogue's where there is no other page, and where it is one
+        // of ours.
         let etag = etag_in(&head);
+        let etag = etag.filter(|etag| next_page(&head, &first).is_none() || names_whole(etag));
         let (mut head, mut reply, mut url) = (head, reply, first);
         let mut asked = BTreeSet::from([url.clone()]);
         loop {
@@ -222,7 +231,7 @@ impl House {
         for (id, why) in &read.passed_over {
             tracing::info!(member = %did, dataset = %id, why, "an entry of a catalogue was passed over");
         }
-        let is_small = |entry: &weal_domain::catalogue::CatalogueEntry| match serde_json::to_vec(entry) {
+        let is_small = |entry: &CatalogueEntry| match serde_json::to_vec(entry) {
             Ok(body) => body.len() <= ENTRY_BYTES_MAX,
             Err(_) => false,
         };
@@ -230,52 +239,60 @@ impl House {
         read.entries.retain(is_small);
         reading.passed_over += (read.passed_over.len() + before - read.entries.len()) as u64;
         let seen = reading.seen.len();
+        self.keep_entries(reading, &read.entries).await?;
+        reading.idle_pages = if reading.seen.len() > seen { 0 } else { reading.idle_pages + 1 };
+        Ok(())
+    }
+
+    /// Writes what a page says, never keeping more than may be kept: looks that failed have removed nothing, and
+    /// what they left gives way to what is there now.
+    async fn keep_entries(&self, reading: &mut Reading<'_>, entries: &[CatalogueEntry]) -> Result<()> {
+        let did = &reading.member.did;
         let most = self.config.limits.catalogue_entries_max;
-        for some in read.entries.chunks(WRITTEN_AT_ONCE) {
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let some = rest.get(..WRITTEN_AT_ONCE).unwrap_or(rest);
             let mut tx = self.store.write("catalogue.crawled").await?;
-            let written = tx.put_entries(did, some).await?;
-            reading.changed += written.changed;
-            reading.seen.extend(written.numbers);
-            if reading.seen.len() > most {
-                let what = format!("has a catalogue of more than the {most} entries that this node keeps");
-                return Err(unavailable(did, &what).into());
-            }
-            // Looks that failed have removed nothing; what they left gives way to what is there now.
-            reading.kept_max += some.len();
-            if reading.kept_max > most {
-                let kept = usize::try_from(tx.entries_total(did).await?).unwrap_or(usize::MAX);
-                let over = kept.saturating_sub(most);
-                let removed = tx.remove_entries_but(did, &reading.seen, over).await?;
-                reading.kept_max = kept - removed;
+            let written = tx.put_entries(did, some, most.saturating_sub(reading.kept)).await?;
+            if written.numbers.is_empty() {
+                let removed = tx.remove_entries_but(did, &reading.seen, some.len()).await?;
+                if removed == 0 {
+                    let what =
+                        format!("has a catalogue of more than the {most} entries that this node keeps");
+                    return Err(unavailable(did, &what).into());
+                }
+                reading.kept = reading.kept.saturating_sub(removed);
             }
             tx.commit().await?;
+            rest = rest.get(written.numbers.len()..).unwrap_or_default();
+            reading.kept += written.added;
+            reading.changed += written.changed;
+            reading.seen.extend(written.numbers);
         }
-        reading.idle_pages = if reading.seen.len() > seen { 0 } else { reading.idle_pages + 1 };
         Ok(())
     }
 
     /// What it did not name is gone; and how fresh the copy is now.
     async fn finish(&self, reading: Reading<'_>, etag: Option<String>) -> Result<u64> {
         let did = &reading.member.did;
-        let mut removed = 0;
+        let mut has_changed = reading.changed > 0;
         loop {
             let mut tx = self.store.write("catalogue.gone").await?;
-            let some = tx.remove_entries_but(did, &reading.seen, REMOVED_AT_ONCE).await?;
-            removed += some;
-            if some < REMOVED_AT_ONCE {
+            if tx.remove_entries_but(did, &reading.seen, REMOVED_AT_ONCE).await? == 0 {
                 let entries = reading.seen.len() as u64;
                 let look = LookRead {
                     title: &reading.member.title,
                     etag: etag.as_deref(),
                     entries,
                     passed_over: reading.passed_over,
-                    has_changed: reading.changed > 0 || removed > 0,
+                    has_changed,
                 };
                 let now = self.clock.now();
                 tx.peer_read(did, look, now, now + self.interval()?).await?;
                 tx.commit().await?;
                 return Ok(entries);
             }
+            has_changed = true;
             tx.commit().await?;
         }
     }
@@ -296,9 +313,9 @@ impl House {
         for peer in peers.iter().filter(|peer| **peer != self.did && !ecosystem.members.contains_key(*peer)) {
             loop {
                 let mut tx = self.store.write("catalogue.forget").await?;
-                let some = tx.remove_entries_but(peer, &BTreeSet::new(), REMOVED_AT_ONCE).await?;
+                let removed = tx.remove_entries_but(peer, &BTreeSet::new(), REMOVED_AT_ONCE).await?;
                 tx.commit().await?;
-                if some < REMOVED_AT_ONCE {
+                if removed == 0 {
                     break;
                 }
             }

@@ -14,7 +14,7 @@ use crate::api::{Elsewhere, Found};
 use crate::fault::Result;
 use crate::house::House;
 
-/// Own products that are brought into the index at once.
+/// Entries and own products that are brought into the index at once.
 const INDEXED_AT_ONCE: u32 = 200;
 /// How often a search does so before it leaves the rest to the driver.
 const INDEXED_BEFORE_SEARCH: usize = 5;
@@ -68,8 +68,11 @@ impl House {
     pub async fn find(&self, query: &Query, slice: Slice) -> Result<(Hits, Vec<CatalogueEntry>)> {
         self.index_own(INDEXED_BEFORE_SEARCH).await?;
         let known = self.known();
+        // Those of the charter are counted whatever members invent.
+        let purposes =
+            self.ecosystem().charter.as_ref().map_or_else(Vec::new, |charter| charter.purposes.clone());
         let mut tx = self.store.read("catalogue.search").await?;
-        let hits = tx.find(query, &known, slice).await?;
+        let hits = tx.find(query, &known, &purposes, slice).await?;
         let mut entries = Vec::with_capacity(hits.found.len());
         for hit in &hits.found {
             entries.extend(tx.entry_numbered(hit.number).await?.map(|entry| self.as_of_now(entry)));
@@ -145,6 +148,19 @@ impl House {
             self.wakers.crawler.notify_one();
         }
         Ok(is_done)
+    }
+
+    /// Goes on with an index that is made again; whether it is whole after so many batches.
+    pub(crate) async fn index_again(&self, batches_max: usize) -> Result<bool> {
+        for _ in 0..batches_max {
+            if self.store.read("catalogue.whole").await?.index_is_whole().await? {
+                return Ok(true);
+            }
+            let mut tx = self.store.write("catalogue.index").await?;
+            tx.index_again(INDEXED_AT_ONCE).await?;
+            tx.commit().await?;
+        }
+        Ok(false)
     }
 
     async fn index_some(&self, tx: &mut Tx) -> Result<()> {

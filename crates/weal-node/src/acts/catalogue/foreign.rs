@@ -1,12 +1,12 @@
 //! Catalogues elsewhere: taken in whole, shown as described elsewhere and not offered here, printed again with
 //! every triple.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::Stream;
-use weal_domain::catalogue::{Query, foreign_words};
+use weal_domain::catalogue::{Query, foreign_words, is_part_of_any};
 use weal_domain::identity::{Act, Person};
 use weal_domain::ledger::Fact;
 use weal_domain::words::is_line;
@@ -25,9 +25,11 @@ const NAME_CHARS_MAX: usize = 200;
 /// Of the address or the file that a catalogue was read from.
 const FROM_CHARS_MAX: usize = 2_000;
 /// Entries shown of one search.
-const SHOWN_MAX: usize = 20;
-/// Pieces read from the store at once.
-pub(super) const PIECES_AT_ONCE: u32 = 20;
+const SHOWN_MAX: u32 = 20;
+/// What all catalogues elsewhere say together, written out.
+const BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Pieces read from the store at once; each has at most some 1.3 MB.
+pub(super) const PIECES_AT_ONCE: u32 = 8;
 
 /// A catalogue that somebody has read elsewhere and hands to this node.
 #[derive(Debug, Clone)]
@@ -60,27 +62,16 @@ impl House {
         let name = handed.name.clone();
         let catalogue = self.read_handed(handed).await?;
         let mut tx = self.store.write("catalogue.import").await?;
-        let others = tx.foreign_sources().await?;
-        let before: u64 =
-            others.iter().filter(|source| source.name != name).map(|source| source.entries).sum();
-        let source = ForeignSource {
-            name,
-            read_at: self.clock.now(),
-            entries: catalogue.entries.len() as u64,
-            triples: catalogue.triples as u64,
-            from,
-            content_sha256: Some(content_sha256.clone()),
-        };
-        if before + source.entries > ENTRIES_MAX {
-            return Err(Refusal::new(
-                RefusalKind::TooLarge,
-                "too-many-entries",
-                format!("Catalogues elsewhere have at most {ENTRIES_MAX} entries together here."),
-            )
-            .remedy("Forget one with `weal catalogue forget` first.")
-            .into());
-        }
-        tx.put_foreign(&source, &pieces_of(catalogue)).await?;
+        let mut others = tx.foreign_sources().await?;
+        others.retain(|source| source.name != name);
+        let (entries, triples) = (catalogue.entries.len() as u64, catalogue.triples as u64);
+        let pieces = pieces_of(catalogue);
+        let bytes = pieces.iter().map(|piece| piece.triples.len() as u64).sum();
+        let read_at = self.clock.now();
+        let content = Some(content_sha256.clone());
+        let source = ForeignSource { name, read_at, entries, triples, from, content_sha256: content, bytes };
+        check_room(&others, &source)?;
+        tx.put_foreign(&source, &pieces).await?;
         let fact = Fact::CatalogueImported {
             catalogue: source.name.clone(),
             from: source.from.clone(),
@@ -97,22 +88,14 @@ impl House {
     async fn read_handed(&self, handed: Handed) -> Result<ForeignCatalogue> {
         let entropy = self.entropy.bytes::<8>()?;
         let label: String = entropy.iter().fold("s".to_owned(), |label, byte| format!("{label}{byte:02x}"));
-        let mut own = HashSet::new();
+        let mut own = BTreeSet::from([self.did.to_string(), self.config.node.origin.clone()]);
         let mut tx = self.store.read("catalogue.own_names").await?;
         own.extend(tx.products().await?.into_iter().map(|stored| stored.product.dataset(&self.did)));
         own.extend(tx.offers().await?.into_iter().map(|offer| offer.id.to_string()));
         drop(tx);
-        let prefixes = [self.did.to_string(), self.config.node.origin.clone()];
         let read = tokio::task::spawn_blocking(move || {
-            // An identifier that only begins with the same letters is another's.
-            let under = |name: &str, prefix: &String| {
-                name.strip_prefix(prefix.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '/', '?', ':']))
-            };
-            let is_ours =
-                |name: &str| own.contains(name) || prefixes.iter().any(|prefix| under(name, prefix));
             let reading = Reading { source: &handed.name, base: handed.base.as_deref(), label: &label };
-            read_foreign(handed.form, &handed.text, reading, is_ours)
+            read_foreign(handed.form, &handed.text, reading, |name| is_part_of_any(name, &own))
         });
         let catalogue = read.await.map_err(|cause| Fault::new("reading a catalogue", cause))?;
         let catalogue = catalogue.map_err(Refusal::from)?;
@@ -128,8 +111,7 @@ impl House {
     pub async fn forget_catalogue(&self, by: &Person, name: &str) -> Result<()> {
         let role = self.require_act(by, Act::Publish)?;
         let mut tx = self.store.write("catalogue.forget").await?;
-        let known = tx.foreign_sources().await?.into_iter().find(|source| source.name == name);
-        let known = known.ok_or_else(source_unknown)?;
+        let known = tx.foreign_source(name).await?.ok_or_else(source_unknown)?;
         tx.remove_foreign(name).await?;
         let ForeignSource { name: catalogue, from, content_sha256, entries, .. } = known;
         let fact = Fact::CatalogueForgotten { catalogue, from, content_sha256, entries };
@@ -161,12 +143,9 @@ impl House {
         self: &Arc<Self>,
         name: &str,
     ) -> Result<impl Stream<Item = Result<String, std::io::Error>> + Send + 'static> {
-        let sources = self.foreign_sources().await?;
-        if !sources.iter().any(|source| source.name == name) {
-            return Err(source_unknown().into());
-        }
-        let export =
-            Export { house: Arc::clone(self), name: name.to_owned(), pieces: VecDeque::new(), after: None };
+        let source = self.store.read("catalogue.export").await?.foreign_source(name).await?;
+        let source = source.ok_or_else(source_unknown)?;
+        let export = Export { house: Arc::clone(self), source, pieces: VecDeque::new(), after: None };
         Ok(futures::stream::try_unfold(export, |mut export| async move {
             let piece = export.next().await.map_err(|cause| {
                 tracing::error!(%cause, "a catalogue could not be read to its end");
@@ -180,7 +159,7 @@ impl House {
 /// How far an export has come.
 struct Export {
     house: Arc<House>,
-    name: String,
+    source: ForeignSource,
     pieces: VecDeque<(ForeignPlace, ForeignPiece)>,
     after: Option<u64>,
 }
@@ -189,7 +168,11 @@ impl Export {
     async fn next(&mut self) -> Result<Option<String>> {
         if self.pieces.is_empty() {
             let mut tx = self.house.store.read("catalogue.export").await?;
-            let read = tx.foreign_of(&self.name, self.after, PIECES_AT_ONCE).await?;
+            // The halves of two catalogues would pass for one.
+            if tx.foreign_source(&self.source.name).await?.as_ref() != Some(&self.source) {
+                return Err(replaced().into());
+            }
+            let read = tx.foreign_of(&self.source.name, self.after, PIECES_AT_ONCE).await?;
             self.pieces.extend(read);
         }
         let Some(((_, place), piece)) = self.pieces.pop_front() else { return Ok(None) };
@@ -198,13 +181,38 @@ impl Export {
     }
 }
 
+/// Whether a catalogue has room beside the others.
+fn check_room(others: &[ForeignSource], source: &ForeignSource) -> Result<(), Refusal> {
+    let entries: u64 = others.iter().chain([source]).map(|source| source.entries).sum();
+    let bytes: u64 = others.iter().chain([source]).map(|source| source.bytes).sum();
+    let (code, limit) = if entries > ENTRIES_MAX {
+        ("too-many-entries", format!("{ENTRIES_MAX} entries"))
+    } else if bytes > BYTES_MAX {
+        ("catalogues-too-large", format!("{BYTES_MAX} bytes of triples, written out,"))
+    } else {
+        return Ok(());
+    };
+    let reason = format!("Catalogues elsewhere have at most {limit} together here.");
+    let refusal = Refusal::new(RefusalKind::TooLarge, code, reason);
+    Err(refusal.remedy("Forget one with `weal catalogue forget` first."))
+}
+
+/// An entry with the first of its pieces; the others of it stand behind.
 fn pieces_of(catalogue: ForeignCatalogue) -> Vec<ForeignPiece> {
-    let entries = catalogue.entries.into_iter().map(|described| ForeignPiece {
-        entry: Some((described.entry, described.node)),
-        triples: described.triples,
-    });
-    let rest = catalogue.rest.into_iter().map(|triples| ForeignPiece { entry: None, triples });
-    entries.chain(rest).collect()
+    let mut pieces = Vec::new();
+    for described in catalogue.entries {
+        let mut entry = Some((described.entry, described.node));
+        let of_entry = described.triples.into_iter();
+        pieces.extend(of_entry.map(|triples| ForeignPiece { entry: entry.take(), triples }));
+    }
+    pieces.extend(catalogue.rest.into_iter().map(|triples| ForeignPiece { entry: None, triples }));
+    pieces
+}
+
+/// Why a long answer breaks off.
+pub(super) fn replaced() -> Refusal {
+    Refusal::conflict("catalogue-replaced", "A catalogue elsewhere was replaced while it was read.")
+        .remedy("Ask for it again.")
 }
 
 fn shown(source: ForeignSource) -> ForeignShown {

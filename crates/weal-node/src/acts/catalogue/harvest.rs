@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use futures::Stream;
 use weal_domain::catalogue::{CatalogueEntry, Holder, Offer, Product, ProductName};
-use weal_store::{ForeignPlace, ShownTo};
+use weal_store::{ForeignPlace, ForeignSource, ShownTo};
 use weal_wire::dcat::{DcatPrinter, Form};
 
-use super::foreign::PIECES_AT_ONCE;
+use super::foreign::{PIECES_AT_ONCE, replaced};
 use super::product_unknown;
 use crate::fault::{Fault, Result};
 use crate::house::House;
@@ -30,7 +30,8 @@ struct Harvest {
 /// What is printed next: our own products, then what catalogues elsewhere say.
 enum Ahead {
     ProductsAfter(String),
-    ForeignAfter(Option<ForeignPlace>),
+    /// The catalogues elsewhere as they were when the first of them was read.
+    ForeignAfter(Vec<ForeignSource>, Option<ForeignPlace>),
     Nothing,
 }
 
@@ -83,7 +84,7 @@ impl Harvest {
             // Of some pages nothing is for everyone.
             self.ahead = match std::mem::replace(&mut self.ahead, Ahead::Nothing) {
                 Ahead::ProductsAfter(name) => self.read_products(&name).await?,
-                Ahead::ForeignAfter(place) => self.read_foreign(place).await?,
+                Ahead::ForeignAfter(sources, place) => self.read_foreign(sources, place).await?,
                 Ahead::Nothing => return Ok(None),
             };
         }
@@ -99,11 +100,22 @@ impl Harvest {
             self.pieces.extend(public.map(|entry| self.printer.product(&product, &entry.offers)));
             last = Some(product.name.to_string());
         }
-        Ok(last.map_or(Ahead::ForeignAfter(None), Ahead::ProductsAfter))
+        Ok(match last {
+            Some(last) => Ahead::ProductsAfter(last),
+            None => Ahead::ForeignAfter(tx.foreign_sources().await?, None),
+        })
     }
 
-    async fn read_foreign(&mut self, after: Option<ForeignPlace>) -> Result<Ahead> {
+    async fn read_foreign(
+        &mut self,
+        sources: Vec<ForeignSource>,
+        after: Option<ForeignPlace>,
+    ) -> Result<Ahead> {
         let mut tx = self.house.store.read("catalogue.harvest").await?;
+        // The halves of two catalogues would pass for one.
+        if tx.foreign_sources().await? != sources {
+            return Err(replaced().into());
+        }
         let mut last = None;
         for (place, piece) in tx.foreign_after(after.as_ref(), PIECES_AT_ONCE).await? {
             let node = piece.entry.as_ref().map(|(_, node)| node.as_str());
@@ -116,6 +128,6 @@ impl Harvest {
             self.pieces.push_back(self.printer.end().to_owned());
             return Ok(Ahead::Nothing);
         }
-        Ok(Ahead::ForeignAfter(last))
+        Ok(Ahead::ForeignAfter(sources, last))
     }
 }

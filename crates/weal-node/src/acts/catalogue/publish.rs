@@ -86,7 +86,9 @@ impl House {
         let dataset = product.dataset(&self.did);
         let mut tx = self.store.read("catalogue.others").await?;
         let namesake = tx.product_identified(&dataset).await?;
-        let is_foreign = tx.is_foreign(&dataset).await?;
+        // What is its own already, no catalogue elsewhere was allowed to describe.
+        let is_new = before.as_ref().is_none_or(|before| before.dataset(&self.did) != dataset);
+        let is_foreign = is_new && product.identifier.is_some() && tx.is_foreign(&dataset).await?;
         drop(tx);
         check_identifier(&self.did, &product, namesake.as_ref())?;
         if is_foreign {

@@ -100,24 +100,23 @@ impl ShownPage {
 }
 
 impl House {
-    /// The name of a page as `caller` sees it: the same as long as it is. It is weak, because a page may be sent
-    /// compressed or not. No product is read for it.
+    /// The name of a page as `caller` sees it: the same as long as the catalogue is, and so of the whole of it. It is
+    /// weak, because a page may be sent compressed or not. No product is read for it.
     pub async fn page_etag(&self, caller: &Did, page: &Page) -> Result<String> {
         let to = ShownTo { member: Some(caller), now: self.clock.now() };
         let version = self.store.read("catalogue.version").await?.shown_version(to).await?;
         let node = &self.config.node;
         let what = format!("{version}\n{page:?}\n{}\n{}", node.origin, node.title);
-        Ok(etag(&what))
+        Ok(etag(weal_wire::catalogue::PRINTED_AS, &what))
     }
 
     /// The name of what harvesters see.
     pub async fn harvest_etag(&self, form: weal_wire::dcat::Form) -> Result<String> {
-        let to = ShownTo { member: None, now: self.clock.now() };
-        let mut tx = self.store.read("catalogue.version").await?;
-        // Harvesters read what was taken in from elsewhere, too.
-        let (version, elsewhere) = (tx.shown_version(to).await?, tx.foreign_sources().await?);
         let (node, public) = (&self.config.node, self.config.catalogue.public_up_to);
-        Ok(etag(&format!("{version}\n{elsewhere:?}\n{form:?}\n{public:?}\n{}\n{}", node.origin, node.title)))
+        let mut tx = self.store.read("catalogue.version").await?;
+        let version = tx.public_version(public, self.clock.now()).await?;
+        let what = format!("{version}\n{form:?}\n{public:?}\n{}\n{}", node.origin, node.title);
+        Ok(etag(weal_wire::dcat::PRINTED_AS, &what))
     }
 
     /// Finds where a page begins and ends.
@@ -156,7 +155,7 @@ impl House {
         let named = weal_domain::catalogue::parse_dataset(dataset).ok();
         let name = match named.filter(|(did, _)| *did == self.did) {
             Some((_, name)) => Some(name),
-            None => tx.product_identified(dataset).await?.map(|stored| stored.product.name),
+            None => tx.shown_identified(to, dataset).await?,
         };
         let Some(name) = name else { return Ok(None) };
         let shown = tx.shown_product(to, &name).await?;
@@ -164,10 +163,19 @@ impl House {
     }
 }
 
-fn etag(what: &str) -> String {
+/// What a name of ours begins with. It changes with whatever is shown, on whichever page.
+const ETAG_PREFIX: &str = "W/\"weal-";
+
+/// A name of what is printed in this way.
+fn etag(printed_as: u32, what: &str) -> String {
     let mut name = sha256_hex(what);
     name.truncate(32);
-    format!("W/\"{name}\"")
+    format!("{ETAG_PREFIX}{printed_as}-{name}\"")
+}
+
+/// Whether the name that somebody gives a page is one of ours, and so of the whole catalogue.
+pub(super) fn names_whole(etag: &str) -> bool {
+    etag.starts_with(ETAG_PREFIX)
 }
 
 /// How far the printing of a page has come.

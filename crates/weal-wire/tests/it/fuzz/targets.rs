@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use serde_json::{Value, json};
 use weal_domain::Refusal;
 use weal_domain::identity::Did;
+use weal_wire::catalogue::{EntriesReader, entries_of};
 use weal_wire::dcat::{Form, Reading, read_foreign};
 use weal_wire::did::{Scheme, did_of, document_url};
 use weal_wire::dsp::Turned;
@@ -12,6 +13,7 @@ use weal_wire::dsp::catalogue::*;
 use weal_wire::dsp::negotiation::*;
 use weal_wire::dsp::transfer::*;
 use weal_wire::dsp::versions::*;
+use weal_wire::link::{next_in, next_link};
 use weal_wire::odcs::Contract;
 use weal_wire::peer::*;
 use weal_wire::problem::Problem;
@@ -21,9 +23,9 @@ use super::fuzzer::{Kind, Target};
 use crate::kinds::kind_of;
 use crate::vectors::own_vectors;
 
-/// Targets that the search for readers does not find: neither messages nor called `parse`.
-pub(super) const FURTHER: [&str; 4] =
-    ["did::did_of", "did::document_url", "dcat::read_foreign of Turtle", "dcat::read_foreign of JSON-LD"];
+/// What readers of strangers' text are called or begin or end with, where they are no messages.
+pub(super) const VERBS: [&str; 8] =
+    ["parse", "_of_header", "did_of", "document_url", "entries_of", "page", "next_in", "read_foreign"];
 
 /// An error's words go to strangers and into logs.
 const ERROR_BYTES_MAX: usize = 700;
@@ -92,7 +94,7 @@ fn foreign(form: Form, bytes: &[u8]) -> bool {
         Ok(read) => read,
         Err(error) => return refused(error),
     };
-    let parts = read.entries.iter().map(|described| &described.triples);
+    let parts = read.entries.iter().flat_map(|described| &described.triples);
     let kept: String = parts.chain(&read.rest).map(String::as_str).collect();
     let again = read_foreign(Form::Turtle, kept.as_bytes(), reading, |_| false);
     assert_eq!(again.map(|again| again.triples), Ok(read.triples), "{kept}");
@@ -249,16 +251,70 @@ fn ours() -> Vec<Target> {
     ]
 }
 
-/// Catalogues of others, which stewards take in.
+/// A member's catalogue, of which nobody knows what else it says: each entry once and the member's own.
+fn entries(bytes: &[u8]) -> bool {
+    let catalog: Catalog = match parse(bytes) {
+        Ok(catalog) => catalog,
+        Err(error) => return refused(error),
+    };
+    let mut member = crate::catalogue::publisher();
+    if let Ok(did) = catalog.participant_id.parse() {
+        member.did = did;
+    }
+    let at = weal_domain::Timestamp::UNIX_EPOCH;
+    let read = match entries_of(catalog.clone(), &member, at) {
+        Ok(read) => read,
+        Err(error) => return refused(error),
+    };
+    let mut names: Vec<&str> = read.entries.iter().map(|entry| entry.product.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), read.entries.len(), "each name once");
+    assert!(read.entries.iter().all(|entry| entry.did == member.did));
+    let offers = read.entries.iter().flat_map(|entry| entry.offers.iter().map(move |offer| (entry, offer)));
+    for (entry, offer) in offers {
+        assert_eq!(offer.product, entry.product);
+    }
+    // As it is read in pages: a second time it brings nothing.
+    let mut reader = EntriesReader::new(member);
+    let first = reader.page(catalog.clone(), at);
+    assert_eq!(first.map(|first| first.entries.len()), Ok(names.len()));
+    assert_eq!(reader.page(catalog, at).map(|second| second.entries.len()), Ok(0));
+    true
+}
+
+fn next_page(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Some(target) = next_in(text) else { return false };
+    if target.len() < 8_000 {
+        assert_eq!(next_in(&next_link(target)), Some(target), "{text}");
+    }
+    true
+}
+
+/// Catalogues of others, which stewards take in or the node reads.
 fn elsewhere() -> Vec<Target> {
     vec![
+        json_target(
+            "catalogue::entries_of",
+            [vectors("Catalog"), vec![golden("catalogue.dsp.json")]].concat(),
+            entries,
+        ),
         text_target(
-            "dcat::read_foreign of Turtle",
+            "link::next_in",
+            vec![
+                b"<https://a.example/x?page=2>; rel=\"next\"".to_vec(),
+                b"</first>; rel=first, <?page=b,c>; title=\"a, <b>\"; rel=\"last Next\"".to_vec(),
+            ],
+            next_page,
+        ),
+        text_target(
+            "foreign::read_foreign of Turtle",
             vec![golden("catalogue.ttl"), golden("foreign.ttl")],
             |bytes| foreign(Form::Turtle, bytes),
         ),
         json_target(
-            "dcat::read_foreign of JSON-LD",
+            "foreign::read_foreign of JSON-LD",
             vec![golden("catalogue.jsonld"), golden("foreign.jsonld")],
             |bytes| foreign(Form::JsonLd, bytes),
         ),
