@@ -33,9 +33,10 @@ pub(crate) const H2: &[u8] = b"h2";
 
 /// Requests at once on one connection.
 const AT_ONCE_MAX: u32 = 32;
-/// Requests of one connection that its client began and broke off; one more ends the connection. A person who
-/// leaves pages before they are there does that now and then, the rapid reset (CVE-2023-44487) all the time.
-const BROKEN_OFF_MAX: usize = 100;
+/// Requests of one connection that its client began and broke off, or that found no place; one more ends the
+/// connection. A person who leaves pages before they are there does that now and then, the rapid reset
+/// (CVE-2023-44487) all the time.
+const IN_VAIN_MAX: usize = 100;
 /// Of those, that were broken off before this node so much as looked at them.
 const UNSEEN_BROKEN_OFF_MAX: usize = 20;
 /// Streams that this node itself had to reset for what came over them.
@@ -154,7 +155,7 @@ struct Talk {
     from: Option<crate::http::ClientAddress>,
     stall: Duration,
     state: Arc<Mutex<State>>,
-    /// Too many requests were broken off.
+    /// Too many requests were in vain.
     broken: CancellationToken,
 }
 
@@ -163,7 +164,7 @@ struct State {
     /// What is being answered, and since when the client takes nothing of it. None: it is this node's turn.
     open: HashMap<u64, Option<Instant>>,
     number: u64,
-    broken_off: usize,
+    in_vain: usize,
     /// When the last one was answered.
     ended: Instant,
 }
@@ -173,7 +174,7 @@ struct State {
 enum End {
     /// Nothing was asked for too long.
     Idle,
-    /// Nothing of an answer was taken for too long, or too much was broken off.
+    /// Nothing of an answer was taken for too long, or too much was in vain.
     Abused,
 }
 
@@ -189,7 +190,7 @@ struct Asked {
 
 impl Talk {
     fn of(line: &Line, stall: Duration) -> Self {
-        let state = State { open: HashMap::new(), number: 0, broken_off: 0, ended: Instant::now() };
+        let state = State { open: HashMap::new(), number: 0, in_vain: 0, ended: Instant::now() };
         Self {
             kept: Arc::clone(&line.kept),
             places: line.places.clone(),
@@ -208,15 +209,23 @@ impl Talk {
     fn begins(&self) -> Option<Asked> {
         self.kept.is_asked();
         let is_first = self.state().open.is_empty();
-        let place = match is_first {
-            true => None,
-            false => Some(self.places.further(&self.kept, self.from)?),
-        };
+        let place = if is_first { None } else { self.places.further(&self.kept, self.from) };
         let mut state = self.state();
+        if !is_first && place.is_none() {
+            self.one_in_vain(&mut state);
+            return None;
+        }
         state.number += 1;
         let number = state.number;
         state.open.insert(number, None);
         Some(Asked { talk: self.clone(), number, _place: place, is_answered: false })
+    }
+
+    fn one_in_vain(&self, state: &mut State) {
+        state.in_vain += 1;
+        if state.in_vain > IN_VAIN_MAX {
+            self.broken.cancel();
+        }
     }
 
     /// Waits for a reason to end this connection. `idle`: how long nothing need be asked, from now on.
@@ -262,10 +271,7 @@ impl Drop for Asked {
         state.open.remove(&self.number);
         state.ended = Instant::now();
         if !self.is_answered {
-            state.broken_off += 1;
-            if state.broken_off > BROKEN_OFF_MAX {
-                self.talk.broken.cancel();
-            }
+            self.talk.one_in_vain(&mut state);
         }
     }
 }

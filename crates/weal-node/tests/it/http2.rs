@@ -265,6 +265,14 @@ async fn requests_at_once_take_the_places_of_connections() {
         client(&made).get(made.url("/healthz")).send().await.is_err(),
         "nor is there one for a connection"
     );
+    // Who asks on all the same is cut off.
+    let last = all.last_mut().expect("the fifth");
+    for number in 32..150 {
+        if last.asks(2 * number + 1, POST, "/sign-in", 0).await.is_err() {
+            break;
+        }
+    }
+    last.hears_out().await;
     drop(all);
     // And when they are gone there is room again.
     let began = Instant::now();

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -73,6 +74,8 @@ impl Node {
         if settings.binding {
             let file = self.folder.join("binding.key");
             std::fs::write(&file, BINDING_KEY).map_err(failed)?;
+            let for_its_owner = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&file, for_its_owner).map_err(failed)?;
             command.env("WEAL_TLS_ACME_EAB_KEY_ID", BINDING_NAME).env("WEAL_TLS_ACME_EAB_KEY_FILE", file);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -166,7 +169,6 @@ impl Node {
 
     /// Nothing in its folder for TLS is readable by anybody else.
     pub(super) fn keeps_its_secrets(&self) -> Result<(), String> {
-        use std::os::unix::fs::PermissionsExt as _;
         let mut folders = vec![self.folder.join("tls")];
         let mut files = 0;
         while let Some(folder) = folders.pop() {
