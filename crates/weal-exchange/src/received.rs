@@ -28,7 +28,7 @@ pub fn batch_of_answer(answer: &Answer) -> Result<RecordBatch, EncodeError> {
     for (at, column) in answer.columns.iter().enumerate() {
         let cells = answer.rows.iter().filter_map(|row| row.get(at));
         match column.role {
-            ColumnRole::Key => {
+            ColumnRole::Key | ColumnRole::Computed => {
                 let keys = cells.map(|cell| if let Cell::Key(key) = cell { key.as_deref() } else { None });
                 fields.push(Field::new(&column.name, DataType::Utf8, true));
                 columns.push(Arc::new(keys.collect::<StringArray>()));

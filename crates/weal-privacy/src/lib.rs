@@ -5,7 +5,7 @@
 //!
 //! | module | gives | source |
 //! |---|---|---|
-//! | [`mechanism`] | releases: [`mechanism::Gaussian`] for known cells, [`mechanism::Thresholded`] for groups whose keys are private | Canonne, Kamath, Steinke 2020; Rogers 2023 |
+//! | [`mechanism`] | releases: [`mechanism::Gaussian`] for known cells, [`mechanism::Thresholded`] for groups whose keys are private, [`mechanism::Ranks`] for quantiles | Canonne, Kamath, Steinke 2020; Rogers 2023; Hay et al. 2010 |
 //! | [`accounting`] | zCDP to (epsilon, delta) and back | Canonne, Kamath, Steinke 2020, Corollary 13 |
 //! | [`bounds`] | integers with stated sensitivity out of measured values; a loss split into parts | Casacuberta et al. 2022 |
 //!

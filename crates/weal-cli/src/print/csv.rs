@@ -8,7 +8,7 @@ use weal_domain::compute::{Answer, Cell, ColumnRole};
 pub fn of_answer(answer: &Answer) -> String {
     let mut out = String::new();
     let heads = answer.columns.iter().flat_map(|column| match column.role {
-        ColumnRole::Key => vec![column.name.clone()],
+        ColumnRole::Key | ColumnRole::Computed => vec![column.name.clone()],
         ColumnRole::Estimate => {
             vec![column.name.clone(), format!("{}_low", column.name), format!("{}_high", column.name)]
         }
@@ -20,7 +20,7 @@ pub fn of_answer(answer: &Answer) -> String {
             (Cell::Estimate { value, low, high }, _) => {
                 vec![value.to_string(), low.to_string(), high.to_string()]
             }
-            (Cell::Unknown, ColumnRole::Key) => vec![String::new()],
+            (Cell::Unknown, ColumnRole::Key | ColumnRole::Computed) => vec![String::new()],
             (Cell::Unknown, ColumnRole::Estimate) => vec![String::new(); 3],
         });
         line(&mut out, cells);

@@ -29,6 +29,8 @@ pub enum ColumnRole {
     Key,
     /// A noisy number.
     Estimate,
+    /// Computed from released values, without an interval; its cells are written as [`Cell::Key`]s are.
+    Computed,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

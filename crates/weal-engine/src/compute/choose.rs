@@ -1,16 +1,16 @@
-//! The plan node that keeps a subject in at most so many groups.
+//! The plan node that keeps a subject in at most so many groups, or to so many values in a group.
 //!
-//! Its input has one row per subject and group, with a tag ([`super::tag`]). Partitioned by the tag's
-//! subject and sorted by the tag, the first rows of every subject are a secret random choice of its groups;
-//! the others are dropped. DataFusion does the partitioning and the sorting (on disk where memory is short).
+//! Its input has a tag ([`super::tag`]). Partitioned by subject and sorted by the tag, the first rows of every
+//! owner are a secret random choice of what it brings; the others are dropped. DataFusion does the partitioning
+//! and the sorting (on disk where memory is short).
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, Int64Array, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::Decimal128Type;
+use arrow::datatypes::{Decimal128Type, Int64Type};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -27,26 +27,37 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use futures::StreamExt;
 
-use super::tag::subject_half;
+use super::plan::ROWS;
+use super::tag::owner_half;
 
-/// Keeps at most `groups_max` rows of every subject; the columns are named by expressions over the input.
+/// What is counted of an owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Hash)]
+pub(crate) enum Unit {
+    /// Different tags. Two groups of a subject share one with a probability of 2⁻⁶³.
+    Tags,
+    /// As many as the column [`ROWS`] says; the last row that is kept is cut down to what is left.
+    Rows,
+}
+
+/// Keeps at most `most` units of every owner; the columns are named by expressions over the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ChooseGroups {
     pub input: LogicalPlan,
     pub subject: Expr,
     pub tag: Expr,
-    pub groups_max: u32,
+    pub most: u32,
+    pub unit: Unit,
 }
 
 impl Hash for ChooseGroups {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.input, &self.subject, &self.tag, self.groups_max).hash(state);
+        (&self.input, &self.subject, &self.tag, self.most, self.unit).hash(state);
     }
 }
 
 impl PartialOrd for ChooseGroups {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        self.groups_max.partial_cmp(&other.groups_max)
+        (self.most, self.unit).partial_cmp(&(other.most, other.unit))
     }
 }
 
@@ -64,12 +75,12 @@ impl UserDefinedLogicalNodeCore for ChooseGroups {
         vec![self.subject.clone(), self.tag.clone()]
     }
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChooseGroups: at most {} of each {} by {}", self.groups_max, self.subject, self.tag)
+        write!(f, "ChooseGroups: at most {} of each {} by {}", self.most, self.subject, self.tag)
     }
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
         match (<[Expr; 2]>::try_from(exprs), <[LogicalPlan; 1]>::try_from(inputs)) {
             (Ok([subject, tag]), Ok([input])) => {
-                Ok(Self { input, subject, tag, groups_max: self.groups_max })
+                Ok(Self { input, subject, tag, most: self.most, unit: self.unit })
             }
             _ => plan_err!("ChooseGroups has two expressions and one input"),
         }
@@ -112,39 +123,39 @@ impl ExtensionPlanner for Planner {
         let schema = logical_inputs[0].schema();
         let subject = planner.create_physical_expr(&node.subject, schema, session, planning)?;
         let tag = planner.create_physical_expr(&node.tag, schema, session, planning)?;
-        Ok(Some(Arc::new(ChooseGroupsExec::new(physical_inputs[0].clone(), subject, tag, node.groups_max))))
+        let how = How { subject, tag, most: node.most, unit: node.unit };
+        Ok(Some(Arc::new(ChooseGroupsExec::new(physical_inputs[0].clone(), how))))
     }
+}
+
+/// What to keep.
+#[derive(Debug, Clone)]
+struct How {
+    subject: Arc<dyn PhysicalExpr>,
+    tag: Arc<dyn PhysicalExpr>,
+    most: u32,
+    unit: Unit,
 }
 
 #[derive(Debug)]
 struct ChooseGroupsExec {
     input: Arc<dyn ExecutionPlan>,
-    subject: Arc<dyn PhysicalExpr>,
-    tag: Arc<dyn PhysicalExpr>,
-    groups_max: u32,
+    how: How,
     properties: Arc<PlanProperties>,
 }
 
 impl ChooseGroupsExec {
-    fn new(
-        input: Arc<dyn ExecutionPlan>,
-        subject: Arc<dyn PhysicalExpr>,
-        tag: Arc<dyn PhysicalExpr>,
-        groups_max: u32,
-    ) -> Self {
+    fn new(input: Arc<dyn ExecutionPlan>, how: How) -> Self {
         // A filter: what is true of its input's order and partitions stays true.
         let properties = Arc::clone(input.properties());
-        Self { input, subject, tag, groups_max, properties }
+        Self { input, how, properties }
     }
 }
 
 impl DisplayAs for ChooseGroupsExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ChooseGroupsExec: groups_max={}, subject={}, tag={}",
-            self.groups_max, self.subject, self.tag
-        )
+        let How { subject, tag, most, .. } = &self.how;
+        write!(f, "ChooseGroupsExec: most={most}, subject={subject}, tag={tag}")
     }
 }
 
@@ -159,10 +170,10 @@ impl ExecutionPlan for ChooseGroupsExec {
         vec![&self.input]
     }
     fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::KeyPartitioned(vec![self.subject.clone()])]
+        vec![Distribution::KeyPartitioned(vec![self.how.subject.clone()])]
     }
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        let order = LexOrdering::new([PhysicalSortExpr::new_default(self.tag.clone())]);
+        let order = LexOrdering::new([PhysicalSortExpr::new_default(self.how.tag.clone())]);
         vec![order.map(|order| OrderingRequirements::new(LexRequirement::from(order)))]
     }
     fn maintains_input_order(&self) -> Vec<bool> {
@@ -172,23 +183,21 @@ impl ExecutionPlan for ChooseGroupsExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        f(&self.subject)?;
-        f(&self.tag)
+        f(&self.how.subject)?;
+        f(&self.how.tag)
     }
     fn with_new_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) {
-            Ok([input]) => {
-                Ok(Arc::new(Self::new(input, self.subject.clone(), self.tag.clone(), self.groups_max)))
-            }
+            Ok([input]) => Ok(Arc::new(Self::new(input, self.how.clone()))),
             Err(_) => plan_err!("ChooseGroupsExec has one input"),
         }
     }
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let (tag, mut choice) =
-            (self.tag.clone(), Choice { groups_max: self.groups_max, subject: None, taken: 0 });
+        let How { tag, most, unit, .. } = self.how.clone();
+        let mut choice = Choice { most, unit, owner: None, last: None, taken: 0 };
         let kept = self.input.execute(partition, context)?.map(move |batch| {
             let batch = batch?;
             let tags = tag.evaluate(&batch)?.into_array(batch.num_rows())?;
@@ -198,24 +207,56 @@ impl ExecutionPlan for ChooseGroupsExec {
     }
 }
 
-/// How many groups the subject at hand has taken so far.
+/// How many units the owner at hand has taken so far.
 struct Choice {
-    groups_max: u32,
-    subject: Option<u64>,
-    taken: u32,
+    most: u32,
+    unit: Unit,
+    owner: Option<u64>,
+    last: Option<i128>,
+    taken: u64,
 }
 
 impl Choice {
     fn keep(&mut self, batch: &RecordBatch, tags: &[i128]) -> Result<RecordBatch> {
-        let mut keep = Vec::with_capacity(tags.len());
-        for &tag in tags {
-            let subject = Some(subject_half(tag));
-            if self.subject != subject {
-                (self.subject, self.taken) = (subject, 0);
+        match self.unit {
+            Unit::Tags => {
+                let keep = tags.iter().map(|&tag| Some(self.keeps_tag(tag)));
+                Ok(filter_record_batch(batch, &keep.collect::<BooleanArray>())?)
             }
-            keep.push(self.taken < self.groups_max);
-            self.taken = self.taken.saturating_add(1);
+            Unit::Rows => {
+                let place = batch.schema().index_of(ROWS)?;
+                let counts = batch.column(place).as_primitive::<Int64Type>().values();
+                let kept = tags.iter().zip(counts).map(|(&tag, &count)| self.kept_of(tag, count));
+                let kept: Int64Array = kept.map(Some).collect();
+                let keep: BooleanArray = kept.values().iter().map(|&count| Some(count > 0)).collect();
+                let mut columns = batch.columns().to_vec();
+                columns[place] = Arc::new(kept);
+                Ok(filter_record_batch(&RecordBatch::try_new(batch.schema(), columns)?, &keep)?)
+            }
         }
-        Ok(filter_record_batch(batch, &BooleanArray::from(keep))?)
+    }
+
+    fn begin(&mut self, tag: i128) {
+        let owner = Some(owner_half(tag));
+        if self.owner != owner {
+            (self.owner, self.last, self.taken) = (owner, None, 0);
+        }
+    }
+
+    fn keeps_tag(&mut self, tag: i128) -> bool {
+        self.begin(tag);
+        if self.last != Some(tag) {
+            self.last = Some(tag);
+            self.taken += 1;
+        }
+        self.taken <= self.most.into()
+    }
+
+    fn kept_of(&mut self, tag: i128, count: i64) -> i64 {
+        self.begin(tag);
+        let left = u64::from(self.most).saturating_sub(self.taken);
+        let kept = count.max(0).unsigned_abs().min(left);
+        self.taken += kept;
+        kept as i64
     }
 }

@@ -1,8 +1,12 @@
 //! Runs the plan of exact totals. What comes out has no noise yet, apart from the counts by which groups with
 //! private keys were chosen, and never leaves this crate by itself.
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use std::collections::HashMap;
+
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::{cast, concat_batches, take_record_batch};
+use arrow::datatypes::DataType;
+use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::execution::SessionState;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::LogicalPlan;
@@ -13,6 +17,7 @@ use weal_privacy::mechanism::Thresholded;
 use super::functions::totals;
 use super::plan::{SUBJECTS, total};
 use super::reading::Part;
+use super::sides::{COUNT, LEAF};
 use crate::error::Doing;
 use crate::{EngineError, Fault};
 
@@ -23,33 +28,118 @@ pub(crate) struct ExactGroups {
     /// Distinct subjects of each group.
     pub subjects: Vec<i64>,
     /// Per part, the total of each group.
-    pub totals: Vec<Vec<i64>>,
+    pub totals: Vec<Totals>,
     /// Noisy counts of subjects where a threshold has chosen the groups; the others are not here.
     pub shown: Option<Vec<i64>>,
 }
 
+/// Of one part, by group.
+#[derive(Debug, Clone)]
+pub(crate) enum Totals {
+    Numbers(Vec<i64>),
+    /// The leaves that hold anything, with how much.
+    Ranks(Vec<Vec<(u32, i64)>>),
+}
+
+/// What is run for one grouping.
+#[derive(Debug, Clone)]
+pub(crate) struct Plans {
+    pub main: LogicalPlan,
+    /// Of the parts that have a plan of their own, by their places.
+    pub sides: Vec<(usize, LogicalPlan)>,
+    /// The number of keys, which stand first in every result.
+    pub keys: usize,
+    pub subject_is_key: bool,
+}
+
 pub(crate) async fn exact(
     session: &SessionState,
-    plan: &LogicalPlan,
+    plans: &Plans,
     parts: &[Part],
-    keys: usize,
-    subject_is_key: bool,
     choice: Choice,
 ) -> Result<ExactGroups, EngineError> {
-    let physical = session.create_physical_plan(plan).await.doing("planning a private answer")?;
+    let physical = session.create_physical_plan(&plans.main).await.doing("planning a private answer")?;
     let (all, shown) = collected(session, physical, choice).await?;
-    let places: Vec<usize> = (0..keys).collect();
+    let places: Vec<usize> = (0..plans.keys).collect();
+    let keys = all.project(&places).doing("computing a private answer")?;
     let numbers = |name: &str| {
         let column = all.column_by_name(name).ok_or_else(|| format!("the plan has no column {name}"));
         totals(column.doing("computing a private answer")?).doing("computing a private answer")
     };
-    let parts = parts.iter().enumerate().map(|(i, part)| numbers(&total(i, part, subject_is_key)));
-    Ok(ExactGroups {
-        keys: all.project(&places).doing("computing a private answer")?,
-        subjects: numbers(SUBJECTS)?,
-        totals: parts.collect::<Result<_, _>>()?,
-        shown: choice.threshold.map(|_| shown),
-    })
+    let mut all_totals = Vec::new();
+    for (i, part) in parts.iter().enumerate() {
+        all_totals.push(match plans.sides.iter().find(|(place, _)| *place == i) {
+            None => Totals::Numbers(numbers(&total(i, part, plans.subject_is_key))?),
+            Some((_, plan)) => beside(session, plan, &keys, matches!(part, Part::Ranks(_))).await?,
+        });
+    }
+    let subjects = numbers(SUBJECTS)?;
+    Ok(ExactGroups { keys, subjects, totals: all_totals, shown: choice.threshold.map(|_| shown) })
+}
+
+/// Runs a plan beside the main one, and keeps what belongs to the groups that were found there.
+async fn beside(
+    session: &SessionState,
+    plan: &LogicalPlan,
+    keys: &RecordBatch,
+    ranks: bool,
+) -> Result<Totals, EngineError> {
+    const DOING: &str = "computing a private answer";
+    let groups = Groups::of(keys)?;
+    let physical = session.create_physical_plan(plan).await.doing("planning a private answer")?;
+    let mut stream = execute_stream(physical, session.task_ctx()).doing(DOING)?;
+    let held = MemoryConsumer::new("private ranks").register(&session.runtime_env().memory_pool);
+    let (mut counts, mut leaves) = (vec![0; keys.num_rows()], vec![Vec::new(); keys.num_rows()]);
+    while let Some(batch) = stream.next().await {
+        let batch = batch.doing(DOING)?;
+        let column =
+            |name: &str| batch.column_by_name(name).ok_or_else(|| format!("the plan has no column {name}"));
+        let found = totals(column(COUNT).doing(DOING)?).doing(DOING)?;
+        let leaf = if ranks { totals(column(LEAF).doing(DOING)?).doing(DOING)? } else { Vec::new() };
+        for (row, group) in groups.places(&batch)?.into_iter().enumerate() {
+            let Some(group) = group else { continue };
+            match leaf.get(row) {
+                Some(&leaf) => {
+                    held.try_grow(2 * size_of::<(u32, i64)>()).doing(DOING)?;
+                    leaves[group].push((u32::try_from(leaf).doing(DOING)?, found[row]));
+                }
+                None => counts[group] = found[row],
+            }
+        }
+    }
+    Ok(if ranks { Totals::Ranks(leaves) } else { Totals::Numbers(counts) })
+}
+
+/// Where the keys of groups stand.
+pub(crate) struct Groups {
+    converter: Option<RowConverter>,
+    types: Vec<DataType>,
+    places: HashMap<OwnedRow, usize>,
+}
+
+impl Groups {
+    pub(crate) fn of(keys: &RecordBatch) -> Result<Self, EngineError> {
+        let types: Vec<_> = keys.columns().iter().map(|array| array.data_type().clone()).collect();
+        if types.is_empty() {
+            return Ok(Self { converter: None, types, places: HashMap::new() });
+        }
+        let fields = types.iter().map(|kind| SortField::new(kind.clone())).collect();
+        let converter = RowConverter::new(fields).doing("matching groups")?;
+        let rows = converter.convert_columns(keys.columns()).doing("matching groups")?;
+        let places = rows.iter().enumerate().map(|(place, row)| (row.owned(), place)).collect();
+        Ok(Self { converter: Some(converter), types, places })
+    }
+
+    /// For every row of `batch`, whose first columns are keys of the same kinds, its place.
+    pub(crate) fn places(&self, batch: &RecordBatch) -> Result<Vec<Option<usize>>, EngineError> {
+        let Some(converter) = &self.converter else {
+            return Ok(vec![Some(0); batch.num_rows()]);
+        };
+        let same = batch.columns().iter().zip(&self.types).map(|(array, kind)| cast(array, kind));
+        let same = same.collect::<Result<Vec<ArrayRef>, _>>().doing("matching groups")?;
+        let rows = converter.convert_columns(&same).doing("matching groups")?;
+        Ok(rows.iter().map(|row| self.places.get(&row.owned()).copied()).collect())
+    }
 }
 
 /// Which groups are kept, and how many.

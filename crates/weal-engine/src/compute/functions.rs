@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use weal_privacy::bounds::FixedPoint;
+use weal_privacy::mechanism::Leaves;
 
 use super::dates::DateTrunc;
 use super::texts::Concat;
@@ -244,6 +245,28 @@ impl ScalarUDFImpl for ToFixed {
     }
 }
 
+/// The leaf of a tree of ranges that a number in fixed point stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct LeafOf(pub Leaves);
+
+impl ScalarUDFImpl for LeafOf {
+    fn name(&self) -> &str {
+        "leaf"
+    }
+    fn signature(&self) -> &Signature {
+        &ONE_INTEGER
+    }
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Int64)
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        over_arrays(&args, |arrays| {
+            let fixed = arrays[0].as_primitive::<Int64Type>();
+            Ok(Arc::new(fixed.unary::<_, Int64Type>(|x| self.0.leaf(x).into())))
+        })
+    }
+}
+
 /// What one subject adds to one group: its own total, clamped. Takes 64-bit or 128-bit integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ClampTotal {
@@ -340,6 +363,8 @@ static NUMBER_AND_PLACES: std::sync::LazyLock<Signature> = std::sync::LazyLock::
     ];
     Signature::one_of(one_of, Volatility::Immutable)
 });
+static ONE_INTEGER: std::sync::LazyLock<Signature> =
+    std::sync::LazyLock::new(|| Signature::exact(vec![DataType::Int64], Volatility::Immutable));
 static TWO_INTEGERS: std::sync::LazyLock<Signature> =
     std::sync::LazyLock::new(|| Signature::exact(vec![DataType::Int64; 2], Volatility::Immutable));
 static ONE_TOTAL: std::sync::LazyLock<Signature> = std::sync::LazyLock::new(|| {

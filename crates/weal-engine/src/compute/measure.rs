@@ -51,6 +51,31 @@ pub(crate) fn value(expr: &Expr, schema: &DFSchema, policy: &PrivacyPolicy) -> R
         }
         other => measure.value(other)?,
     };
+    fitted(&mut value, policy)?;
+    Ok(value)
+}
+
+/// The square of the distance of `value`, clamped, from the middle of its bounds: what variances are made of.
+pub(crate) fn squared_distance(value: &Value, policy: &PrivacyPolicy) -> Result<Value, Refusal> {
+    let (low, high) = (value.low, value.high);
+    let clamped = ScalarUDF::from(Clamp::new(low, high)).call(vec![value.expr.clone()]);
+    let middle = Expr::Literal(ScalarValue::Float64(Some(middle_of(low, high))), None);
+    let distance = Expr::BinaryExpr(BinaryExpr::new(Box::new(clamped), Operator::Minus, Box::new(middle)));
+    let square =
+        Expr::BinaryExpr(BinaryExpr::new(Box::new(distance.clone()), Operator::Multiply, Box::new(distance)));
+    let farthest = (high - low) / 2.0;
+    let decimals = (2 * value.decimals).min(DECIMALS_MAX);
+    let mut square = bounded(square, 0.0, farthest * farthest, decimals)?;
+    fitted(&mut square, policy)?;
+    Ok(square)
+}
+
+pub(crate) fn middle_of(low: f64, high: f64) -> f64 {
+    low + (high - low) / 2.0
+}
+
+/// With as many of its decimal places as the integers that are summed can hold.
+fn fitted(value: &mut Value, policy: &PrivacyPolicy) -> Result<(), Refusal> {
     let widest = value.low.abs().max(value.high.abs());
     let rows = f64::from(policy.rows_per_group_max);
     let fits = |decimals: u8| widest * rows * 10_f64.powi(decimals.into()) <= PER_GROUP_MAX as f64;
@@ -60,7 +85,7 @@ pub(crate) fn value(expr: &Expr, schema: &DFSchema, policy: &PrivacyPolicy) -> R
     if most.is_none() {
         return Err(bad_bounds(BoundsError::TooMuchPerGroup { per_group: (widest * rows) as u128 }));
     }
-    Ok(value)
+    Ok(())
 }
 
 /// Without the casts between numbers that planning put around it, and without names.

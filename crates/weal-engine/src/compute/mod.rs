@@ -6,6 +6,7 @@
 //! (what is asked, or a refusal that names what cannot be) → `public` (groups known beforehand) → `price` →
 //! `plan` (exact totals of bounded sensitivity) → `exact` (run) → `release` (noise, then post-processing).
 
+mod after;
 mod answer;
 mod choose;
 mod condition;
@@ -15,8 +16,10 @@ mod deep;
 mod derived;
 mod exact;
 mod functions;
+mod inner;
 mod measure;
 mod names;
+mod parts;
 mod plan;
 mod prepare;
 mod price;
@@ -25,21 +28,25 @@ mod query;
 mod question;
 mod reading;
 mod refuse;
+mod relation;
 mod release;
 mod safe;
 mod schema;
+mod seam;
 mod shield;
+mod sides;
 mod sql;
 mod tag;
 mod texts;
 mod turn;
 
-pub use answer::{ExactAnswer, ExactPart};
+
 pub(crate) use choose::Planner;
 pub use condition::check_filter;
 pub(crate) use condition::condition;
 pub(crate) use functions::Rounding;
 pub use question::{Question, read_question};
+pub use seam::{ExactAnswer, ExactPart};
 pub(crate) use schema::{data_type, schema_of};
 pub use sql::{FILTER_BYTES_MAX, SQL_BYTES_MAX};
 pub use turn::Turn;

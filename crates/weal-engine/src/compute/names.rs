@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, Select, SelectItem, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, Ident, Query, Select, SelectItem, TableAlias, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
 };
 use weal_domain::catalogue::ProductRef;
 
@@ -35,6 +35,12 @@ struct Given<'a> {
     tables: BTreeMap<String, &'a BTreeSet<String>>,
 }
 
+impl Given<'_> {
+    fn take(&mut self, alias: &TableAlias) {
+        self.aliases.extend(alias.columns.iter().map(|column| column.name.value.to_lowercase()));
+    }
+}
+
 impl Visitor for Given<'_> {
     type Break = ();
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
@@ -45,7 +51,16 @@ impl Visitor for Given<'_> {
         }
         ControlFlow::Continue(())
     }
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.take(&cte.alias);
+        }
+        ControlFlow::Continue(())
+    }
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Derived { alias: Some(alias), .. } = factor {
+            self.take(alias);
+        }
         if let TableFactor::Table { name, alias, .. } = factor
             && let Ok(product) = name.to_string().to_lowercase().parse::<ProductRef>()
             && let Some(columns) = self.columns.get(&product)
@@ -72,8 +87,11 @@ impl VisitorMut for Settle<'_> {
             }
             Expr::CompoundIdentifier(parts) => {
                 if let [.., table, column] = &mut parts[..] {
-                    let columns = self.tables.get(&table.value.to_lowercase()).copied();
-                    settle(column, columns.unwrap_or(&self.all));
+                    match self.tables.get(&table.value.to_lowercase()) {
+                        Some(columns) => settle(column, columns),
+                        None if self.aliases.contains(&column.value.to_lowercase()) => {}
+                        None => settle(column, &self.all),
+                    }
                 }
             }
             _ => {}

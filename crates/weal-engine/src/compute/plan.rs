@@ -16,16 +16,17 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder,
 use weal_domain::Refusal;
 use weal_domain::catalogue::PrivacyPolicy;
 
-use super::choose::ChooseGroups;
+use super::choose::{ChooseGroups, Unit};
 use super::functions::{ClampTotal, ShareOfTotal, ToFixed, WIDE};
 use super::measure::Value;
 use super::price::Contribution;
 use super::reading::{Item, Part};
 use super::tag::{QueryKey, Tag};
 
-const SUBJECT: &str = "subject";
-const TAG: &str = "tag";
-const ROWS: &str = "rows";
+pub(super) const SUBJECT: &str = "subject";
+pub(super) const TAG: &str = "tag";
+/// Of a subject in a group.
+pub(super) const ROWS: &str = "rows";
 /// Of the result: distinct subjects of a group.
 pub(crate) const SUBJECTS: &str = "subjects";
 
@@ -55,16 +56,9 @@ impl Totals<'_> {
     pub(crate) fn plan(&self, scan: LogicalPlanBuilder) -> Result<LogicalPlan, PlanError> {
         let parts =
             self.parts.iter().map(|part| Contributed::of(part, self)).collect::<Result<Vec<_>, Refusal>>()?;
-        let subject = Expr::Column(Column::new_unqualified(&self.policy.subject));
-        let mut plan = scan;
-        let has_subject = (!self.subject_is_full).then(|| subject.clone().is_not_null());
-        for condition in self.conditions.iter().cloned().chain(has_subject) {
-            plan = plan.filter(condition)?;
-        }
-        let keys = self.keys.iter().enumerate().map(|(i, key)| key.clone().alias(Item::Key(i).column()));
         let values =
             parts.iter().enumerate().filter_map(|(i, part)| Some(part.value.clone()?.alias(value_name(i))));
-        plan = plan.project([subject.alias(SUBJECT)].into_iter().chain(keys).chain(values))?;
+        let plan = self.rows(scan, values)?;
         let plan =
             if self.subject_is_key { self.of_rows(plan, &parts)? } else { self.of_subjects(plan, &parts)? };
         let plan = match self.group_size_min {
@@ -74,7 +68,23 @@ impl Totals<'_> {
         Ok(plan.build()?)
     }
 
-    fn key_columns(&self) -> Vec<Expr> {
+    /// The rows that count: their subject, their keys, and `values` of them.
+    pub(super) fn rows(
+        &self,
+        scan: LogicalPlanBuilder,
+        values: impl IntoIterator<Item = Expr>,
+    ) -> Result<LogicalPlanBuilder> {
+        let subject = Expr::Column(Column::new_unqualified(&self.policy.subject));
+        let mut plan = scan;
+        let has_subject = (!self.subject_is_full).then(|| subject.clone().is_not_null());
+        for condition in self.conditions.iter().cloned().chain(has_subject) {
+            plan = plan.filter(condition)?;
+        }
+        let keys = self.keys.iter().enumerate().map(|(i, key)| key.clone().alias(Item::Key(i).column()));
+        plan.project([subject.alias(SUBJECT)].into_iter().chain(keys).chain(values))
+    }
+
+    pub(super) fn key_columns(&self) -> Vec<Expr> {
         (0..self.keys.len()).map(|i| column(&Item::Key(i).column())).collect()
     }
 
@@ -83,7 +93,7 @@ impl Totals<'_> {
         let totals = parts.iter().enumerate().filter_map(|(i, part)| {
             let value = column(&value_name(i));
             match part.sort {
-                Sort::Subjects | Sort::Rows => None,
+                Sort::Subjects | Sort::Rows | Sort::Aside => None,
                 Sort::Values => Some(count(value).alias(total_name(i))),
                 Sort::Total | Sort::Spread => Some(sum(self.widened(part, value)).alias(total_name(i))),
             }
@@ -105,24 +115,17 @@ impl Totals<'_> {
             }
         }
         let mut plan = plan.aggregate(groups.clone(), totals)?;
-        let clamped = parts.iter().enumerate().filter(|(_, part)| part.sort != Sort::Subjects);
+        let summed = |(_, part): &(usize, &Contributed)| !matches!(part.sort, Sort::Subjects | Sort::Aside);
+        let clamped = parts.iter().enumerate().filter(summed);
         let clamped =
             clamped.map(|(i, part)| part.clamped(i, self.policy.rows_per_group_max).alias(total_name(i)));
-        let tag = ScalarUDF::from(Tag::new(self.key.clone())).call(groups.clone()).alias(TAG);
+        let tag = ScalarUDF::from(Tag::new(self.key.clone(), 1)).call(groups.clone()).alias(TAG);
         let tag = self.choose.then_some(tag);
         plan = plan.project(groups.into_iter().chain(tag).chain(clamped))?;
         if self.choose {
-            let node = ChooseGroups {
-                input: plan.build()?,
-                subject: column(SUBJECT),
-                tag: column(TAG),
-                groups_max: self.policy.groups_per_subject_max,
-            };
-            plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension {
-                node: std::sync::Arc::new(node),
-            }));
+            plan = chosen(plan, self.policy.groups_per_subject_max, Unit::Tags)?;
         }
-        let totals = parts.iter().enumerate().filter(|(_, part)| part.sort != Sort::Subjects);
+        let totals = parts.iter().enumerate().filter(summed);
         let totals =
             totals.map(|(i, part)| sum(self.widened(part, column(&total_name(i)))).alias(total_name(i)));
         let totals = [count(lit(1_i64)).alias(SUBJECTS)].into_iter().chain(totals);
@@ -136,6 +139,13 @@ impl Totals<'_> {
     }
 }
 
+/// At most `most` units of each owner of the rows' tags.
+pub(super) fn chosen(plan: LogicalPlanBuilder, most: u32, unit: Unit) -> Result<LogicalPlanBuilder> {
+    let (subject, tag) = (column(SUBJECT), column(TAG));
+    let node = ChooseGroups { input: plan.build()?, subject, tag, most, unit };
+    Ok(LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: std::sync::Arc::new(node) })))
+}
+
 /// Where a part's total stands in the result of the plan.
 pub(crate) fn total(part: usize, sort: &Part, subject_is_key: bool) -> String {
     match sort {
@@ -145,7 +155,7 @@ pub(crate) fn total(part: usize, sort: &Part, subject_is_key: bool) -> String {
     }
 }
 
-fn value_name(part: usize) -> String {
+pub(super) fn value_name(part: usize) -> String {
     format!("v{part}")
 }
 fn count_name(part: usize) -> String {
@@ -158,7 +168,7 @@ fn total_name(part: usize) -> String {
     format!("t{part}")
 }
 
-fn column(name: &str) -> Expr {
+pub(super) fn column(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
 
@@ -169,6 +179,8 @@ enum Sort {
     Values,
     Total,
     Spread,
+    /// Has a plan of its own ([`super::sides`]).
+    Aside,
 }
 
 /// A part as the plan computes it.
@@ -188,6 +200,8 @@ impl Contributed {
             Part::Subjects => (Sort::Subjects, None, Contribution { high: 1, ..counted }),
             Part::Rows => (Sort::Rows, None, counted),
             Part::Values(expr) => (Sort::Values, Some(expr.clone()), counted),
+            Part::Present(expr) => (Sort::Values, Some(expr.clone()), Contribution { high: 1, ..counted }),
+            Part::Distinct(_) | Part::Ranks(_) => (Sort::Aside, None, counted),
             Part::Total(value) => (Sort::Total, Some(fixed(value)), Contribution::of_total(value, rows_max)?),
             Part::Spread(value) => {
                 let contribution = Contribution::of_spread(value, rows_max)?;
@@ -205,7 +219,7 @@ impl Contributed {
         };
         let nothing = || Expr::Literal(ScalarValue::Int64(Some(0)), None);
         match self.sort {
-            Sort::Subjects | Sort::Rows => clamp(ROWS),
+            Sort::Subjects | Sort::Rows | Sort::Aside => clamp(ROWS),
             Sort::Values => clamp(&count_name(part)),
             Sort::Total => coalesce(vec![clamp(&sum_name(part)), nothing()]),
             Sort::Spread => {
@@ -218,7 +232,7 @@ impl Contributed {
     }
 }
 
-fn fixed(value: &Value) -> Expr {
+pub(super) fn fixed(value: &Value) -> Expr {
     let to_fixed = ScalarUDF::from(ToFixed::new(value.decimals, value.low, value.high));
     to_fixed.call(vec![value.expr.clone()])
 }

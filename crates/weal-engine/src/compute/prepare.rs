@@ -14,11 +14,13 @@ use weal_privacy::accounting::epsilon_of;
 use super::deep::on_deep_stack;
 use super::derived::Derived;
 use super::names::{Columns, settle_names};
-use super::price::{CONFIDENCE, Price, confidence_of_each, price, with_threshold};
+use super::parts::EXTREME;
+use super::price::{CONFIDENCE, Price, confidence_of_each, price, shares_of, with_threshold};
 use super::public::{PublicGroups, public_groups};
 use super::question::look_at;
-use super::reading::{Estimate, Item, Part, Reading, Subject, read};
+use super::reading::{Estimate, Item, Part, Reading, read};
 use super::refuse::{planning, refuse_shapes};
+use super::relation::Subject;
 use super::schema::{plan, schema_of};
 use super::sql::parse_question;
 
@@ -30,6 +32,17 @@ const QUOTED_DELTA: f64 = 1e-6;
 pub(crate) struct Prepared {
     pub policy: PrivacyPolicy,
     pub reading: Reading,
+    pub groupings: Vec<Grouping>,
+    /// What is charged for all groupings together. All of what was asked for, even if rounding leaves a little of
+    /// it unspent: so a preview, a reservation and the answer name the same figure.
+    pub loss: Loss,
+}
+
+/// One way in which the question groups.
+#[derive(Debug)]
+pub(crate) struct Grouping {
+    /// By places in the question's keys.
+    pub keys: Vec<usize>,
     /// `None` where keys are private and must pass a threshold.
     pub public: Option<PublicGroups>,
     pub price: Price,
@@ -76,15 +89,29 @@ fn prepare_here(
     let table = TableReference::partial(about.member.as_str(), about.product.as_str());
     let planned = plan(query, table, schema_of(&covered))
         .map_err(|error| planning(&error, &about.to_string(), &covered, &product.columns))?;
-    let mut reading = read(&planned, &Subject { policy, columns: &product.columns })?;
+    let mut reading = read(&planned, Subject { policy, columns: &product.columns })?;
     let conditions: Vec<Expr> = reading.filter.iter().cloned().collect();
-    let public = public_groups(&reading.keys, &conditions, &product.columns, policy, session, groups_max)?;
-    if public.is_none() {
+    let mut publics = Vec::new();
+    for set in &reading.sets {
+        let keys: Vec<Expr> = set.iter().map(|&key| reading.keys[key].clone()).collect();
+        let known = (&reading.described[..], &reading.policy);
+        publics.push(public_groups(&keys, &conditions, known, session, groups_max)?);
+    }
+    let private: Vec<bool> = publics.iter().map(Option::is_none).collect();
+    if private.contains(&true) {
         with_threshold(&mut reading);
     }
-    let loss = loss.unwrap_or(policy.question_loss_default).min(policy.question_loss_max);
-    let price = price(&reading, policy, public.as_ref().map(|public| public.keys.num_rows()), loss)?;
-    Ok(Prepared { policy: policy.clone(), reading, public, price })
+    let mut loss = loss.unwrap_or(policy.question_loss_default).min(policy.question_loss_max);
+    if !private.contains(&true) {
+        loss.delta_femto = 0;
+    }
+    let mut groupings = Vec::new();
+    for ((public, share), keys) in publics.into_iter().zip(shares_of(loss, &private)).zip(&reading.sets) {
+        let groups = public.as_ref().map(|public| public.keys.num_rows());
+        let price = price(&reading, policy, groups, share)?;
+        groupings.push(Grouping { keys: keys.clone(), public, price });
+    }
+    Ok(Prepared { policy: policy.clone(), reading, groupings, loss })
 }
 
 fn names(columns: &[Column]) -> BTreeSet<String> {
@@ -111,6 +138,7 @@ impl Prepared {
         let role = |item: Item| match item {
             Item::Key(_) => ColumnRole::Key,
             Item::Estimate(_) | Item::Derived(_) => ColumnRole::Estimate,
+            Item::Computed(_) => ColumnRole::Computed,
         };
         let outputs = self.reading.outputs.iter();
         outputs.map(|(name, item)| AnswerColumn { name: name.clone(), role: role(*item) }).collect()
@@ -120,34 +148,56 @@ impl Prepared {
         let mut half_widths = Vec::new();
         for (_, item) in &self.reading.outputs {
             match item {
-                Item::Key(_) => {}
+                Item::Key(_) | Item::Computed(_) => {}
                 Item::Estimate(i) => {
-                    half_widths.push(self.half_width(self.reading.estimates[*i], CONFIDENCE)?)
+                    half_widths.push(self.widest(|grouping| {
+                        self.half_width(grouping, self.reading.estimates[*i], CONFIDENCE)
+                    })?)
                 }
-                Item::Derived(i) => half_widths.push(self.width_of(&self.reading.derived[*i])?),
+                Item::Derived(i) => half_widths
+                    .push(self.widest(|grouping| self.width_of(grouping, &self.reading.derived[*i]))?),
             }
         }
         let mut explanation = self.protection();
-        if let Some(groups) = self.public.as_ref().map(|public| public.keys.num_rows())
+        if let Some(groups) = self.public_groups()
             && !self.reading.keys.is_empty()
         {
             explanation.push(format!("The answer has {groups} groups."));
         }
         Ok(Preview {
-            loss: self.price.loss,
+            loss: self.loss,
             columns: self.columns(),
             half_widths,
-            shown_from: self.price.threshold.map(|threshold| threshold.shown_from(0.5)),
+            shown_from: self.shown_from(),
             explanation,
         })
     }
 
+    /// The number of groups, where it is public.
+    fn public_groups(&self) -> Option<usize> {
+        self.groupings.iter().map(|grouping| Some(grouping.public.as_ref()?.keys.num_rows())).sum()
+    }
+
+    /// About how many subjects a group needs to be shown in any grouping; `None` where all groups are public.
+    fn shown_from(&self) -> Option<u64> {
+        let thresholds = self.groupings.iter().filter_map(|grouping| grouping.price.threshold);
+        thresholds.map(|threshold| threshold.shown_from(0.5)).max()
+    }
+
+    fn widest(
+        &self,
+        width: impl Fn(&Grouping) -> Result<Option<f64>, Refusal>,
+    ) -> Result<Option<f64>, Refusal> {
+        let widths = self.groupings.iter().map(width).collect::<Result<Vec<_>, _>>()?;
+        Ok(widths.into_iter().try_fold(0.0_f64, |widest, width| Some(widest.max(width?))))
+    }
+
     /// The same of what is computed: where it is a sum of known widths.
-    fn width_of(&self, derived: &Derived) -> Result<Option<f64>, Refusal> {
+    fn width_of(&self, grouping: &Grouping, derived: &Derived) -> Result<Option<f64>, Refusal> {
         let each = confidence_of_each(derived.estimates().len());
         let mut widths = BTreeMap::new();
         for place in derived.estimates() {
-            widths.insert(place, self.half_width(self.reading.estimates[place], each)?);
+            widths.insert(place, self.half_width(grouping, self.reading.estimates[place], each)?);
         }
         let weights = derived.weights();
         Ok(weights.and_then(|weights| {
@@ -159,17 +209,22 @@ impl Prepared {
     }
 
     /// Half the width of an estimate's interval, where it does not depend on the data.
-    fn half_width(&self, estimate: Estimate, confidence: f64) -> Result<Option<f64>, Refusal> {
+    fn half_width(
+        &self,
+        grouping: &Grouping,
+        estimate: Estimate,
+        confidence: f64,
+    ) -> Result<Option<f64>, Refusal> {
         Ok(match estimate {
-            Estimate::Count { part } => Some(self.price.half_width(part, confidence) as f64),
+            Estimate::Count { part } => Some(grouping.price.half_width(part, confidence) as f64),
             Estimate::Sum { part } => {
-                let width = self.price.half_width(part, confidence);
+                let width = grouping.price.half_width(part, confidence);
                 match &self.reading.parts[part] {
                     Part::Total(value) => Some(width as f64 / 10_f64.powi(value.fixed()?.decimals().into())),
                     _ => None,
                 }
             }
-            Estimate::Average { .. } => None,
+            Estimate::Average { .. } | Estimate::Variance { .. } | Estimate::Quantile { .. } => None,
         })
     }
 
@@ -189,20 +244,16 @@ impl Prepared {
             let groups = times(policy.groups_per_subject_max, "group", "groups");
             format!("Nobody counts in more than {groups}, nor for more than {rows} in any.")
         });
-        for part in &self.reading.parts {
-            if let Part::Total(value) | Part::Spread(value) = part {
-                said.push(format!(
-                    "Values that are summed or averaged count as at least {} and at most {}; where many lie outside, \
-                     the file's own total or average is another.",
-                    value.low, value.high
-                ));
-            }
+        if self.groupings.len() > 1 {
+            said.push(format!(
+                "The question groups in {} ways; that holds for each of them, and each has its share of the loss.",
+                self.groupings.len()
+            ));
         }
-        said.dedup();
-        match (&self.price.threshold, &self.public) {
-            (Some(threshold), _) => said.push(format!(
-                "Groups of fewer than about {} subjects are not shown, and none of fewer than {}.",
-                threshold.shown_from(0.5),
+        said.extend(self.what_counts());
+        match (self.shown_from(), self.public_groups()) {
+            (Some(shown_from), _) => said.push(format!(
+                "Groups of fewer than about {shown_from} subjects are not shown, and none of fewer than {}.",
                 policy.group_size_min.max(1)
             )),
             (None, Some(_)) if !self.reading.keys.is_empty() => said.push(
@@ -212,7 +263,7 @@ impl Prepared {
             _ => {}
         }
         said.push(format!("Rows without a value in `{}` are left out.", policy.subject));
-        let Loss { rho_nano, delta_femto } = self.price.loss;
+        let Loss { rho_nano, delta_femto } = self.loss;
         let spent = weal_privacy::Loss { rho_nano, delta_femto };
         let rho = rho_nano as f64 / 1e9;
         said.push(match epsilon_of(spent, QUOTED_DELTA) {
@@ -221,6 +272,47 @@ impl Prepared {
             }
             Err(_) => format!("The privacy loss is rho {rho}."),
         });
+        said
+    }
+
+    /// What of a value, and of how many, goes into the numbers.
+    fn what_counts(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        let square = |place: usize| {
+            let of = |estimate: &Estimate| matches!(estimate, Estimate::Variance { square, .. } if *square == place);
+            self.reading.estimates.iter().any(of)
+        };
+        let parts = self.reading.parts.iter().enumerate().filter(|(place, _)| !square(*place));
+        for (_, part) in parts {
+            said.push(match part {
+                Part::Total(value) | Part::Spread(value) => format!(
+                    "Values that are summed or averaged count as at least {} and at most {}; where many lie outside, \
+                     the file's own total or average is another.",
+                    value.low, value.high
+                ),
+                Part::Ranks(value) => format!(
+                    "Quantiles are taken between {} and {}, the bounds that the owner has declared.",
+                    value.low, value.high
+                ),
+                Part::Distinct(_) => format!(
+                    "Of the different values that a subject has in a group, {} at most are counted, drawn by lot.",
+                    self.policy.rows_per_group_max
+                ),
+                _ => continue,
+            });
+        }
+        let extreme = |estimate: &Estimate| match estimate {
+            Estimate::Quantile { fraction, .. } => fraction.0 == EXTREME || fraction.0 == 1.0 - EXTREME,
+            _ => false,
+        };
+        if self.reading.estimates.iter().any(extreme) {
+            said.push(format!(
+                "MIN and MAX are the values with {} % of the rows below and above them: the very first and last \
+                 belong to one subject, and cannot be told.",
+                EXTREME * 100.0
+            ));
+        }
+        said.dedup();
         said
     }
 }

@@ -8,6 +8,7 @@ use weal_privacy::mechanism::{Gaussian, MechanismError, Thresholded};
 
 use super::measure::Value;
 use super::reading::{Estimate, Part, Reading};
+use super::sides::leaves_of;
 
 /// Of every interval.
 pub(crate) const CONFIDENCE: f64 = 0.95;
@@ -25,9 +26,6 @@ pub(crate) fn share_of(confidence: f64, numbers: usize) -> f64 {
 /// How the parts of one answer are released.
 #[derive(Debug, Clone)]
 pub(crate) struct Price {
-    /// What is charged. All of what was asked for, even if rounding leaves a little of it unspent: so a
-    /// preview, a reservation and the answer name the same figure.
-    pub loss: Loss,
     /// Decides which groups are shown, where that is not public; its count is the first part.
     pub threshold: Option<Thresholded>,
     /// Of the other parts, in their order.
@@ -86,11 +84,24 @@ pub(crate) fn with_threshold(reading: &mut Reading) {
         match estimate {
             Estimate::Count { part } | Estimate::Sum { part } => *part = moved(*part),
             Estimate::Average { spread, count } => (*spread, *count) = (moved(*spread), moved(*count)),
+            Estimate::Variance { square, spread, count, .. } => {
+                (*square, *spread, *count) = (moved(*square), moved(*spread), moved(*count));
+            }
+            Estimate::Quantile { ranks, .. } => *ranks = moved(*ranks),
         }
     }
 }
 
-/// Prices the parts of `reading` at `asked`. `public_groups` is their number where it is public.
+/// Shares what is asked between the groupings of a question: rho between all, delta between those that need it.
+pub(crate) fn shares_of(asked: Loss, private: &[bool]) -> Vec<Loss> {
+    let total = weal_privacy::Loss { rho_nano: asked.rho_nano, delta_femto: 0 };
+    let needing = private.iter().filter(|private| **private).count().max(1) as u64;
+    let shares = split_loss(total, private.len(), false).into_iter().zip(private);
+    let delta = |private: bool| if private { asked.delta_femto / needing } else { 0 };
+    shares.map(|(share, &private)| Loss { rho_nano: share.rho_nano, delta_femto: delta(private) }).collect()
+}
+
+/// Prices the parts of `reading` in one grouping at `asked`. `public_groups` is their number where it is public.
 pub(crate) fn price(
     reading: &Reading,
     policy: &PrivacyPolicy,
@@ -121,8 +132,15 @@ pub(crate) fn price(
             continue;
         }
         let sensitivity = match part {
-            Part::Subjects => Sensitivity::of_subjects(groups),
-            Part::Rows | Part::Values(_) => Sensitivity::of_rows(groups, policy.rows_per_group_max),
+            Part::Subjects | Part::Present(_) => Sensitivity::of_subjects(groups),
+            Part::Rows | Part::Values(_) | Part::Distinct(_) => {
+                Sensitivity::of_rows(groups, policy.rows_per_group_max)
+            }
+            // Every value is counted at each level of the tree.
+            Part::Ranks(value) => {
+                let cells = groups.saturating_mul(leaves_of(value)?.levels());
+                Sensitivity::of_rows(cells, policy.rows_per_group_max)
+            }
             Part::Total(value) => {
                 Sensitivity::new(groups, Contribution::of_total(value, policy.rows_per_group_max)?.widest())
             }
@@ -132,8 +150,7 @@ pub(crate) fn price(
         };
         noise.push(Gaussian::for_loss(sensitivity.map_err(bad_bounds)?, share.rho_nano).map_err(no_noise)?);
     }
-    let delta_femto = if private { asked.delta_femto } else { 0 };
-    Ok(Price { loss: Loss { rho_nano: asked.rho_nano, delta_femto }, threshold, noise })
+    Ok(Price { threshold, noise })
 }
 
 impl Price {

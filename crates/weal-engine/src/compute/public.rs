@@ -39,8 +39,7 @@ pub(crate) struct PublicGroups {
 pub(crate) fn public_groups(
     keys: &[Expr],
     conditions: &[Expr],
-    columns: &[ProductColumn],
-    policy: &PrivacyPolicy,
+    (columns, policy): (&[ProductColumn], &PrivacyPolicy),
     session: &SessionState,
     groups_max: usize,
 ) -> Result<Option<PublicGroups>, Refusal> {

@@ -1,31 +1,42 @@
 //! From a planned question to the few things that a private answer is made of. Whatever is not recognised
 //! here is refused by name, before any data is read.
 
-use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, ScalarValue};
-use datafusion::logical_expr::expr::{AggregateFunction, Case, Sort};
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::Column;
+use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan};
 use weal_domain::catalogue::{Column as ProductColumn, PrivacyPolicy};
 use weal_domain::{Refusal, RefusalKind};
 
+use super::after::{After, read_above};
 use super::derived::{Derived, derived};
-use super::measure::{Value, value};
-use super::safe::{safe, unsupported};
-use super::shield::{shielded, shielded_condition};
+use super::measure::Value;
+use super::parts::{Fraction, Parts};
+use super::relation::{Subject, relation};
+use super::safe::{safe, type_of, unsupported};
+use super::shield::shielded;
 
 /// A key may be a computed text for every row of a batch, so their number bounds the memory they take.
 const KEYS_MAX: usize = 16;
 /// The loss is shared between them: with more, each would say nothing.
 const AGGREGATES_MAX: usize = 64;
+const SETS_MAX: usize = 32;
 
 /// What a question asks of one product.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
+    /// Steps over the product's table, where there are any; see [`super::relation`].
+    pub rows: Option<LogicalPlan>,
+    /// The columns that keys and parts are over, and what is known of them.
+    pub described: Vec<ProductColumn>,
+    pub policy: PrivacyPolicy,
     /// WHERE, made safe.
     pub filter: Option<Expr>,
     /// GROUP BY, made safe.
     pub keys: Vec<Expr>,
+    /// Of the keys, in their order, as they are released.
+    pub key_types: Vec<DataType>,
+    /// The groupings that are asked for, by places in `keys`: one, unless it says ROLLUP, CUBE or GROUPING SETS.
+    pub sets: Vec<Vec<usize>>,
     /// The totals that are needed, each once.
     pub parts: Vec<Part>,
     /// How each aggregate of the question follows from the parts.
@@ -50,31 +61,49 @@ pub(crate) enum Part {
     Total(Value),
     /// The sum of each subject's distance from the middle of the bounds, for averages.
     Spread(Value),
+    /// Subjects that have a row where this is not NULL.
+    Present(Expr),
+    /// Distinct values of this that are not NULL, at most `rows_per_group_max` brought by each subject.
+    Distinct(Expr),
+    /// How many values lie in each range of a tree of ranges, at most `rows_per_group_max` of each subject.
+    Ranks(Value),
 }
 
 /// An aggregate of the question, by the places of its parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Estimate {
-    Count { part: usize },
-    Sum { part: usize },
-    Average { spread: usize, count: usize },
+    Count {
+        part: usize,
+    },
+    Sum {
+        part: usize,
+    },
+    Average {
+        spread: usize,
+        count: usize,
+    },
+    /// `square` is the spread of squared distances; the `sample` variance, or its `root`.
+    Variance {
+        square: usize,
+        spread: usize,
+        count: usize,
+        sample: bool,
+        root: bool,
+    },
+    Quantile {
+        ranks: usize,
+        fraction: Fraction,
+    },
 }
 
-/// A column of the answer: the n-th key, the n-th estimate, or the n-th of what is computed from these.
+/// A column of the answer: the n-th key, the n-th estimate, the n-th arithmetic over estimates, which has an
+/// interval, or the n-th of what else is computed from released values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Item {
     Key(usize),
     Estimate(usize),
     Derived(usize),
-}
-
-/// What is done with released values, at no further cost. Expressions are over [`Item::column`]s.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct After {
-    pub having: Option<Expr>,
-    pub sort: Vec<Sort>,
-    pub skip: usize,
-    pub fetch: Option<usize>,
+    Computed(usize),
 }
 
 impl Item {
@@ -84,6 +113,7 @@ impl Item {
             Item::Key(i) => format!("k{i}"),
             Item::Estimate(i) => format!("e{i}"),
             Item::Derived(i) => format!("d{i}"),
+            Item::Computed(i) => format!("c{i}"),
         }
     }
 
@@ -98,52 +128,26 @@ impl Item {
     }
 }
 
-/// What the reading needs to know of the product.
-pub(crate) struct Subject<'a> {
-    pub policy: &'a PrivacyPolicy,
-    pub columns: &'a [ProductColumn],
-}
-
-pub(crate) fn read(plan: &LogicalPlan, subject: &Subject<'_>) -> Result<Reading, Refusal> {
-    let mut above = Vec::new();
-    let mut node = plan;
-    let aggregate = loop {
-        match node {
-            LogicalPlan::Aggregate(aggregate) => break aggregate,
-            LogicalPlan::Projection(projection) => {
-                above.push(node);
-                node = &projection.input;
-            }
-            LogicalPlan::Filter(filter) => {
-                above.push(node);
-                node = &filter.input;
-            }
-            LogicalPlan::Sort(sort) => {
-                above.push(node);
-                node = &sort.input;
-            }
-            LogicalPlan::Limit(limit) => {
-                above.push(node);
-                node = &limit.input;
-            }
-            LogicalPlan::TableScan(_) => return Err(rows_asked()),
-            other => return Err(unknown_node(other)),
-        }
-    };
+pub(crate) fn read(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Reading, Refusal> {
+    let (above, aggregate) = split(plan)?;
     let mut reading = read_aggregate(aggregate, subject)?;
-    let keys = aggregate.group_expr.len();
-    let mut columns: Vec<(Column, Expr)> = Vec::new();
+    let keys = reading.keys.len();
+    // Where there are several groupings, a column of DataFusion's own stands between keys and aggregates.
+    let own = usize::from(matches!(aggregate.group_expr[..], [Expr::GroupingSet(_)]));
+    let (mut columns, mut released) = (Vec::new(), Vec::new());
     for (i, (qualifier, field)) in aggregate.schema.iter().enumerate() {
-        let item = if i < keys { Item::Key(i) } else { Item::Estimate(i - keys) };
-        columns.push((
-            Column::new(qualifier.cloned(), field.name()),
-            Expr::Column(Column::new_unqualified(item.column())),
-        ));
+        let (item, kind) = match i.checked_sub(keys + own) {
+            _ if i >= keys && i < keys + own => continue,
+            None => (Item::Key(i), reading.key_types[i].clone()),
+            Some(estimate) => (Item::Estimate(estimate), DataType::Float64),
+        };
+        let stands_for = Expr::Column(Column::new_unqualified(item.column()));
+        columns.push((Column::new(qualifier.cloned(), field.name()), stands_for));
+        released.push(Field::new(item.column(), kind, true));
     }
     for node in above.into_iter().rev() {
         read_above(node, &mut columns, &mut reading.after)?;
     }
-    make_safe(&mut reading.after, aggregate)?;
     // `sum(revenue.payroll.wage)` is called `sum(wage)`.
     let table =
         aggregate.input.schema().iter().find_map(|(qualifier, _)| qualifier).map(|table| format!("{table}."));
@@ -152,7 +156,29 @@ pub(crate) fn read(plan: &LogicalPlan, subject: &Subject<'_>) -> Result<Reading,
         let item = reading.item(&expr)?;
         reading.outputs.push((name, item));
     }
+    reading.after.make_safe(released)?;
     Ok(reading)
+}
+
+/// What stands above the outermost aggregate, the topmost first, and the aggregate.
+fn split(plan: &LogicalPlan) -> Result<(Vec<&LogicalPlan>, &Aggregate), Refusal> {
+    let mut above = Vec::new();
+    let mut node = plan;
+    loop {
+        let below = match node {
+            LogicalPlan::Aggregate(aggregate) => return Ok((above, aggregate)),
+            LogicalPlan::Projection(projection) => &projection.input,
+            LogicalPlan::Filter(filter) => &filter.input,
+            LogicalPlan::Sort(sort) => &sort.input,
+            LogicalPlan::Limit(limit) => &limit.input,
+            LogicalPlan::Window(window) => &window.input,
+            LogicalPlan::SubqueryAlias(alias) => &alias.input,
+            LogicalPlan::TableScan(_) => return Err(rows_asked()),
+            other => return Err(unknown_node(other)),
+        };
+        above.push(node);
+        node = below;
+    }
 }
 
 impl Reading {
@@ -161,15 +187,19 @@ impl Reading {
         if let Some(item) = plain_item(expr) {
             return Ok(item);
         }
-        let derived = derived(expr)?;
-        if derived.estimates().is_empty() {
-            return Err(unsupported("a constant in the SELECT list", "Select keys and aggregates."));
-        }
-        if self.derived.len() == AGGREGATES_MAX {
+        if self.derived.len() + self.after.computed.len() == AGGREGATES_MAX {
             return Err(too_wide());
         }
-        self.derived.push(derived);
-        Ok(Item::Derived(self.derived.len() - 1))
+        match derived(expr) {
+            Ok(derived) if !derived.estimates().is_empty() => {
+                self.derived.push(derived);
+                Ok(Item::Derived(self.derived.len() - 1))
+            }
+            _ => {
+                self.after.computed.push(expr.clone());
+                Ok(Item::Computed(self.after.computed.len() - 1))
+            }
+        }
     }
 }
 
@@ -183,41 +213,25 @@ fn plain_item(expr: &Expr) -> Option<Item> {
     }
 }
 
-/// What runs after the release must not fail either: the answer would be lost and its cost not.
-fn make_safe(after: &mut After, aggregate: &Aggregate) -> Result<(), Refusal> {
-    let keys = aggregate.group_expr.len();
-    let mut fields = Vec::new();
-    for (i, field) in aggregate.schema.fields().iter().enumerate() {
-        let (item, kind) = match i.checked_sub(keys) {
-            None => (Item::Key(i), field.data_type().clone()),
-            Some(estimate) => (Item::Estimate(estimate), DataType::Float64),
-        };
-        fields.push(Field::new(item.column(), kind, true));
-    }
-    let schema =
-        DFSchema::try_from(Schema::new(fields)).map_err(|_| unsupported("these columns", "Select fewer."))?;
-    let sound = |expr: &Expr| shielded(safe(expr, &schema)?, &schema);
-    after.having = after.having.as_ref().map(sound).transpose()?;
-    for sort in &mut after.sort {
-        sort.expr = sound(&sort.expr)?;
-    }
-    Ok(())
-}
-
 fn rows_asked() -> Refusal {
     Refusal::forbidden("rows-not-covered", "The agreement covers private statistics, and this asks for rows.")
-        .remedy("Ask for totals: COUNT, SUM or AVG, with GROUP BY if you like.")
+        .remedy("Ask for totals: COUNT, SUM, AVG or MEDIAN, with GROUP BY if you like.")
 }
 
-fn unknown_node(node: &LogicalPlan) -> Refusal {
+pub(crate) fn unknown_node(node: &LogicalPlan) -> Refusal {
     let (what, instead) = match node {
         LogicalPlan::Distinct(_) => ("DISTINCT", "Use GROUP BY."),
         LogicalPlan::Join(_) => ("a join", "Ask one product at a time and join the answers."),
         LogicalPlan::Union(_) => ("UNION, INTERSECT or EXCEPT", "Ask the parts one by one."),
-        LogicalPlan::Window(_) => ("OVER (window functions)", "Use GROUP BY."),
-        LogicalPlan::Subquery(_) | LogicalPlan::SubqueryAlias(_) => (
-            "a SELECT inside FROM or WITH",
-            "Write its conditions into WHERE and its expressions into the one SELECT.",
+        LogicalPlan::Window(_) => {
+            ("OVER (a window function) over rows", "Use GROUP BY first: windows work on what was released.")
+        }
+        LogicalPlan::Limit(_) | LogicalPlan::Sort(_) => {
+            ("LIMIT in an inner SELECT", "Put LIMIT at the end of the question.")
+        }
+        LogicalPlan::Aggregate(_) => (
+            "an aggregate of an answer",
+            "Group the inner SELECT by the subject as well, or compute with the answer.",
         ),
         LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => {
             ("VALUES or no table", "Name one product after FROM.")
@@ -227,48 +241,32 @@ fn unknown_node(node: &LogicalPlan) -> Refusal {
     unsupported(what, instead)
 }
 
-fn read_aggregate(aggregate: &Aggregate, subject: &Subject<'_>) -> Result<Reading, Refusal> {
-    let mut node = aggregate.input.as_ref();
-    let mut conditions = Vec::new();
-    loop {
-        match node {
-            LogicalPlan::Filter(filter) => {
-                let schema = filter.input.schema();
-                conditions.push(shielded_condition(safe(&filter.predicate, schema)?, schema)?);
-                node = &filter.input;
-            }
-            // A name for the product: `FROM revenue.payroll p`.
-            LogicalPlan::SubqueryAlias(alias) if matches!(*alias.input, LogicalPlan::TableScan(_)) => {
-                node = &alias.input
-            }
-            LogicalPlan::TableScan(scan) if scan.filters.is_empty() && scan.fetch.is_none() => break,
-            LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) => {
-                return Err(unsupported(
-                    "a SELECT inside FROM or WITH",
-                    "Write its conditions into WHERE and its expressions into the one SELECT.",
-                ));
-            }
-            other => return Err(unknown_node(other)),
-        }
-    }
-    let schema = aggregate.input.schema();
-    let mut keys = Vec::new();
-    for key in &aggregate.group_expr {
-        if matches!(key, Expr::GroupingSet(_)) {
-            return Err(unsupported("ROLLUP, CUBE or GROUPING SETS", "Ask for each grouping by itself."));
-        }
-        keys.push(shielded(safe(key, schema)?, schema)?);
-    }
-    if keys.len() > KEYS_MAX || aggregate.aggr_expr.len() > AGGREGATES_MAX {
+fn read_aggregate(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Reading, Refusal> {
+    let relation = relation(&aggregate.input, subject)?;
+    let (asked, sets) = groupings(&aggregate.group_expr)?;
+    if asked.len() > KEYS_MAX || sets.len() > SETS_MAX || aggregate.aggr_expr.len() > AGGREGATES_MAX {
         return Err(too_wide());
     }
-    let mut parts = Parts { parts: Vec::new(), subject, schema };
+    let mut keys = Vec::new();
+    for key in asked {
+        keys.push(shielded(safe(&relation.over_rows(key)?, relation.schema())?, relation.schema())?);
+    }
+    let Some(policy) = relation.policy.clone() else {
+        return Err(unsupported("totals of public values alone", "Name a product after FROM."));
+    };
+    let mut parts = Parts { parts: Vec::new(), relation: &relation, policy: &policy };
     let estimates = aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<_, _>>()?;
-    let filter = conditions.into_iter().reduce(Expr::and);
+    let parts = parts.parts;
+    let key_types = keys.iter().map(|key| type_of(key, relation.schema())).collect::<Result<_, _>>()?;
     Ok(Reading {
-        filter,
+        rows: (!relation.is_table).then_some(relation.rows),
+        described: relation.described,
+        policy,
+        filter: relation.conditions.into_iter().reduce(Expr::and),
         keys,
-        parts: parts.parts,
+        key_types,
+        sets,
+        parts,
         estimates,
         derived: Vec::new(),
         outputs: Vec::new(),
@@ -276,175 +274,32 @@ fn read_aggregate(aggregate: &Aggregate, subject: &Subject<'_>) -> Result<Readin
     })
 }
 
+/// The keys of a GROUP BY, each once, and which of them each grouping has.
+fn groupings(group: &[Expr]) -> Result<(Vec<&Expr>, Vec<Vec<usize>>), Refusal> {
+    let [Expr::GroupingSet(sets)] = group else {
+        return Ok((group.iter().collect(), vec![(0..group.len()).collect()]));
+    };
+    let keys = sets.distinct_expr();
+    let all: Vec<Vec<&Expr>> = match sets {
+        GroupingSet::Rollup(of) => (0..=of.len()).rev().map(|count| of[..count].iter().collect()).collect(),
+        GroupingSet::Cube(of) if of.len() > KEYS_MAX => return Err(too_wide()),
+        GroupingSet::Cube(of) => {
+            let chosen = |mask: usize| (0..of.len()).filter(move |place| mask >> place & 1 == 1);
+            (0..1_usize << of.len())
+                .rev()
+                .map(|mask| chosen(mask).map(|place| &of[place]).collect())
+                .collect()
+        }
+        GroupingSet::GroupingSets(sets) => sets.iter().map(|set| set.iter().collect()).collect(),
+    };
+    let place = |key: &Expr| keys.iter().position(|known| *known == key);
+    let places = all.iter().map(|set| set.iter().filter_map(|key| place(key)).collect());
+    Ok((keys.clone(), places.collect()))
+}
+
 fn too_wide() -> Refusal {
     let reason = format!(
-        "A private question groups by at most {KEYS_MAX} keys and asks for at most {AGGREGATES_MAX} totals."
+        "A private question groups by at most {KEYS_MAX} keys in at most {SETS_MAX} ways and asks for at most {AGGREGATES_MAX} totals."
     );
     Refusal::new(RefusalKind::TooLarge, "question-too-wide", reason).remedy("Ask several questions.")
-}
-
-struct Parts<'a> {
-    parts: Vec<Part>,
-    subject: &'a Subject<'a>,
-    schema: &'a DFSchema,
-}
-
-impl Parts<'_> {
-    fn estimate(&mut self, expr: &Expr) -> Result<Estimate, Refusal> {
-        let call = match expr {
-            Expr::AggregateFunction(call) => call,
-            Expr::Alias(alias) => return self.estimate(&alias.expr),
-            other => {
-                return Err(unsupported(
-                    &format!("`{}` as an aggregate", other.variant_name()),
-                    "Use COUNT, SUM or AVG.",
-                ));
-            }
-        };
-        if !call.params.order_by.is_empty() || call.params.null_treatment.is_some() {
-            return Err(unsupported("ORDER BY or IGNORE NULLS inside an aggregate", "Leave it out."));
-        }
-        let [arg] = &call.params.args[..] else {
-            return Err(unsupported(
-                "an aggregate of several columns",
-                "Give each aggregate one expression.",
-            ));
-        };
-        if call.params.distinct {
-            return self.distinct(call, arg);
-        }
-        match call.func.name() {
-            "count" => Ok(Estimate::Count { part: self.count(call, arg)? }),
-            "sum" => {
-                let value = self.value(call, arg)?;
-                Ok(Estimate::Sum { part: self.place(Part::Total(value)) })
-            }
-            "avg" => {
-                let value = self.value(call, arg)?;
-                let count = self.count_of(value.expr.clone());
-                let spread = self.place(Part::Spread(value));
-                Ok(Estimate::Average { spread, count })
-            }
-            other => Err(super::safe::unknown_function(other)),
-        }
-    }
-
-    fn distinct(&mut self, call: &AggregateFunction, arg: &Expr) -> Result<Estimate, Refusal> {
-        let subject = &self.subject.policy.subject;
-        let of_subject = matches!(arg, Expr::Column(column) if column.name == *subject);
-        if call.func.name() == "count" && of_subject && call.params.filter.is_none() {
-            return Ok(Estimate::Count { part: self.place(Part::Subjects) });
-        }
-        let remedy = format!(
-            "Only COUNT(DISTINCT {subject}) can be asked; use GROUP BY to see the values of another column."
-        );
-        Err(unsupported("DISTINCT inside an aggregate", &remedy))
-    }
-
-    fn count(&mut self, call: &AggregateFunction, arg: &Expr) -> Result<usize, Refusal> {
-        let constant = matches!(arg, Expr::Literal(value, _) if !value.is_null());
-        if constant && call.params.filter.is_none() {
-            return Ok(self.rows());
-        }
-        let counted = safe(arg, self.schema)?;
-        let counted = shielded(self.filtered(call, counted)?, self.schema)?;
-        Ok(self.count_of(counted))
-    }
-
-    /// That a column has no nulls belongs to the table's schema, which is public.
-    fn count_of(&mut self, counted: Expr) -> usize {
-        let columns = self.subject.columns;
-        let always = match &counted {
-            Expr::Column(column) => columns.iter().any(|known| known.name == column.name && !known.nullable),
-            _ => false,
-        };
-        if always { self.rows() } else { self.place(Part::Values(counted)) }
-    }
-
-    /// With one row per subject and group, rows are subjects.
-    fn rows(&mut self) -> usize {
-        let single = self.subject.policy.rows_per_group_max == 1;
-        self.place(if single { Part::Subjects } else { Part::Rows })
-    }
-
-    fn value(&self, call: &AggregateFunction, arg: &Expr) -> Result<Value, Refusal> {
-        let mut value = value(arg, self.schema, self.subject.policy)?;
-        value.expr = shielded(self.filtered(call, value.expr)?, self.schema)?;
-        Ok(value)
-    }
-
-    /// `FILTER (WHERE ...)`: rows outside count as NULL.
-    fn filtered(&self, call: &AggregateFunction, expr: Expr) -> Result<Expr, Refusal> {
-        match &call.params.filter {
-            None => Ok(expr),
-            Some(filter) => {
-                let branch = (Box::new(safe(filter, self.schema)?), Box::new(expr));
-                Ok(Expr::Case(Case::new(None, vec![branch], None)))
-            }
-        }
-    }
-
-    fn place(&mut self, part: Part) -> usize {
-        match self.parts.iter().position(|known| *known == part) {
-            Some(place) => place,
-            None => {
-                self.parts.push(part);
-                self.parts.len() - 1
-            }
-        }
-    }
-}
-
-/// Follows one node above the aggregate; `columns` is what its output columns stand for.
-fn read_above(
-    node: &LogicalPlan,
-    columns: &mut Vec<(Column, Expr)>,
-    after: &mut After,
-) -> Result<(), Refusal> {
-    match node {
-        LogicalPlan::Projection(projection) => {
-            let mut next = Vec::new();
-            for (expr, (qualifier, field)) in projection.expr.iter().zip(projection.schema.iter()) {
-                next.push((Column::new(qualifier.cloned(), field.name()), substitute(expr, columns)?));
-            }
-            *columns = next;
-        }
-        LogicalPlan::Filter(filter)
-            if after.having.is_none() && after.sort.is_empty() && after.fetch.is_none() =>
-        {
-            after.having = Some(substitute(&filter.predicate, columns)?);
-        }
-        LogicalPlan::Sort(sort) if after.fetch.is_none() => {
-            let substituted = sort
-                .expr
-                .iter()
-                .map(|sort| Ok(Sort::new(substitute(&sort.expr, columns)?, sort.asc, sort.nulls_first)));
-            after.sort = substituted.collect::<Result<_, Refusal>>()?;
-        }
-        LogicalPlan::Limit(limit) if after.fetch.is_none() && after.skip == 0 => {
-            after.skip = limit.skip.as_deref().map_or(Ok(0), whole_number)?;
-            after.fetch = limit.fetch.as_deref().map(whole_number).transpose()?;
-        }
-        other => return Err(unknown_node(other)),
-    }
-    Ok(())
-}
-
-fn whole_number(expr: &Expr) -> Result<usize, Refusal> {
-    match expr {
-        Expr::Literal(ScalarValue::Int64(Some(number)), _) => usize::try_from(*number).ok(),
-        _ => None,
-    }
-    .ok_or_else(|| unsupported("a computed LIMIT or OFFSET", "Write a whole number."))
-}
-
-fn substitute(expr: &Expr, columns: &[(Column, Expr)]) -> Result<Expr, Refusal> {
-    let replaced = expr.clone().transform(|expr| match &expr {
-        Expr::Column(column) => {
-            let found = columns.iter().find(|(known, _)| known == column);
-            Ok(found.map_or_else(|| Transformed::no(expr.clone()), |(_, to)| Transformed::yes(to.clone())))
-        }
-        _ => Ok(Transformed::no(expr)),
-    });
-    replaced.map(|done| done.data).map_err(|_| unsupported("this expression", "Simplify it."))
 }

@@ -5,12 +5,14 @@ use std::ops::ControlFlow;
 
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
-use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, SetOperator, SetQuantifier, Visit, Visitor};
 use weal_domain::Refusal;
 use weal_domain::catalogue::Column;
 
+use super::after::WINDOWS;
 use super::functions::allowed_functions;
 use super::safe::{unknown_function, unsupported};
+use super::schema::AGGREGATES;
 
 /// `covered` are the columns of `product` that may be asked about, `all` those it has.
 pub(crate) fn planning(
@@ -70,28 +72,35 @@ struct Shapes;
 impl Visitor for Shapes {
     type Break = Box<Refusal>;
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Box<Refusal>> {
-        if matches!(*query.body, SetExpr::SetOperation { .. }) {
-            let refusal = unsupported("UNION, INTERSECT or EXCEPT", "Ask the parts one by one.");
-            return ControlFlow::Break(Box::new(refusal));
+        let plain = |query: &SetExpr| match query {
+            SetExpr::SetOperation { op, set_quantifier, .. } => {
+                *op == SetOperator::Union && *set_quantifier == SetQuantifier::All
+            }
+            _ => true,
+        };
+        if !plain(&query.body) {
+            let what = "UNION without ALL, INTERSECT or EXCEPT";
+            return ControlFlow::Break(Box::new(unsupported(
+                what,
+                "Use UNION ALL, or ask the parts one by one.",
+            )));
         }
         ControlFlow::Continue(())
     }
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Box<Refusal>> {
         let refusal = match expr {
-            Expr::Function(function) if function.over.is_some() => {
-                unsupported("OVER (window functions)", "Use GROUP BY.")
-            }
             Expr::Function(function) => {
                 let name = function.name.to_string().to_lowercase();
-                let known = matches!(name.as_str(), "count" | "sum" | "avg" | "mean");
+                let window = function.over.is_some() && WINDOWS.contains(&name.as_str());
+                let known = window || AGGREGATES.contains_key(name.as_str());
                 if known || allowed_functions().contains_key(&name) {
                     return ControlFlow::Continue(());
                 }
                 unknown_function(&name)
             }
-            Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => unsupported(
-                "a subquery in a condition",
-                "Ask the inner question first and write its answer as values: IN (...).",
+            Expr::Subquery(_) | Expr::Exists { .. } => unsupported(
+                "a subquery in an expression",
+                "Use IN (SELECT ...) of the subject, or ask the inner question first and write its answer.",
             ),
             _ => return ControlFlow::Continue(()),
         };

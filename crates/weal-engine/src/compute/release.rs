@@ -1,65 +1,88 @@
 //! From exact totals to an answer: noise first, then everything that may be done with noisy numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::mem::take;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt32Array};
-use arrow::compute::{SortColumn, SortOptions, cast, filter, lexsort_to_indices};
-use arrow::datatypes::{DataType, Field, Schema, UInt32Type};
-use arrow::row::{RowConverter, SortField};
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::DFSchema;
 use datafusion::execution::SessionState;
+use tokio::runtime::Handle;
 use weal_domain::compute::{Answer, Cell};
-use weal_privacy::mechanism::MechanismError;
+use weal_privacy::mechanism::Ranks;
 
 use super::derived::{Derived, Estimated};
-use super::exact::ExactGroups;
-use super::measure::Value;
-use super::prepare::Prepared;
+use super::exact::{ExactGroups, Groups, Totals};
+use super::measure::{Value, middle_of};
+use super::prepare::{Grouping, Prepared};
 use super::price::{CONFIDENCE, Contribution, confidence_of_each, share_of};
 use super::reading::{Estimate, Item, Part};
-use crate::EngineError;
+use super::sides::leaves_of;
 use crate::error::Doing;
+use crate::{EngineError, Fault};
+
+const DRAWING: &str = "drawing noise";
+const FORMING: &str = "forming the answer";
 
 /// Draws the noise, once, and forms the answer. Everything after the draw is post-processing.
+///
+/// To be called on a thread that may wait for others.
 pub(crate) fn release(
     prepared: &Prepared,
-    exact: ExactGroups,
+    exact: Vec<ExactGroups>,
     session: &SessionState,
     groups_max: usize,
 ) -> Result<Answer, EngineError> {
-    let noisy = draw(prepared, exact)?;
-    let mut estimates = Vec::new();
-    for estimate in &prepared.reading.estimates {
-        estimates.push(estimated(prepared, &noisy, *estimate, CONFIDENCE)?);
-    }
-    let derived = prepared.reading.derived.iter().map(|derived| computed(prepared, &noisy, derived));
-    let derived = derived.collect::<Result<Vec<_>, _>>()?;
-    let released = released(&noisy.keys, &estimates)?;
-    let order = order(prepared, &released, session)?;
-    let mut protection = prepared.protection();
     let reading = &prepared.reading;
-    let mut rows: Vec<usize> = order.into_iter().skip(reading.after.skip).collect();
-    rows.truncate(reading.after.fetch.unwrap_or(usize::MAX));
+    let mut keys = Vec::new();
+    let mut estimates = vec![Vec::new(); reading.estimates.len()];
+    let mut derived = vec![Vec::new(); reading.derived.len()];
+    for (grouping, exact) in prepared.groupings.iter().zip(exact) {
+        let noisy = Noisy::draw(prepared, grouping, exact)?;
+        for (all, estimate) in estimates.iter_mut().zip(&reading.estimates) {
+            all.extend(noisy.estimated(*estimate, CONFIDENCE)?);
+        }
+        for (all, derived) in derived.iter_mut().zip(&reading.derived) {
+            all.extend(noisy.computed(derived)?);
+        }
+        keys.push(widened(&noisy.keys, grouping, &reading.key_types)?);
+    }
+    let keys = concat_batches(&keys[0].schema(), &keys).doing(FORMING)?;
+    let released = released(&keys, &estimates)?;
+    let after = reading.after.run(&released, reading.keys.len(), session);
+    let (mut rows, computed) = Handle::current().block_on(after).doing(FORMING)?;
+    let mut protection = prepared.protection();
     if rows.len() > groups_max {
         rows.truncate(groups_max);
         protection.push(format!("Only the first {groups_max} groups are shown."));
     }
     let options = FormatOptions::default();
-    let keys = noisy.keys.columns().iter().map(|array| ArrayFormatter::try_new(array, &options));
-    let keys = keys.collect::<Result<Vec<_>, _>>().doing("writing the answer")?;
-    let cell = |row: usize, item: Item| match item {
-        Item::Key(i) if noisy.keys.column(i).is_null(row) => Cell::Key(None),
-        Item::Key(i) => Cell::Key(Some(keys[i].value(row).to_string())),
+    let written = |arrays: &'_ [ArrayRef]| -> Result<Vec<Vec<Option<String>>>, EngineError> {
+        let mut columns = Vec::new();
+        for array in arrays {
+            let formatter = ArrayFormatter::try_new(array, &options).doing("writing the answer")?;
+            let cell = |row| array.is_valid(row).then(|| formatter.value(row).to_string());
+            columns.push((0..array.len()).map(cell).collect());
+        }
+        Ok(columns)
+    };
+    let (keys, computed) = (written(keys.columns())?, written(&computed)?);
+    let cell = |place: usize, row: usize, item: Item| match item {
+        Item::Key(i) => Cell::Key(keys[i][row].clone()),
         Item::Estimate(i) => shown(estimates[i][row]),
         Item::Derived(i) => shown(derived[i][row]),
+        Item::Computed(i) => Cell::Key(computed[i][place].clone()),
     };
-    let cells = |row: usize| reading.outputs.iter().map(|(_, item)| cell(row, *item)).collect();
+    let cells = |(place, row): (usize, usize)| {
+        reading.outputs.iter().map(|(_, item)| cell(place, row, *item)).collect()
+    };
     Ok(Answer {
         columns: prepared.columns(),
-        rows: rows.into_iter().map(cells).collect(),
-        loss: prepared.price.loss,
+        rows: rows.into_iter().enumerate().map(cells).collect(),
+        loss: prepared.loss,
         confidence: CONFIDENCE,
         protection,
     })
@@ -72,96 +95,162 @@ fn shown(estimated: Estimated) -> Cell {
     }
 }
 
-/// What is computed from several estimates holds with the answer's confidence if each of them holds with more.
-fn computed(prepared: &Prepared, noisy: &Noisy, derived: &Derived) -> Result<Vec<Estimated>, EngineError> {
-    let places = derived.estimates();
-    let each = confidence_of_each(places.len());
-    let mut columns = BTreeMap::new();
-    for place in places {
-        columns.insert(place, estimated(prepared, noisy, prepared.reading.estimates[place], each)?);
+/// The keys of one grouping among those of all; what it does not group by is NULL.
+fn widened(keys: &RecordBatch, grouping: &Grouping, types: &[DataType]) -> Result<RecordBatch, EngineError> {
+    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+    for (key, kind) in types.iter().enumerate() {
+        let array = match grouping.keys.iter().position(|place| *place == key) {
+            Some(place) => cast(keys.column(place), kind).doing(FORMING)?,
+            None => new_null_array(kind, keys.num_rows()),
+        };
+        fields.push(Field::new(Item::Key(key).column(), kind.clone(), true));
+        arrays.push(array);
     }
-    let of_row = |row: usize| derived.of(&|place| columns.get(&place).and_then(|column| column[row]));
-    Ok((0..noisy.keys.num_rows()).map(of_row).collect())
+    let options = RecordBatchOptions::new().with_row_count(Some(keys.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).doing(FORMING)
 }
 
-/// The groups of the answer, with one noisy total per part and group.
-struct Noisy {
+/// The groups of one grouping, with what was drawn for each part.
+struct Noisy<'a> {
+    prepared: &'a Prepared,
+    grouping: &'a Grouping,
     keys: RecordBatch,
-    totals: Vec<Vec<i64>>,
+    parts: Vec<Drawn>,
 }
 
-fn draw(prepared: &Prepared, exact: ExactGroups) -> Result<Noisy, EngineError> {
-    let doing = |error: MechanismError| crate::Fault::new("drawing noise", error);
-    let price = &prepared.price;
-    let Some(public) = &prepared.public else {
-        let shown = exact
-            .shown
-            .ok_or_else(|| crate::Fault::new("drawing noise", "private keys without a threshold"))?;
-        let mut totals = vec![shown];
-        for (noise, part) in price.noise.iter().zip(&exact.totals[1..]) {
-            totals.push(noise.release(part).map_err(doing)?);
-        }
-        return Ok(Noisy { keys: exact.keys, totals });
-    };
-    let found = places_in(&exact.keys, &public.keys)?;
-    let mut totals = Vec::new();
-    for (noise, part) in price.noise.iter().zip(&exact.totals) {
-        let all: Vec<i64> = found.iter().map(|place| place.map_or(0, |place| part[place])).collect();
-        totals.push(noise.release(&all).map_err(doing)?);
-    }
-    Ok(Noisy { keys: public.keys.clone(), totals })
+/// By group.
+enum Drawn {
+    Numbers(Vec<i64>),
+    /// Noise is drawn as it is looked at, once.
+    Ranks(RefCell<Vec<Ranks>>),
 }
 
-/// For every row of `public`, where its keys stand in `exact`.
-fn places_in(exact: &RecordBatch, public: &RecordBatch) -> Result<Vec<Option<usize>>, EngineError> {
-    if public.num_columns() == 0 {
-        return Ok(vec![(exact.num_rows() > 0).then_some(0)]);
+impl<'a> Noisy<'a> {
+    fn draw(prepared: &'a Prepared, grouping: &'a Grouping, exact: ExactGroups) -> Result<Self, EngineError> {
+        let price = &grouping.price;
+        let mut parts = Vec::new();
+        let mut totals = exact.totals.into_iter().enumerate();
+        let (keys, places) = match &grouping.public {
+            Some(public) => {
+                let found = Groups::of(&exact.keys)?.places(&public.keys)?;
+                let nobody = exact.subjects.is_empty();
+                let found = found.into_iter().map(|place| place.filter(|_| !nobody)).collect();
+                (public.keys.clone(), found)
+            }
+            None => {
+                let shown =
+                    exact.shown.ok_or_else(|| Fault::new(DRAWING, "private keys without a threshold"))?;
+                parts.push(Drawn::Numbers(shown));
+                totals.next();
+                let places: Vec<_> = (0..exact.keys.num_rows()).map(Some).collect();
+                (exact.keys, places)
+            }
+        };
+        let offset = parts.len();
+        for (place, totals) in totals {
+            let noise = price.noise[place - offset];
+            parts.push(match (totals, &prepared.reading.parts[place]) {
+                (Totals::Numbers(exact), _) => {
+                    let all: Vec<i64> =
+                        places.iter().map(|place| place.map_or(0, |place| exact[place])).collect();
+                    Drawn::Numbers(noise.release(&all).doing(DRAWING)?)
+                }
+                (Totals::Ranks(mut exact), Part::Ranks(value)) => {
+                    let leaves = leaves_of(value)?;
+                    let counts =
+                        |place: Option<usize>| place.map_or_else(Vec::new, |place| take(&mut exact[place]));
+                    let all = places.iter().copied().map(counts);
+                    Drawn::Ranks(RefCell::new(all.map(|counts| Ranks::new(leaves, noise, counts)).collect()))
+                }
+                _ => return Err(Fault::new(DRAWING, "ranks where a number should be").into()),
+            });
+        }
+        Ok(Self { prepared, grouping, keys, parts })
     }
-    let fields =
-        public.schema().fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
-    let converter = RowConverter::new(fields).doing("matching groups")?;
-    let same =
-        exact.columns().iter().zip(public.columns()).map(|(array, like)| cast(array, like.data_type()));
-    let same = same.collect::<Result<Vec<ArrayRef>, _>>().doing("matching groups")?;
-    let exact_rows = converter.convert_columns(&same).doing("matching groups")?;
-    let public_rows = converter.convert_columns(public.columns()).doing("matching groups")?;
-    let places: HashMap<_, usize> =
-        exact_rows.iter().enumerate().map(|(place, row)| (row.owned(), place)).collect();
-    Ok(public_rows.iter().map(|row| places.get(&row.owned()).copied()).collect())
+
+    fn numbers(&self, part: usize) -> Result<&[i64], EngineError> {
+        match &self.parts[part] {
+            Drawn::Numbers(numbers) => Ok(numbers),
+            Drawn::Ranks(_) => Err(Fault::new(FORMING, "ranks where a number should be").into()),
+        }
+    }
+
+    fn value(&self, part: usize) -> Result<&Value, EngineError> {
+        match &self.prepared.reading.parts[part] {
+            Part::Total(value) | Part::Spread(value) | Part::Ranks(value) => Ok(value),
+            _ => Err(Fault::new(FORMING, "a count where a value should be").into()),
+        }
+    }
+
+    fn width(&self, part: usize, confidence: f64) -> f64 {
+        self.grouping.price.half_width(part, confidence) as f64
+    }
+
+    fn estimated(&self, estimate: Estimate, confidence: f64) -> Result<Vec<Estimated>, EngineError> {
+        match estimate {
+            Estimate::Count { part } => {
+                let width = self.width(part, confidence);
+                Ok(self.numbers(part)?.iter().map(|&count| around(count as f64, width)).collect())
+            }
+            Estimate::Sum { part } => {
+                let fixed = self.value(part)?.fixed()?;
+                let width = self.width(part, confidence) / 10_f64.powi(fixed.decimals().into());
+                let sums = self.numbers(part)?.iter();
+                Ok(sums.map(|&total| around(fixed.from_fixed(total), width)).collect())
+            }
+            Estimate::Average { spread, count } => self.averages(spread, count, confidence),
+            Estimate::Variance { square, spread, count, sample, root } => {
+                let each = share_of(confidence, 2);
+                let value = self.value(spread)?;
+                let counts = around_all(self.numbers(count)?, self.width(count, each));
+                let variance = Variance { low: value.low, high: value.high, sample, root };
+                let means = self.averages(spread, count, each)?.into_iter();
+                let squares = self.averages(square, count, each)?;
+                Ok(means
+                    .zip(squares)
+                    .zip(counts)
+                    .map(|((mean, square), n)| variance.of(mean, square, n))
+                    .collect())
+            }
+            Estimate::Quantile { ranks, fraction } => {
+                let fixed = self.value(ranks)?.fixed()?;
+                let unit = 10_f64.powi(fixed.decimals().into());
+                let Drawn::Ranks(groups) = &self.parts[ranks] else {
+                    return Err(Fault::new(FORMING, "a number where ranks should be").into());
+                };
+                let mut found = Vec::new();
+                for ranks in groups.borrow_mut().iter_mut() {
+                    let triple = ranks.quantile(fraction.0, confidence).doing(DRAWING)?;
+                    found.push(triple.map(|(value, low, high)| (value / unit, low / unit, high / unit)));
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    fn averages(&self, spread: usize, count: usize, confidence: f64) -> Result<Vec<Estimated>, EngineError> {
+        let average = Average::new(self.value(spread)?, self.prepared.policy.rows_per_group_max)?;
+        let each = share_of(confidence, 2);
+        let widths = (self.width(spread, each), self.width(count, each));
+        let pairs = self.numbers(spread)?.iter().zip(self.numbers(count)?);
+        Ok(pairs.map(|(&spread, &count)| average.of(spread as f64, count as f64, widths)).collect())
+    }
+
+    /// What is computed from several estimates holds with the answer's confidence if each of them holds with more.
+    fn computed(&self, derived: &Derived) -> Result<Vec<Estimated>, EngineError> {
+        let places = derived.estimates();
+        let each = confidence_of_each(places.len());
+        let mut columns = BTreeMap::new();
+        for place in places {
+            columns.insert(place, self.estimated(self.prepared.reading.estimates[place], each)?);
+        }
+        let of_row = |row: usize| derived.of(&|place| columns.get(&place).and_then(|column| column[row]));
+        Ok((0..self.keys.num_rows()).map(of_row).collect())
+    }
 }
 
-fn estimated(
-    prepared: &Prepared,
-    noisy: &Noisy,
-    estimate: Estimate,
-    confidence: f64,
-) -> Result<Vec<Estimated>, EngineError> {
-    let width = |part: usize, confidence: f64| prepared.price.half_width(part, confidence) as f64;
-    let part = |part: usize| match &prepared.reading.parts[part] {
-        Part::Total(value) | Part::Spread(value) => Ok(value),
-        _ => {
-            Err(EngineError::from(crate::Fault::new("forming the answer", "a count where a value should be")))
-        }
-    };
-    match estimate {
-        Estimate::Count { part } => {
-            let width = width(part, confidence);
-            Ok(noisy.totals[part].iter().map(|&count| around(count as f64, width)).collect())
-        }
-        Estimate::Sum { part: place } => {
-            let fixed = part(place)?.fixed()?;
-            let unit = 10_f64.powi(fixed.decimals().into());
-            let width = width(place, confidence) / unit;
-            Ok(noisy.totals[place].iter().map(|&total| around(fixed.from_fixed(total), width)).collect())
-        }
-        Estimate::Average { spread, count } => {
-            let average = Average::new(part(spread)?, prepared.policy.rows_per_group_max)?;
-            let each = share_of(confidence, 2);
-            let widths = (width(spread, each), width(count, each));
-            let pairs = noisy.totals[spread].iter().zip(&noisy.totals[count]);
-            Ok(pairs.map(|(&spread, &count)| average.of(spread as f64, count as f64, widths)).collect())
-        }
-    }
+fn around_all(counts: &[i64], width: f64) -> Vec<Estimated> {
+    counts.iter().map(|&count| around(count as f64, width)).collect()
 }
 
 fn around(value: f64, width: f64) -> Estimated {
@@ -203,6 +292,44 @@ impl Average {
     }
 }
 
+/// The mean of squared distances from the middle of the bounds, less the square of the mean's distance from it.
+struct Variance {
+    low: f64,
+    high: f64,
+    sample: bool,
+    root: bool,
+}
+
+impl Variance {
+    /// The interval covers every variance of a mean and a mean of squares within both their intervals. No variance
+    /// is above a quarter of the squared range (Popoviciu 1935).
+    fn of(&self, mean: Estimated, square: Estimated, count: Estimated) -> Estimated {
+        let (mean, square, count) = (mean?, square?, count?);
+        let middle = middle_of(self.low, self.high);
+        let most = ((self.high - self.low) / 2.0).powi(2);
+        let distances = [mean.1, mean.2].map(|end| (end - middle).powi(2));
+        let nearest = if mean.1 <= middle && middle <= mean.2 { 0.0 } else { distances[0].min(distances[1]) };
+        let within = |variance: f64| variance.clamp(0.0, most);
+        let population = [
+            within(square.0 - (mean.0 - middle).powi(2)),
+            within(square.1 - distances[0].max(distances[1])),
+            within(square.2 - nearest),
+        ];
+        // n / (n - 1) falls as n grows, and says nothing below 2.
+        let factor = |n: f64| if self.sample { n / (n - 1.0) } else { 1.0 };
+        if self.sample && count.1 < 2.0 {
+            return None;
+        }
+        let scaled = [
+            factor(count.0) * population[0],
+            factor(count.2) * population[1],
+            factor(count.1) * population[2],
+        ];
+        let [value, low, high] = if self.root { scaled.map(f64::sqrt) } else { scaled };
+        Some((value, low, high))
+    }
+}
+
 /// What has been released, as a table: the keys and the estimates by the names of their [`Item`]s.
 fn released(keys: &RecordBatch, estimates: &[Vec<Estimated>]) -> Result<RecordBatch, EngineError> {
     let mut fields: Vec<Field> = keys.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
@@ -212,43 +339,6 @@ fn released(keys: &RecordBatch, estimates: &[Vec<Estimated>]) -> Result<RecordBa
         let values = column.iter().map(|estimated| estimated.map(|(value, ..)| value));
         arrays.push(Arc::new(values.collect::<Float64Array>()));
     }
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(keys.num_rows()));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
-        .doing("forming the answer")
-}
-
-/// The rows that HAVING leaves, in the order asked for, or else of their keys.
-fn order(
-    prepared: &Prepared,
-    released: &RecordBatch,
-    session: &SessionState,
-) -> Result<Vec<usize>, EngineError> {
-    let after = &prepared.reading.after;
-    let schema = DFSchema::try_from(released.schema()).doing("ordering the answer")?;
-    let evaluate = |expr: &datafusion::logical_expr::Expr| {
-        let physical = session.create_physical_expr(expr.clone(), &schema)?;
-        physical.evaluate(released)?.into_array(released.num_rows())
-    };
-    let mut columns = Vec::new();
-    for sort in &after.sort {
-        let values = evaluate(&sort.expr).doing("ordering the answer")?;
-        let options = SortOptions { descending: !sort.asc, nulls_first: sort.nulls_first };
-        columns.push(SortColumn { values, options: Some(options) });
-    }
-    for key in 0..prepared.reading.keys.len() {
-        let options = SortOptions { descending: false, nulls_first: false };
-        columns.push(SortColumn { values: released.column(key).clone(), options: Some(options) });
-    }
-    let mut rows = if columns.is_empty() {
-        UInt32Array::from_iter_values(0..released.num_rows() as u32)
-    } else {
-        lexsort_to_indices(&columns, None).doing("ordering the answer")?
-    };
-    if let Some(having) = &after.having {
-        let verdict = evaluate(having).doing("applying HAVING")?;
-        let kept = arrow::compute::take(&verdict, &rows, None).doing("applying HAVING")?;
-        let left = filter(&rows, kept.as_boolean()).doing("applying HAVING")?;
-        rows = left.as_primitive::<UInt32Type>().clone();
-    }
-    Ok(rows.values().iter().map(|&row| row as usize).collect())
+    let options = RecordBatchOptions::new().with_row_count(Some(keys.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).doing(FORMING)
 }

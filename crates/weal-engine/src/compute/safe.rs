@@ -60,7 +60,12 @@ pub(crate) fn safe(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
                 "Put aggregates in the SELECT list, each by itself.",
             ));
         }
-        Expr::WindowFunction(_) => return Err(unsupported("OVER (window functions)", "Use GROUP BY.")),
+        Expr::WindowFunction(_) => {
+            return Err(unsupported(
+                "OVER (a window function) inside another expression",
+                "Put it in the SELECT list.",
+            ));
+        }
         Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_) => {
             return Err(unsupported(
                 "a subquery in a condition",
@@ -167,12 +172,25 @@ fn safe_cast(inner: &Expr, to: &DataType, schema: &DFSchema) -> Result<Expr, Ref
     if let Expr::Literal(value, _) = &inner {
         return in_kind(value, &to);
     }
+    Ok(converted(inner, &from, to))
+}
+
+/// An expression that is safe already, as another type.
+pub(crate) fn safe_cast_of(expr: Expr, schema: &DFSchema, to: DataType) -> Result<Expr, Refusal> {
+    let from = type_of(&expr, schema)?;
+    match canonical(&from).filter(|from| *from == to || convertible(from, &to)) {
+        Some(from) => Ok(converted(expr, &from, to)),
+        None => Err(unsupported(&format!("values of type {from} where {to} should be"), "Use CAST.")),
+    }
+}
+
+fn converted(inner: Expr, from: &DataType, to: DataType) -> Expr {
     let widening = matches!(from, DataType::Int64 | DataType::Boolean) && to == DataType::Float64;
-    Ok(match () {
-        () if from == to => inner,
+    match () {
+        () if *from == to => inner,
         () if widening => try_cast(inner, to),
         () => ScalarUDF::from(Convert { to }).call(vec![inner]),
-    })
+    }
 }
 
 fn as_text(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
@@ -264,13 +282,14 @@ pub(crate) fn unknown_function(name: &str) -> Refusal {
         "now" | "current_date" | "current_timestamp" | "current_time" | "today" => {
             "Write the date itself: DATE '2026-01-31'.".into()
         }
-        "min" | "max" | "median" | "approx_median" | "percentile_cont" | "approx_percentile_cont" => {
-            "Count rows by bands instead: GROUP BY CASE WHEN wage < 1000 THEN ... END.".into()
+        "approx_median" | "approx_percentile_cont" | "percentile_disc" => {
+            "Use MEDIAN(x) or PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY x).".into()
         }
-        "stddev" | "stddev_pop" | "stddev_samp" | "var" | "var_pop" | "var_samp" => {
-            "Ask for AVG(x) and AVG(x * x).".into()
-        }
-        _ => format!("Use COUNT, SUM, AVG, and of functions {}.", known.join(", ")),
+        "approx_distinct" => "Use COUNT(DISTINCT x).".into(),
+        _ => format!(
+            "Use COUNT, SUM, AVG, VAR_POP, STDDEV, MEDIAN, PERCENTILE_CONT, MIN, MAX, and of functions {}.",
+            known.join(", ")
+        ),
     };
     unsupported(&format!("the function {name}"), &instead)
 }

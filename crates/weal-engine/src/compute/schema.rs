@@ -7,7 +7,17 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, TableReference, plan_err};
 use datafusion::execution::SessionStateDefaults;
-use datafusion::functions_aggregate::{average::avg_udaf, count::count_udaf, sum::sum_udaf};
+use datafusion::functions_aggregate::{
+    average::avg_udaf,
+    count::count_udaf,
+    median::median_udaf,
+    min_max::{max_udaf, min_udaf},
+    percentile_cont::percentile_cont_udaf,
+    stddev::{stddev_pop_udaf, stddev_udaf},
+    sum::sum_udaf,
+    variance::{var_pop_udaf, var_samp_udaf},
+};
+use datafusion::functions_window::all_default_window_functions;
 use datafusion::logical_expr::builder::LogicalTableSource;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion::logical_expr::{
@@ -18,6 +28,7 @@ use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, Statement};
 use weal_domain::catalogue::{Column, ColumnKind};
 
+use super::after::WINDOWS;
 use super::functions::allowed_functions;
 
 /// How a column stands in a product's Parquet file and in every plan over it.
@@ -69,6 +80,26 @@ struct OneTable {
 static OPTIONS: LazyLock<ConfigOptions> = LazyLock::new(ConfigOptions::default);
 static PLANNERS: LazyLock<Vec<Arc<dyn ExprPlanner>>> =
     LazyLock::new(SessionStateDefaults::default_expr_planners);
+/// The aggregates of private questions, by every name they go by.
+pub(crate) static AGGREGATES: LazyLock<BTreeMap<&str, Arc<AggregateUDF>>> = LazyLock::new(|| {
+    BTreeMap::from([
+        ("count", count_udaf()),
+        ("sum", sum_udaf()),
+        ("avg", avg_udaf()),
+        ("mean", avg_udaf()),
+        ("var", var_samp_udaf()),
+        ("var_samp", var_samp_udaf()),
+        ("var_pop", var_pop_udaf()),
+        ("stddev", stddev_udaf()),
+        ("stddev_samp", stddev_udaf()),
+        ("stddev_pop", stddev_pop_udaf()),
+        ("median", median_udaf()),
+        ("percentile_cont", percentile_cont_udaf()),
+        ("quantile_cont", percentile_cont_udaf()),
+        ("min", min_udaf()),
+        ("max", max_udaf()),
+    ])
+});
 static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> = LazyLock::new(allowed_functions);
 
 impl ContextProvider for OneTable {
@@ -85,15 +116,13 @@ impl ContextProvider for OneTable {
         None
     }
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        match name {
-            "count" => Some(count_udaf()),
-            "sum" => Some(sum_udaf()),
-            "avg" | "mean" => Some(avg_udaf()),
-            _ => None,
-        }
+        AGGREGATES.get(name).cloned()
     }
-    fn get_window_meta(&self, _: &str) -> Option<Arc<WindowUDF>> {
-        None
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        if !WINDOWS.contains(&name) {
+            return None;
+        }
+        all_default_window_functions().into_iter().find(|function| function.name() == name)
     }
     fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
         None
@@ -108,9 +137,9 @@ impl ContextProvider for OneTable {
         Vec::new()
     }
     fn udaf_names(&self) -> Vec<String> {
-        vec!["count".into(), "sum".into(), "avg".into()]
+        AGGREGATES.keys().map(|name| (*name).to_owned()).collect()
     }
     fn udwf_names(&self) -> Vec<String> {
-        Vec::new()
+        WINDOWS.map(str::to_owned).to_vec()
     }
 }

@@ -44,18 +44,20 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// A number for every (subject, keys): 63 bits that depend on the subject alone, then 63 that depend on all.
-/// Sorted by it, the rows of a subject stand together, in an order that nobody can foresee, that does not
-/// depend on the order of the data, and that is the same wherever it is computed within one query.
+/// A number for every row of its arguments: 63 bits that depend on the first ones alone, the owners, then 63
+/// that depend on all. Sorted by it, the rows of an owner (a subject, or a subject in a group) stand together,
+/// in an order that nobody can foresee, that does not depend on the order of the data, and that is the same
+/// wherever it is computed within one query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Tag {
     key: QueryKey,
+    owners: usize,
     signature: Signature,
 }
 
 impl Tag {
-    pub(crate) fn new(key: QueryKey) -> Self {
-        Self { key, signature: Signature::variadic_any(Volatility::Immutable) }
+    pub(crate) fn new(key: QueryKey, owners: usize) -> Self {
+        Self { key, owners, signature: Signature::variadic_any(Volatility::Immutable) }
     }
 }
 
@@ -81,6 +83,9 @@ impl ScalarUDFImpl for Tag {
         create_hashes_with_hasher(&arrays[..1], &keyed, &mut subjects)?;
         let mut groups = subjects.clone();
         for (place, array) in arrays.iter().enumerate().skip(1) {
+            if place == self.owners {
+                subjects.clone_from(&groups);
+            }
             // A null leaves this as it is, so it differs from every value and from nulls in other places.
             let mut column = vec![place as u64; rows];
             create_hashes_with_hasher([array], &keyed, &mut column)?;
@@ -96,7 +101,7 @@ impl ScalarUDFImpl for Tag {
     }
 }
 
-/// The subject's half of a tag.
-pub(crate) fn subject_half(tag: i128) -> u64 {
+/// The owner's half of a tag.
+pub(crate) fn owner_half(tag: i128) -> u64 {
     (tag >> HALF_BITS) as u64
 }

@@ -9,6 +9,7 @@ mod auditor;
 mod audits;
 mod bad_input;
 mod bounded;
+mod dialect;
 mod extract;
 #[allow(dead_code, reason = "the oracle's part is for the example that writes questions")]
 #[path = "../generated/mod.rs"]

@@ -29,22 +29,29 @@ fn what_has_no_private_form_is_named_with_what_to_write_instead() {
     insta::assert_snapshot!(refused(&[
         "SELECT wage FROM owner.payroll",
         "SELECT DISTINCT region FROM owner.payroll",
-        "SELECT region, MAX(wage) FROM owner.payroll GROUP BY region",
-        "SELECT MEDIAN(wage) FROM owner.payroll",
-        "SELECT STDDEV(wage) FROM owner.payroll",
-        "SELECT COUNT(DISTINCT region) FROM owner.payroll",
+        "SELECT DISTINCT region, COUNT(*) FROM owner.payroll GROUP BY region",
+        "SELECT MODE(wage) FROM owner.payroll",
+        "SELECT APPROX_MEDIAN(wage) FROM owner.payroll",
         "SELECT SUM(DISTINCT wage) FROM owner.payroll",
-        "SELECT SUM(wage) % COUNT(wage) FROM owner.payroll",
-        "SELECT CEIL(AVG(wage)) FROM owner.payroll",
-        "SELECT hours, hours + COUNT(*) FROM owner.payroll GROUP BY hours",
-        "SELECT 7, COUNT(*) FROM owner.payroll",
+        "SELECT MEDIAN(hired) FROM owner.payroll",
+        "SELECT PERCENTILE_CONT(1.5) WITHIN GROUP (ORDER BY wage) FROM owner.payroll",
         "SELECT COUNT(*) OVER () FROM owner.payroll",
-        "SELECT region, COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)",
-        "SELECT COUNT(*) FROM owner.payroll a JOIN owner.payroll b ON a.person = b.person",
+        "SELECT NTILE(4) OVER (ORDER BY COUNT(*)), STDDEV(COUNT(*)) OVER () FROM owner.payroll GROUP BY region",
+        "SELECT region, COUNT(*) FROM owner.payroll a, owner.payroll b GROUP BY region",
+        "SELECT COUNT(*) FROM owner.payroll a JOIN owner.payroll b ON a.region = b.region",
+        "SELECT COUNT(*) FROM owner.payroll a FULL JOIN owner.payroll b ON a.person = b.person",
+        "SELECT COUNT(*) FROM (VALUES (1), (2)) AS v(hours) LEFT JOIN owner.payroll AS p ON p.hours = v.hours",
         "SELECT COUNT(*) FROM owner.payroll UNION SELECT COUNT(*) FROM owner.payroll",
-        "SELECT COUNT(*) FROM (SELECT wage FROM owner.payroll) x",
-        "WITH x AS (SELECT wage FROM owner.payroll) SELECT COUNT(*) FROM x",
+        "SELECT COUNT(*) FROM owner.payroll UNION ALL SELECT COUNT(*) FROM owner.payroll",
+        "SELECT COUNT(*) FROM (SELECT region, COUNT(*) AS n FROM owner.payroll GROUP BY region) x",
+        "SELECT COUNT(*) FROM (SELECT person, wage FROM owner.payroll LIMIT 5) x",
+        "SELECT COUNT(*) FROM (SELECT person, STDDEV(wage) FROM owner.payroll GROUP BY person) x",
+        "SELECT COUNT(*) FROM (SELECT DISTINCT region FROM owner.payroll) x",
+        "SELECT COUNT(*) FROM (SELECT person, ROW_NUMBER() OVER (ORDER BY wage) AS r FROM owner.payroll) x",
         "SELECT COUNT(*) FROM owner.payroll WHERE wage IN (SELECT wage FROM owner.payroll)",
+        "SELECT COUNT(*) FROM owner.payroll WHERE wage > (SELECT AVG(wage) FROM owner.payroll)",
+        "SELECT region, GROUPING(region), COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)",
+        "SELECT region, COUNT(*) FROM owner.payroll GROUP BY region LIMIT 3 OFFSET 1 + 1",
         "SELECT COUNT(*) FROM owner.payroll WHERE random() < 0.5",
         "SELECT COUNT(*) FROM owner.payroll WHERE hired < now()",
         "SELECT COUNT(*) FROM owner.payroll WHERE hired + INTERVAL '1 day' > DATE '2020-01-01'",
@@ -63,43 +70,57 @@ fn what_has_no_private_form_is_named_with_what_to_write_instead() {
         "SELECT SUM(NULLIF(CAST(NULL AS DOUBLE), NULL)) FROM owner.payroll",
     ], None, policy()), @r"
     SELECT wage FROM owner.payroll
-      rows-not-covered: The agreement covers private statistics, and this asks for rows. Ask for totals: COUNT, SUM or AVG, with GROUP BY if you like.
+      rows-not-covered: The agreement covers private statistics, and this asks for rows. Ask for totals: COUNT, SUM, AVG or MEDIAN, with GROUP BY if you like.
     SELECT DISTINCT region FROM owner.payroll
       unsupported-sql: DISTINCT cannot be used in private statistics or row filters. Use GROUP BY.
-    SELECT region, MAX(wage) FROM owner.payroll GROUP BY region
-      unsupported-sql: The function max cannot be used in private statistics or row filters. Count rows by bands instead: GROUP BY CASE WHEN wage < 1000 THEN ... END.
-    SELECT MEDIAN(wage) FROM owner.payroll
-      unsupported-sql: The function median cannot be used in private statistics or row filters. Count rows by bands instead: GROUP BY CASE WHEN wage < 1000 THEN ... END.
-    SELECT STDDEV(wage) FROM owner.payroll
-      unsupported-sql: The function stddev cannot be used in private statistics or row filters. Ask for AVG(x) and AVG(x * x).
-    SELECT COUNT(DISTINCT region) FROM owner.payroll
-      unsupported-sql: DISTINCT inside an aggregate cannot be used in private statistics or row filters. Only COUNT(DISTINCT person) can be asked; use GROUP BY to see the values of another column.
+    SELECT DISTINCT region, COUNT(*) FROM owner.payroll GROUP BY region
+      unsupported-sql: DISTINCT cannot be used in private statistics or row filters. Use GROUP BY.
+    SELECT MODE(wage) FROM owner.payroll
+      unsupported-sql: The function mode cannot be used in private statistics or row filters. Use COUNT, SUM, AVG, VAR_POP, STDDEV, MEDIAN, PERCENTILE_CONT, MIN, MAX, and of functions abs, btrim, ceil, char_length, character_length, coalesce, concat, contains, date_part, date_trunc, datepart, datetrunc, ends_with, floor, greatest, ifnull, instr, least, left, length, lower, ltrim, nullif, nvl, position, right, round, rtrim, starts_with, strpos, substr, substring, trim, trunc, upper.
+    SELECT APPROX_MEDIAN(wage) FROM owner.payroll
+      unsupported-sql: The function approx_median cannot be used in private statistics or row filters. Use MEDIAN(x) or PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY x).
     SELECT SUM(DISTINCT wage) FROM owner.payroll
-      unsupported-sql: DISTINCT inside an aggregate cannot be used in private statistics or row filters. Only COUNT(DISTINCT person) can be asked; use GROUP BY to see the values of another column.
-    SELECT SUM(wage) % COUNT(wage) FROM owner.payroll
-      unsupported-sql: `%` around aggregates in the SELECT list cannot be used in private statistics or row filters. Use +, -, *, /, ABS and ROUND, or compute with the answer.
-    SELECT CEIL(AVG(wage)) FROM owner.payroll
-      unsupported-sql: `ceil` around aggregates in the SELECT list cannot be used in private statistics or row filters. Use +, -, *, /, ABS and ROUND, or compute with the answer.
-    SELECT hours, hours + COUNT(*) FROM owner.payroll GROUP BY hours
-      unsupported-sql: A key inside an expression of the SELECT list cannot be used in private statistics or row filters. Group by the expression, and select it as a key.
-    SELECT 7, COUNT(*) FROM owner.payroll
-      unsupported-sql: A constant in the SELECT list cannot be used in private statistics or row filters. Select keys and aggregates.
+      unsupported-sql: DISTINCT inside an aggregate other than COUNT cannot be used in private statistics or row filters. Leave DISTINCT out, or use COUNT(DISTINCT x).
+    SELECT MEDIAN(hired) FROM owner.payroll
+      wrong-kind: A function or an operator is given values of a kind that it cannot take. Sum and average numbers; compare values of the same kind; use CAST where needed.
+    SELECT PERCENTILE_CONT(1.5) WITHIN GROUP (ORDER BY wage) FROM owner.payroll
+      unsupported-sql: A percentile that is no number from 0 to 1 cannot be used in private statistics or row filters. Write it out, for example 0.9 or 0.25.
     SELECT COUNT(*) OVER () FROM owner.payroll
-      unsupported-sql: OVER (window functions) cannot be used in private statistics or row filters. Use GROUP BY.
-    SELECT region, COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)
-      unsupported-sql: ROLLUP, CUBE or GROUPING SETS cannot be used in private statistics or row filters. Ask for each grouping by itself.
-    SELECT COUNT(*) FROM owner.payroll a JOIN owner.payroll b ON a.person = b.person
-      unsupported-sql: A join cannot be used in private statistics or row filters. Ask one product at a time and join the answers.
+      rows-not-covered: The agreement covers private statistics, and this asks for rows. Ask for totals: COUNT, SUM, AVG or MEDIAN, with GROUP BY if you like.
+    SELECT NTILE(4) OVER (ORDER BY COUNT(*)), STDDEV(COUNT(*)) OVER () FROM owner.payroll GROUP BY region
+      unsupported-sql: The window function stddev in this form cannot be used in private statistics or row filters. Use count, sum, avg, min, max, row_number, rank, dense_rank, percent_rank, cume_dist, ntile, lag, lead, first_value, last_value, nth_value.
+    SELECT region, COUNT(*) FROM owner.payroll a, owner.payroll b GROUP BY region
+      sql-not-understood: Ambiguous reference to unqualified field region. Name each column once.
+    SELECT COUNT(*) FROM owner.payroll a JOIN owner.payroll b ON a.region = b.region
+      unsupported-sql: A join of private rows on something else than their subject cannot be used in private statistics or row filters. Join ON `person` = `person`: rows of different subjects cannot be put together.
+    SELECT COUNT(*) FROM owner.payroll a FULL JOIN owner.payroll b ON a.person = b.person
+      unsupported-sql: A Full join cannot be used in private statistics or row filters. Use JOIN or LEFT JOIN, with the product on the left.
+    SELECT COUNT(*) FROM (VALUES (1), (2)) AS v(hours) LEFT JOIN owner.payroll AS p ON p.hours = v.hours
+      unsupported-sql: A join that begins with public values cannot be used in private statistics or row filters. Put the product on the left.
     SELECT COUNT(*) FROM owner.payroll UNION SELECT COUNT(*) FROM owner.payroll
+      unsupported-sql: UNION without ALL, INTERSECT or EXCEPT cannot be used in private statistics or row filters. Use UNION ALL, or ask the parts one by one.
+    SELECT COUNT(*) FROM owner.payroll UNION ALL SELECT COUNT(*) FROM owner.payroll
       unsupported-sql: UNION, INTERSECT or EXCEPT cannot be used in private statistics or row filters. Ask the parts one by one.
-    SELECT COUNT(*) FROM (SELECT wage FROM owner.payroll) x
-      unsupported-sql: A SELECT inside FROM or WITH cannot be used in private statistics or row filters. Write its conditions into WHERE and its expressions into the one SELECT.
-    WITH x AS (SELECT wage FROM owner.payroll) SELECT COUNT(*) FROM x
-      unsupported-sql: A SELECT inside FROM or WITH cannot be used in private statistics or row filters. Write its conditions into WHERE and its expressions into the one SELECT.
+    SELECT COUNT(*) FROM (SELECT region, COUNT(*) AS n FROM owner.payroll GROUP BY region) x
+      unsupported-sql: An aggregate of an answer cannot be used in private statistics or row filters. Group the inner SELECT by `person` as well, or compute with the answer.
+    SELECT COUNT(*) FROM (SELECT person, wage FROM owner.payroll LIMIT 5) x
+      unsupported-sql: LIMIT in an inner SELECT cannot be used in private statistics or row filters. Put LIMIT at the end of the question.
+    SELECT COUNT(*) FROM (SELECT person, STDDEV(wage) FROM owner.payroll GROUP BY person) x
+      unsupported-sql: Stddev in an inner SELECT cannot be used in private statistics or row filters. Use COUNT, SUM, AVG, MIN or MAX of one expression there.
+    SELECT COUNT(*) FROM (SELECT DISTINCT region FROM owner.payroll) x
+      unsupported-sql: DISTINCT without the subject cannot be used in private statistics or row filters. Select `person` there as well, or use GROUP BY.
+    SELECT COUNT(*) FROM (SELECT person, ROW_NUMBER() OVER (ORDER BY wage) AS r FROM owner.payroll) x
+      unsupported-sql: OVER (a window function) over rows cannot be used in private statistics or row filters. Use GROUP BY first: windows work on what was released.
     SELECT COUNT(*) FROM owner.payroll WHERE wage IN (SELECT wage FROM owner.payroll)
-      unsupported-sql: A subquery in a condition cannot be used in private statistics or row filters. Ask the inner question first and write its answer as values: IN (...).
+      unsupported-sql: IN (SELECT ...) of something else than the subject cannot be used in private statistics or row filters. Write `person IN (SELECT person ...)`, or list the values.
+    SELECT COUNT(*) FROM owner.payroll WHERE wage > (SELECT AVG(wage) FROM owner.payroll)
+      unsupported-sql: A subquery in an expression cannot be used in private statistics or row filters. Use IN (SELECT ...) of the subject, or ask the inner question first and write its answer.
+    SELECT region, GROUPING(region), COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)
+      unsupported-sql: The function grouping cannot be used in private statistics or row filters. Use COUNT, SUM, AVG, VAR_POP, STDDEV, MEDIAN, PERCENTILE_CONT, MIN, MAX, and of functions abs, btrim, ceil, char_length, character_length, coalesce, concat, contains, date_part, date_trunc, datepart, datetrunc, ends_with, floor, greatest, ifnull, instr, least, left, length, lower, ltrim, nullif, nvl, position, right, round, rtrim, starts_with, strpos, substr, substring, trim, trunc, upper.
+    SELECT region, COUNT(*) FROM owner.payroll GROUP BY region LIMIT 3 OFFSET 1 + 1
+      unsupported-sql: A computed LIMIT or OFFSET cannot be used in private statistics or row filters. Write a whole number.
     SELECT COUNT(*) FROM owner.payroll WHERE random() < 0.5
-      unsupported-sql: The function random cannot be used in private statistics or row filters. Use COUNT, SUM, AVG, and of functions abs, btrim, ceil, char_length, character_length, coalesce, concat, contains, date_part, date_trunc, datepart, datetrunc, ends_with, floor, greatest, ifnull, instr, least, left, length, lower, ltrim, nullif, nvl, position, right, round, rtrim, starts_with, strpos, substr, substring, trim, trunc, upper.
+      unsupported-sql: The function random cannot be used in private statistics or row filters. Use COUNT, SUM, AVG, VAR_POP, STDDEV, MEDIAN, PERCENTILE_CONT, MIN, MAX, and of functions abs, btrim, ceil, char_length, character_length, coalesce, concat, contains, date_part, date_trunc, datepart, datetrunc, ends_with, floor, greatest, ifnull, instr, least, left, length, lower, ltrim, nullif, nvl, position, right, round, rtrim, starts_with, strpos, substr, substring, trim, trunc, upper.
     SELECT COUNT(*) FROM owner.payroll WHERE hired < now()
       unsupported-sql: The function now cannot be used in private statistics or row filters. Write the date itself: DATE '2026-01-31'.
     SELECT COUNT(*) FROM owner.payroll WHERE hired + INTERVAL '1 day' > DATE '2020-01-01'

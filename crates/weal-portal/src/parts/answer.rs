@@ -111,7 +111,7 @@ fn table(m: &Messages, view: &AnswerView) -> Markup {
             None => column.name.clone(),
         };
         table = match column.role {
-            ColumnRole::Key => table.text(label),
+            ColumnRole::Key | ColumnRole::Computed => table.text(label),
             ColumnRole::Estimate => table.number(label),
         };
     }

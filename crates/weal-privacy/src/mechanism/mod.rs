@@ -3,9 +3,11 @@
 
 mod gaussian;
 mod opendp_seam;
+mod ranks;
 mod thresholded;
 
 pub use gaussian::Gaussian;
+pub use ranks::{Leaves, Ranks};
 pub use thresholded::Thresholded;
 
 /// The largest rho (10⁻⁹) of one release. At 10 the noise of a count is nearly always 0 and the epsilon

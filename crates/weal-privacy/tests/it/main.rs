@@ -11,5 +11,6 @@ mod defect;
 mod exact;
 mod integers;
 mod noise;
+mod ranks;
 mod sampler;
 mod thresholds;

@@ -1,0 +1,476 @@
+//! The steps of an inner SELECT that make new rows: totals of each subject, joins on the subject, and others.
+//! Each puts out a [`Relation`] whose rows again belong to one subject each.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::DataType;
+use datafusion::common::{Column, DFSchema, JoinType, Result as Planned};
+use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
+use datafusion::logical_expr::expr::{AggregateFunction, BinaryExpr, Case, InSubquery};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, Union, Values,
+};
+use weal_domain::Refusal;
+use weal_domain::catalogue::{Bounds, Column as ProductColumn, ColumnKind, Identifying, PrivacyPolicy};
+
+use super::measure::{Value, value};
+use super::plan::{SUBJECT, column};
+use super::relation::{Relation, Subject, relation};
+use super::safe::{safe, safe_cast_of, type_of, unsupported};
+use super::shield::{shielded, shielded_condition};
+
+/// A column of what a step puts out.
+#[derive(Debug, Clone)]
+struct Made {
+    /// How the question calls it.
+    called: Column,
+    /// Over the rows of the step below.
+    expr: Expr,
+    kind: DataType,
+    nullable: bool,
+    bounds: Option<Bounds>,
+    public: Option<Vec<String>>,
+}
+
+impl Made {
+    /// A column that is computed row by row.
+    fn of(called: Column, expr: &Expr, below: &Relation) -> Result<Self, Refusal> {
+        let plain = if let Expr::Column(column) = expr { Some(column.name.as_str()) } else { None };
+        let known = plain.and_then(|name| below.described.iter().find(|column| column.name == name));
+        let policy = below.policy.as_ref();
+        let public = plain.and_then(|name| policy?.public_keys.get(name).cloned());
+        let bounds =
+            policy.and_then(|policy| value(expr, below.schema(), policy).ok()).map(|value| bounds(&value));
+        let safe = shielded(safe(expr, below.schema())?, below.schema())?;
+        let kind = type_of(&safe, below.schema())?;
+        Ok(Self {
+            called,
+            kind,
+            expr: safe,
+            nullable: known.is_none_or(|known| known.nullable),
+            bounds,
+            public,
+        })
+    }
+}
+
+fn bounds(value: &Value) -> Bounds {
+    Bounds { low: value.low, high: value.high, decimals: value.decimals }
+}
+
+fn broken(error: impl std::fmt::Display) -> Refusal {
+    unsupported("this inner SELECT", "Write it more simply.").remedy(error.to_string())
+}
+
+fn called(schema: &DFSchema) -> Vec<Column> {
+    schema.iter().map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name())).collect()
+}
+
+/// The private rows below, or a refusal.
+fn policy_of(below: &Relation) -> Result<&PrivacyPolicy, Refusal> {
+    below
+        .policy
+        .as_ref()
+        .ok_or_else(|| unsupported("a step over public values alone", "Put the product itself after FROM."))
+}
+
+/// What the columns come to, once they stand in `rows` as [`SUBJECT`] and [`name_of`].
+fn put_out(
+    rows: LogicalPlan,
+    made: Vec<Made>,
+    subject_at: Option<usize>,
+    like: Option<&PrivacyPolicy>,
+) -> Relation {
+    let (mut columns, mut described) = (Vec::new(), Vec::new());
+    let (mut known, mut public_keys) = (BTreeMap::new(), BTreeMap::new());
+    for (place, made) in made.into_iter().enumerate() {
+        let name = if subject_at == Some(place) { SUBJECT.to_owned() } else { name_of(place) };
+        columns.push((made.called, column(&name)));
+        if let Some(kind) = kind_of(&made.kind) {
+            described.push(ProductColumn {
+                name: name.clone(),
+                kind,
+                nullable: made.nullable,
+                identifying: Identifying::No,
+                description: None,
+            });
+        }
+        known.extend(made.bounds.map(|bounds| (name.clone(), bounds)));
+        public_keys.extend(made.public.map(|public| (name, public)));
+    }
+    let policy = like.map(|like| PrivacyPolicy {
+        subject: SUBJECT.to_owned(),
+        bounds: known,
+        public_keys,
+        ..like.clone()
+    });
+    Relation { rows, is_table: false, conditions: Vec::new(), columns, described, policy }
+}
+
+fn name_of(place: usize) -> String {
+    format!("c{place}")
+}
+
+fn kind_of(kind: &DataType) -> Option<ColumnKind> {
+    Some(match kind {
+        DataType::Boolean => ColumnKind::Boolean,
+        DataType::Int64 => ColumnKind::Integer,
+        DataType::Float64 => ColumnKind::Float,
+        DataType::Utf8 => ColumnKind::Text,
+        DataType::Date32 => ColumnKind::Date,
+        DataType::Timestamp(..) => ColumnKind::Timestamp,
+        _ => return None,
+    })
+}
+
+/// `SELECT ... GROUP BY subject, ...`: one row for each subject and group, computed from the subject's own rows.
+pub(super) fn grouped(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Relation, Refusal> {
+    let below = relation(&aggregate.input, subject)?;
+    let policy = policy_of(&below)?.clone();
+    let mut names = called(&aggregate.schema).into_iter();
+    let mut made = Vec::new();
+    let mut subject_at = None;
+    for (place, key) in aggregate.group_expr.iter().enumerate() {
+        let key = below.over_rows(key)?;
+        if below.is_subject(&key) {
+            subject_at = Some(place);
+        }
+        made.push(Made::of(names.next().unwrap_or_else(|| Column::new_unqualified("")), &key, &below)?);
+    }
+    let Some(subject_at) = subject_at else {
+        return Err(unsupported(
+            "an aggregate of an answer",
+            &format!(
+                "Group the inner SELECT by `{}` as well, or compute with the answer.",
+                subject.policy.subject
+            ),
+        ));
+    };
+    let keys = made.len();
+    for (expr, name) in aggregate.aggr_expr.iter().zip(names) {
+        made.push(own_total(expr, name, &below, &policy)?);
+    }
+    let as_named = |(place, made): (usize, &Made)| {
+        let name = if place == subject_at { SUBJECT.to_owned() } else { name_of(place) };
+        made.expr.clone().alias(name)
+    };
+    let named: Vec<Expr> = made.iter().enumerate().map(as_named).collect();
+    let (by, totals) = named.split_at(keys);
+    let rows = below.kept().and_then(|kept| kept.aggregate(by.to_vec(), totals.to_vec())?.build());
+    Ok(put_out(rows.map_err(broken)?, made, Some(subject_at), Some(&policy)))
+}
+
+/// A subject's own total, with the bounds that follow for it from those of its rows, of which as many count as
+/// the owner says.
+fn own_total(expr: &Expr, called: Column, below: &Relation, policy: &PrivacyPolicy) -> Result<Made, Refusal> {
+    let call = match expr {
+        Expr::AggregateFunction(call) => call,
+        Expr::Alias(alias) => return own_total(&alias.expr, called, below, policy),
+        other => {
+            return Err(unsupported(
+                &format!("`{}` in an inner SELECT", other.variant_name()),
+                "Simplify it.",
+            ));
+        }
+    };
+    let instead = "Use COUNT, SUM, AVG, MIN or MAX of one expression there.";
+    let (name, params) = (call.func.name(), &call.params);
+    let ([arg], true) = (&params.args[..], params.order_by.is_empty() && params.null_treatment.is_none())
+    else {
+        return Err(unsupported("this aggregate in an inner SELECT", instead));
+    };
+    if params.distinct && name != "count" {
+        return Err(unsupported("DISTINCT inside an aggregate other than COUNT", "Leave DISTINCT out."));
+    }
+    let arg = below.over_rows(arg)?;
+    let rows = f64::from(policy.rows_per_group_max);
+    let counted = Bounds { low: 0.0, high: rows, decimals: 0 };
+    let plain = |arg: &Expr| shielded(filtered(call, safe(arg, below.schema())?, below)?, below.schema());
+    let measured = |arg: &Expr| -> Result<(Expr, Value), Refusal> {
+        let value = value(arg, below.schema(), policy)?;
+        let expr =
+            filtered(call, safe_cast_of(value.expr.clone(), below.schema(), DataType::Float64)?, below)?;
+        Ok((shielded(expr, below.schema())?, value))
+    };
+    let (expr, kind, nullable, bounds) = match name {
+        "count" if params.distinct => (count_distinct(plain(&arg)?), DataType::Int64, false, Some(counted)),
+        "count" => (count(plain(&arg)?), DataType::Int64, false, Some(counted)),
+        "sum" => {
+            let (expr, of) = measured(&arg)?;
+            let (low, high) = (of.low.min(of.low * rows), of.high.max(of.high * rows));
+            (sum(expr), DataType::Float64, true, Some(Bounds { low, high, decimals: of.decimals }))
+        }
+        "avg" => {
+            let (expr, of) = measured(&arg)?;
+            (
+                avg(expr),
+                DataType::Float64,
+                true,
+                Some(Bounds { decimals: of.decimals + 2, ..self::bounds(&of) }),
+            )
+        }
+        "min" | "max" => {
+            let of = value(&arg, below.schema(), policy).ok();
+            let expr = plain(&arg)?;
+            let kind = type_of(&expr, below.schema())?;
+            let expr = if name == "min" { min(expr) } else { max(expr) };
+            (expr, kind, true, of.map(|of| self::bounds(&of)))
+        }
+        _ => return Err(unsupported(&format!("{name} in an inner SELECT"), instead)),
+    };
+    Ok(Made { called, expr, kind, nullable, bounds, public: None })
+}
+
+/// `FILTER (WHERE ...)`: rows outside count as NULL.
+fn filtered(call: &AggregateFunction, expr: Expr, below: &Relation) -> Result<Expr, Refusal> {
+    let Some(filter) = &call.params.filter else { return Ok(expr) };
+    let filter = safe(&below.over_rows(filter)?, below.schema())?;
+    Ok(Expr::Case(Case::new(None, vec![(Box::new(filter), Box::new(expr))], None)))
+}
+
+/// `SELECT DISTINCT subject, ...`.
+pub(super) fn distinct(distinct: &Distinct, subject: Subject<'_>) -> Result<Relation, Refusal> {
+    let Distinct::All(input) = distinct else {
+        return Err(unsupported("DISTINCT ON", "Use GROUP BY."));
+    };
+    let below = relation(input, subject)?;
+    let policy = policy_of(&below)?.clone();
+    let (mut made, mut subject_at) = (Vec::new(), None);
+    for (place, (name, expr)) in below.columns.iter().enumerate() {
+        if below.is_subject(expr) {
+            subject_at = Some(place);
+        }
+        made.push(Made::of(name.clone(), expr, &below)?);
+    }
+    if subject_at.is_none() {
+        let instead = format!("Select `{}` there as well, or use GROUP BY.", subject.policy.subject);
+        return Err(unsupported("DISTINCT without the subject", &instead));
+    }
+    let rows = project(&below, &made, subject_at).and_then(|rows| rows.distinct()?.build());
+    Ok(put_out(rows.map_err(broken)?, made, subject_at, Some(&policy)))
+}
+
+fn project(below: &Relation, made: &[Made], subject_at: Option<usize>) -> Planned<LogicalPlanBuilder> {
+    let named = made.iter().enumerate().map(|(place, made)| {
+        let name = if subject_at == Some(place) { SUBJECT.to_owned() } else { name_of(place) };
+        made.expr.clone().alias(name)
+    });
+    below.kept()?.project(named.collect::<Vec<_>>())
+}
+
+/// `VALUES ...`: a table that the question brings along, which is about nobody.
+pub(super) fn values(list: &Values) -> Result<Relation, Refusal> {
+    let rows = LogicalPlan::Values(list.clone());
+    for expr in list.values.iter().flatten() {
+        safe(expr, list.schema.as_ref())?;
+    }
+    let own = list.schema.iter().map(|(qualifier, field)| {
+        (Column::new(qualifier.cloned(), field.name()), Expr::Column(Column::new_unqualified(field.name())))
+    });
+    let columns = own.collect();
+    Ok(Relation {
+        rows,
+        is_table: false,
+        conditions: Vec::new(),
+        columns,
+        described: Vec::new(),
+        policy: None,
+    })
+}
+
+/// One side of a join, with its columns under names of their own.
+struct Side {
+    relation: Relation,
+    made: Vec<Made>,
+    /// Where the subject stands among `made`, if these are a subject's rows.
+    subject_at: Option<usize>,
+    prefix: &'static str,
+}
+
+impl Side {
+    fn of(plan: &LogicalPlan, subject: Subject<'_>, prefix: &'static str) -> Result<Self, Refusal> {
+        let relation = relation(plan, subject)?;
+        let mut made = Vec::new();
+        for (name, expr) in &relation.columns {
+            made.push(Made::of(name.clone(), expr, &relation)?);
+        }
+        let mut subject_at = relation.columns.iter().position(|(_, expr)| relation.is_subject(expr));
+        if let (None, Some(policy)) = (subject_at, &relation.policy) {
+            // It goes along unseen.
+            subject_at = Some(made.len());
+            made.push(Made::of(Column::new_unqualified(""), &column(&policy.subject), &relation)?);
+        }
+        Ok(Self { relation, made, subject_at, prefix })
+    }
+
+    fn name(&self, place: usize) -> String {
+        format!("{}{place}", self.prefix)
+    }
+
+    fn rows(&self) -> Planned<LogicalPlan> {
+        let named =
+            self.made.iter().enumerate().map(|(place, made)| made.expr.clone().alias(self.name(place)));
+        self.relation.kept()?.project(named.collect::<Vec<_>>())?.build()
+    }
+
+    /// Where a visible column stands.
+    fn columns(&self) -> impl Iterator<Item = (Column, Expr)> + '_ {
+        self.made.iter().enumerate().map(|(place, made)| (made.called.clone(), column(&self.name(place))))
+    }
+}
+
+/// A join of subjects' rows with public ones, or with rows of the same subject.
+pub(super) fn joined(join: &Join, subject: Subject<'_>) -> Result<Relation, Refusal> {
+    if !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
+        return Err(unsupported(
+            &format!("a {} join", join.join_type),
+            "Use JOIN or LEFT JOIN, with the product on the left.",
+        ));
+    }
+    let (left, right) = (Side::of(&join.left, subject, "l")?, Side::of(&join.right, subject, "r")?);
+    if left.subject_at.is_none() && (right.subject_at.is_none() || join.join_type == JoinType::Left) {
+        return Err(unsupported("a join that begins with public values", "Put the product on the left."));
+    }
+    let all: Vec<(Column, Expr)> = left.columns().chain(right.columns()).collect();
+    let (left_rows, right_rows) = (left.rows().map_err(broken)?, right.rows().map_err(broken)?);
+    let schema = left_rows.schema().join(right_rows.schema()).map_err(broken)?;
+    let over = |expr: &Expr| super::relation::substitute(expr, &all);
+    let (mut on, mut on_subject) = (Vec::new(), false);
+    for (one, other) in &join.on {
+        let (one, other) = (over(one)?, over(other)?);
+        on_subject |= is_both(&left, &right, &one, &other) || is_both(&left, &right, &other, &one);
+        let one = shielded(safe(&one, &schema)?, &schema)?;
+        let other = shielded(safe(&other, &schema)?, &schema)?;
+        on.push(one.eq(other));
+    }
+    for condition in join.filter.iter().flat_map(split_conjunction) {
+        let condition = over(condition)?;
+        if let Expr::BinaryExpr(BinaryExpr { left: one, op: Operator::Eq, right: other }) = &condition {
+            on_subject |= is_both(&left, &right, one, other) || is_both(&left, &right, other, one);
+        }
+        on.push(shielded_condition(safe(&condition, &schema)?, &schema)?);
+    }
+    if left.subject_at.is_some() && right.subject_at.is_some() && !on_subject {
+        let reason = format!(
+            "Join ON `{0}` = `{0}`: rows of different subjects cannot be put together.",
+            subject.policy.subject
+        );
+        return Err(unsupported("a join of private rows on something else than their subject", &reason));
+    }
+    let policy = left.relation.policy.as_ref().or(right.relation.policy.as_ref()).cloned();
+    let rows = LogicalPlanBuilder::from(left_rows).join_on(right_rows, join.join_type, on).map_err(broken)?;
+    let keeper = if left.subject_at.is_some() { &left } else { &right };
+    let subject_column = keeper.subject_at.map(|place| keeper.name(place));
+    let mut made = Vec::new();
+    let outer = join.join_type == JoinType::Left;
+    for (side, may_be_missing) in [(&left, false), (&right, outer)] {
+        for (place, each) in side.made.iter().enumerate() {
+            let nullable = each.nullable || may_be_missing;
+            // Rows without a partner have no value that would be on the list.
+            let public = each.public.clone().filter(|_| !may_be_missing);
+            made.push(Made { expr: column(&side.name(place)), nullable, public, ..each.clone() });
+        }
+    }
+    let subject_at = made.iter().position(
+        |made| matches!(&made.expr, Expr::Column(column) if Some(&column.name) == subject_column.as_ref()),
+    );
+    let named = made.iter().enumerate().map(|(place, made)| {
+        let name = if subject_at == Some(place) { SUBJECT.to_owned() } else { name_of(place) };
+        made.expr.clone().alias(name)
+    });
+    let rows = rows.project(named.collect::<Vec<_>>()).and_then(LogicalPlanBuilder::build).map_err(broken)?;
+    Ok(put_out(rows, made, subject_at, policy.as_ref()))
+}
+
+fn is_both(left: &Side, right: &Side, one: &Expr, other: &Expr) -> bool {
+    let is =
+        |side: &Side, expr: &Expr| side.subject_at.is_some_and(|place| *expr == column(&side.name(place)));
+    is(left, one) && is(right, other)
+}
+
+/// `x IN (SELECT ...)`: of the subject among subjects, or of anything among public values.
+pub(super) fn among(below: Relation, inner: &InSubquery, subject: Subject<'_>) -> Result<Relation, Refusal> {
+    let list = relation(&inner.subquery.subquery, subject)?;
+    let expr = below.over_rows(&inner.expr)?;
+    let Some((_, listed)) = list.columns.first().filter(|_| list.columns.len() == 1) else {
+        return Err(unsupported("IN with several columns", "Select one column there."));
+    };
+    let public = list.policy.is_none();
+    let of_subject = below.is_subject(&expr) && list.is_subject(listed);
+    if !public && !of_subject {
+        let what = "IN (SELECT ...) of something else than the subject";
+        let instead = format!("Write `{0} IN (SELECT {0} ...)`, or list the values.", subject.policy.subject);
+        return Err(unsupported(what, &instead));
+    }
+    if public && inner.negated {
+        return Err(unsupported(
+            "NOT IN (SELECT ...) of public values",
+            "Write NOT IN with the values themselves.",
+        ));
+    }
+    policy_of(&below)?;
+    let listed = shielded(safe(listed, list.schema())?, list.schema())?;
+    let kind = type_of(&listed, list.schema())?;
+    let expr = safe_cast_of(safe(&expr, below.schema())?, below.schema(), kind)?;
+    let expr = shielded(expr, below.schema())?;
+    let join_type = if inner.negated { JoinType::LeftAnti } else { JoinType::LeftSemi };
+    let planned = || -> Planned<LogicalPlan> {
+        let own = list.kept()?.project([listed.alias(LISTED)])?;
+        let own = own.filter(column(LISTED).is_not_null())?.build()?;
+        below.kept()?.join_on(own, join_type, [expr.eq(column(LISTED))])?.build()
+    };
+    let rows = planned().map_err(broken)?;
+    // What was the table itself is so no more, but its columns are the same.
+    Ok(Relation { rows, is_table: false, conditions: Vec::new(), ..below })
+}
+
+/// The only column of the rows of an IN list.
+const LISTED: &str = "listed";
+
+/// `UNION ALL` of subjects' rows.
+pub(super) fn stacked(union: &Union, subject: Subject<'_>) -> Result<Relation, Refusal> {
+    let kinds: Vec<DataType> = union.schema.fields().iter().map(|field| field.data_type().clone()).collect();
+    let names = called(&union.schema);
+    let (mut plan, mut all): (Option<LogicalPlanBuilder>, Vec<Made>) = (None, Vec::new());
+    let mut policy = None;
+    for input in &union.inputs {
+        let below = relation(input, subject)?;
+        let own = policy_of(&below)?.clone();
+        let mut made = Vec::new();
+        for ((name, kind), (_, expr)) in names.iter().zip(&kinds).zip(&below.columns) {
+            let mut each = Made::of(name.clone(), expr, &below)?;
+            each.expr = safe_cast_of(each.expr, below.schema(), kind.clone())?;
+            each.kind = kind.clone();
+            made.push(each);
+        }
+        made.push(Made::of(Column::new_unqualified(""), &column(&own.subject), &below)?);
+        let last = made.len() - 1;
+        let rows = project(&below, &made, Some(last)).map_err(broken)?;
+        plan = Some(match plan {
+            None => rows,
+            Some(plan) => plan.union(rows.build().map_err(broken)?).map_err(broken)?,
+        });
+        all = if all.is_empty() { made } else { all.into_iter().zip(made).map(either).collect() };
+        policy = Some(own);
+    }
+    let Some(plan) = plan else { return Err(unsupported("an empty UNION", "Name a product.")) };
+    let last = all.len() - 1;
+    Ok(put_out(plan.build().map_err(broken)?, all, Some(last), policy.as_ref()))
+}
+
+/// A column of which a value may come from either.
+fn either((one, other): (Made, Made)) -> Made {
+    let bounds = one.bounds.zip(other.bounds).map(|(one, other)| Bounds {
+        low: one.low.min(other.low),
+        high: one.high.max(other.high),
+        decimals: one.decimals.max(other.decimals),
+    });
+    let public = one.public.zip(other.public).map(|(mut one, other)| {
+        one.extend(other);
+        one.sort();
+        one.dedup();
+        one
+    });
+    Made { nullable: one.nullable || other.nullable, bounds, public, ..one }
+}

@@ -1,0 +1,163 @@
+//! What stands after FROM and WHERE, as rows that each belong to one subject.
+//!
+//! Every step from the product's table up to here computes a subject's rows from the same subject's rows and
+//! public values, and from nothing else, or is refused by name. So whatever the steps do, removing a subject
+//! removes its rows and changes no others, and the bounds of the totals above (one row per subject and group,
+//! clamped) hold. What such a step puts out is described as a product is: which column is the subject, which
+//! bounds and public keys its columns have. They are worked out anew at every step that makes new columns.
+
+use std::collections::BTreeMap;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use weal_domain::Refusal;
+use weal_domain::catalogue::{Column as ProductColumn, PrivacyPolicy};
+
+use super::inner::{among, distinct, grouped, joined, stacked, values};
+use super::reading::unknown_node;
+use super::safe::{safe, unsupported};
+use super::shield::shielded_condition;
+
+/// Of one expression once the steps are written into each other.
+const NODES_MAX: usize = 4_096;
+
+/// Rows, and what the columns that the question sees are made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Relation {
+    /// Where the rows come from: the product's own table, or steps over it. The table stands in it as a scan of
+    /// its schema, since the data are not here yet.
+    pub rows: LogicalPlan,
+    /// Whether `rows` is the product's table itself.
+    pub is_table: bool,
+    /// The rows that count, made safe.
+    pub conditions: Vec<Expr>,
+    /// What each visible column stands for, over the columns of `rows`.
+    pub columns: Vec<(Column, Expr)>,
+    /// The columns of `rows`, described as a product's are.
+    pub described: Vec<ProductColumn>,
+    /// The owner's limits, with subject, bounds and public keys of the columns of `rows`; of public rows, which
+    /// nobody is the subject of, `None`.
+    pub policy: Option<PrivacyPolicy>,
+}
+
+/// What the reading needs to know of the product.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub policy: &'a PrivacyPolicy,
+    pub columns: &'a [ProductColumn],
+}
+
+/// Reads the plan below an aggregate.
+pub(crate) fn relation(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Relation, Refusal> {
+    match plan {
+        LogicalPlan::TableScan(scan) if scan.filters.is_empty() && scan.fetch.is_none() => {
+            let own = |name: &str| Expr::Column(Column::new_unqualified(name));
+            let columns = scan
+                .projected_schema
+                .iter()
+                .map(|(qualifier, field)| (Column::new(qualifier.cloned(), field.name()), own(field.name())));
+            Ok(Relation {
+                rows: plan.clone(),
+                is_table: true,
+                conditions: Vec::new(),
+                columns: columns.collect(),
+                described: subject.columns.to_vec(),
+                policy: Some(subject.policy.clone()),
+            })
+        }
+        LogicalPlan::SubqueryAlias(alias) => Ok(relation(&alias.input, subject)?.named(&alias.schema)),
+        LogicalPlan::Filter(filter) => {
+            let mut below = relation(&filter.input, subject)?;
+            for condition in split_conjunction(&filter.predicate) {
+                below = match condition {
+                    Expr::InSubquery(inner) => among(below, inner, subject)?,
+                    condition => below.where_it_holds(condition)?,
+                };
+            }
+            Ok(below)
+        }
+        LogicalPlan::Projection(projection) => {
+            let below = relation(&projection.input, subject)?;
+            let mut columns = Vec::new();
+            for (expr, (qualifier, field)) in projection.expr.iter().zip(projection.schema.iter()) {
+                columns.push((Column::new(qualifier.cloned(), field.name()), below.over_rows(expr)?));
+            }
+            Ok(Relation { columns, ..below })
+        }
+        LogicalPlan::Aggregate(aggregate) => grouped(aggregate, subject),
+        LogicalPlan::Distinct(inner) => distinct(inner, subject),
+        LogicalPlan::Join(join) => joined(join, subject),
+        LogicalPlan::Union(union) => stacked(union, subject),
+        LogicalPlan::Values(list) => values(list),
+        // The order of rows means nothing to totals.
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => relation(&sort.input, subject),
+        other => Err(unknown_node(other)),
+    }
+}
+
+impl Relation {
+    /// An expression over the visible columns, over those of `rows`.
+    pub(crate) fn over_rows(&self, expr: &Expr) -> Result<Expr, Refusal> {
+        substitute(expr, &self.columns)
+    }
+
+    pub(crate) fn schema(&self) -> &DFSchema {
+        self.rows.schema()
+    }
+
+    fn where_it_holds(mut self, condition: &Expr) -> Result<Self, Refusal> {
+        let condition = safe(&self.over_rows(condition)?, self.schema())?;
+        let condition = shielded_condition(condition, self.schema())?;
+        self.conditions.push(condition);
+        Ok(self)
+    }
+
+    /// The rows that count, as a plan.
+    pub(crate) fn kept(&self) -> datafusion::common::Result<LogicalPlanBuilder> {
+        let mut plan = LogicalPlanBuilder::from(self.rows.clone());
+        for condition in &self.conditions {
+            plan = plan.filter(condition.clone())?;
+        }
+        Ok(plan)
+    }
+
+    /// Whether an expression over `rows` is the subject itself.
+    pub(crate) fn is_subject(&self, expr: &Expr) -> bool {
+        let subject = self.policy.as_ref().map(|policy| policy.subject.as_str());
+        matches!(expr, Expr::Column(column) if Some(column.name.as_str()) == subject)
+    }
+
+    /// The same columns under the names of `schema`.
+    fn named(self, schema: &DFSchema) -> Self {
+        let names = schema.iter().map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name()));
+        let columns = names.zip(self.columns).map(|(name, (_, expr))| (name, expr)).collect();
+        Self { columns, ..self }
+    }
+}
+
+/// `expr` with columns replaced by what they stand for, and without names.
+pub(crate) fn substitute(expr: &Expr, columns: &[(Column, Expr)]) -> Result<Expr, Refusal> {
+    let known: BTreeMap<&Column, &Expr> = columns.iter().map(|(name, expr)| (name, expr)).collect();
+    let replaced = expr.clone().transform_up(|expr| match expr {
+        Expr::Column(column) => Ok(match known.get(&column) {
+            Some(&stands_for) => Transformed::yes(stands_for.clone()),
+            None => Transformed::no(Expr::Column(column)),
+        }),
+        Expr::Alias(alias) => Ok(Transformed::yes(*alias.expr)),
+        other => Ok(Transformed::no(other)),
+    });
+    let replaced = replaced.map_err(|_| unsupported("this expression", "Simplify it."))?.data;
+    let mut nodes = 0_usize;
+    // It ends in `Ok`, since each step does.
+    let _ = replaced.apply(|_| {
+        nodes += 1;
+        Ok(if nodes > NODES_MAX { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    if nodes > NODES_MAX {
+        let what = "an expression that grows so much when subqueries are written into it";
+        return Err(unsupported(what, "Simplify the inner SELECT."));
+    }
+    Ok(replaced)
+}

@@ -1,0 +1,157 @@
+//! A seam for tests: totals before noise, which nothing else may see.
+
+use arrow::array::Array;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use weal_domain::Refusal;
+use weal_domain::catalogue::{PrivacyPolicy, Product};
+use weal_domain::identity::MemberName;
+
+use super::answer::Run;
+use super::exact::{ExactGroups, Totals as Found};
+use super::measure::Value;
+use super::prepare::{Asked, prepare};
+use super::price::Contribution;
+use super::reading::{Estimate, Part};
+use super::tag::QueryKey;
+use crate::error::Doing;
+use crate::scan::about;
+use crate::{Engine, EngineError, Source};
+
+/// What a test needs to hold the plan against an oracle: totals before noise, and what was claimed of them.
+#[doc(hidden)]
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExactAnswer {
+    /// Keys as they are shown, distinct subjects, totals (of ranks, the number of values); in order of keys. Groups
+    /// of all groupings, each with the keys of its own.
+    pub groups: Vec<(Vec<Option<String>>, i64, Vec<i64>)>,
+    /// Of ranks, the leaves that hold anything: keys, part, leaf and number of values.
+    pub leaves: Vec<(Vec<Option<String>>, usize, u32, i64)>,
+    /// L0: the most groups one subject may change, in each grouping.
+    pub groups_per_subject_max: u32,
+    /// Linf of each total.
+    pub per_group_max: Vec<u64>,
+    /// What each total is of.
+    pub parts: Vec<ExactPart>,
+    /// The places of the totals that each aggregate of the question follows from, in the order of the question.
+    pub aggregates: Vec<Vec<usize>>,
+    /// The optimised plan of the first grouping's sums and counts.
+    pub plan: String,
+}
+
+/// One total, as an oracle must know it to compute the same.
+#[doc(hidden)]
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExactPart {
+    /// `subjects`, `rows`, `values`, `total`, `spread`, `present`, `distinct` or `ranks`.
+    pub kind: &'static str,
+    /// The values' bounds and places, where there are values.
+    pub value: Option<(f64, f64, u8)>,
+    /// Subtracted from each value.
+    pub middle: i64,
+    /// What a subject's own total is clamped to.
+    pub low: i64,
+    pub high: i64,
+}
+
+impl ExactPart {
+    fn of(part: &Part, rows_max: u32) -> Result<Self, Refusal> {
+        let counted = |kind, high: u32| Self { kind, value: None, middle: 0, low: 0, high: high.into() };
+        let valued = |kind, value: &Value, contribution: Contribution| {
+            let Contribution { middle, low, high } = contribution;
+            Self { kind, value: Some((value.low, value.high, value.decimals)), middle, low, high }
+        };
+        Ok(match part {
+            Part::Subjects => counted("subjects", 1),
+            Part::Rows => counted("rows", rows_max),
+            Part::Values(_) => counted("values", rows_max),
+            Part::Total(value) => valued("total", value, Contribution::of_total(value, rows_max)?),
+            Part::Spread(value) => valued("spread", value, Contribution::of_spread(value, rows_max)?),
+            Part::Present(_) => counted("present", 1),
+            Part::Distinct(_) => counted("distinct", rows_max),
+            Part::Ranks(value) => Self { value: Some((value.low, value.high, value.decimals)), ..counted("ranks", rows_max) },
+        })
+    }
+}
+
+fn places_of(estimate: &Estimate) -> Vec<usize> {
+    match *estimate {
+        Estimate::Count { part } | Estimate::Sum { part } => vec![part],
+        Estimate::Average { spread, count } => vec![spread, count],
+        Estimate::Variance { square, spread, count, .. } => vec![square, spread, count],
+        Estimate::Quantile { ranks, .. } => vec![ranks],
+    }
+}
+
+impl ExactAnswer {
+    /// Exact totals: for tests only, since nothing here is private. `key` stands for the query's secret;
+    /// `general` takes the way of tables whose subject column is no key.
+    #[doc(hidden)]
+    pub async fn of(
+        engine: &Engine,
+        sql: &str,
+        (product, source): (&Product, &Source),
+        row_filter: Option<&str>,
+        (key, general): (u8, bool),
+    ) -> Result<ExactAnswer, EngineError> {
+        let session = engine.session();
+        let member: MemberName = "owner".parse().doing("naming a member")?;
+        let asked = Asked { product, member: &member, columns: None, loss: None };
+        let prepared = prepare(sql, asked, &session, engine.limits().groups_max)?;
+        let about = about(&source.file).await?;
+        let subject_is_key = !general && about.is_unique(&prepared.policy.subject);
+        let subject_is_full = !general && about.is_full(&prepared.policy.subject);
+        let run = || {
+            let (rows, key) = (about.rows, QueryKey::known(key));
+            Run { product, source, row_filter, subject_is_key, subject_is_full, rows, key }
+        };
+        let first = &prepared.groupings[0];
+        let plan = session.optimize(&engine.plans(&prepared, first, run())?.main).doing("planning")?;
+        let (mut groups, mut leaves) = (Vec::new(), Vec::new());
+        for grouping in &prepared.groupings {
+            let exact = engine.exact_groups(&prepared, grouping, run(), &session, None).await?;
+            for (group, subjects) in exact.subjects.iter().enumerate() {
+                let keys = shown_keys(&exact, group)?;
+                let mut totals = Vec::new();
+                for (part, total) in exact.totals.iter().enumerate() {
+                    totals.push(match total {
+                        Found::Numbers(numbers) => numbers[group],
+                        Found::Ranks(ranks) => {
+                            let of_leaf = |&(leaf, count): &(u32, i64)| (keys.clone(), part, leaf, count);
+                            leaves.extend(ranks[group].iter().map(of_leaf));
+                            ranks[group].iter().map(|(_, count)| count).sum()
+                        }
+                    });
+                }
+                groups.push((keys, *subjects, totals));
+            }
+        }
+        groups.sort();
+        leaves.sort();
+        let mut per_group_max: Vec<u64> =
+            first.price.noise.iter().map(|noise| noise.sensitivity().per_group()).collect();
+        if first.price.threshold.is_some() {
+            per_group_max.insert(0, 1);
+        }
+        let PrivacyPolicy { groups_per_subject_max, rows_per_group_max, .. } = prepared.policy;
+        let parts = prepared.reading.parts.iter().map(|part| ExactPart::of(part, rows_per_group_max));
+        Ok(ExactAnswer {
+            groups,
+            leaves,
+            groups_per_subject_max,
+            per_group_max,
+            parts: parts.collect::<Result<_, _>>()?,
+            aggregates: prepared.reading.estimates.iter().map(places_of).collect(),
+            plan: plan.display_indent().to_string(),
+        })
+    }
+}
+
+fn shown_keys(exact: &ExactGroups, group: usize) -> Result<Vec<Option<String>>, EngineError> {
+    let options = FormatOptions::default().with_null("NULL");
+    let mut keys = Vec::new();
+    for array in exact.keys.columns() {
+        let formatter = ArrayFormatter::try_new(array, &options).doing("showing a key")?;
+        keys.push(array.is_valid(group).then(|| formatter.value(group).to_string()));
+    }
+    Ok(keys)
+}
