@@ -5,7 +5,8 @@ mod keys;
 mod outbox;
 mod refusals;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -34,25 +35,63 @@ pub struct Wakers {
     pub refusals: Notify,
     /// Rung when the node was given another key.
     pub keys: Notify,
-    /// Rung when something that people wait for has moved: a negotiation, a transfer, an admission.
-    pub moved: Notify,
+    /// Who waits for which process, a negotiation or a transfer, to move. Each has a bell of its own: with one
+    /// for all, every move would have everybody look.
+    waiting: Mutex<HashMap<String, Waiting>>,
+}
+
+/// The bell of one process, and how many wait for it.
+#[derive(Debug, Default)]
+struct Waiting {
+    bell: Arc<Notify>,
+    count: usize,
+}
+
+/// One who waits; when it goes, so does the bell that nobody else waits for.
+struct Wait<'a> {
+    wakers: &'a Wakers,
+    process: &'a str,
+    bell: Arc<Notify>,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.wakers.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = waiting.get_mut(self.process) {
+            one.count -= 1;
+            if one.count == 0 {
+                waiting.remove(self.process);
+            }
+        }
+    }
 }
 
 impl Wakers {
-    /// After a commit that moved a process and may have enqueued a message.
-    pub fn ring(&self) {
+    /// After a commit that moved a process (by its pid here) and may have enqueued a message.
+    pub fn ring(&self, process: &str) {
         self.outbox.notify_one();
-        self.moved.notify_waiters();
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = waiting.get(process) {
+            one.bell.notify_waiters();
+        }
     }
 
-    /// Looks now and after every move, until `look` finds what it is after; `None` when `wait` is over.
-    pub async fn until<T, L>(&self, wait: Duration, look: impl Fn() -> L) -> Result<Option<T>>
+    fn wait<'a>(&'a self, process: &'a str) -> Wait<'a> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = waiting.entry(process.to_owned()).or_default();
+        one.count += 1;
+        Wait { wakers: self, process, bell: Arc::clone(&one.bell) }
+    }
+
+    /// Looks now and after every move of `process`, until `look` finds what it is after; `None` when `wait` is over.
+    pub async fn until<T, L>(&self, process: &str, wait: Duration, look: impl Fn() -> L) -> Result<Option<T>>
     where
         L: Future<Output = Result<Option<T>>>,
     {
         let deadline = tokio::time::Instant::now() + wait;
+        let waiting = self.wait(process);
         loop {
-            let moved = self.moved.notified();
+            let moved = waiting.bell.notified();
             tokio::pin!(moved);
             // Registered before the look, so that a move in between is not missed.
             moved.as_mut().enable();

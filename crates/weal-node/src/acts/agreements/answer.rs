@@ -48,8 +48,12 @@ impl House {
     /// or a budget. A second one would have them anew, so a steward decides about it.
     async fn asked_before(&self, tx: &mut Tx, negotiation: &Negotiation) -> Result<bool> {
         let Some(offer) = tx.offer(&negotiation.proposal.offer).await? else { return Ok(false) };
-        let held = tx.agreements_with(&negotiation.peer, &offer.product).await?;
         let limited = |terms: &Terms| terms.budget.is_some() || terms.uses_per_day_max.is_some();
+        // What has no limits begins none anew. This spares most requests a look at all that was agreed before.
+        if !limited(&offer.terms) {
+            return Ok(false);
+        }
+        let held = tx.agreements_with(&negotiation.peer, &offer.product).await?;
         Ok(held.iter().any(|agreement| {
             agreement.side == Side::Provider
                 && Some(agreement.mode) == negotiation.proposal.mode
@@ -119,7 +123,7 @@ impl House {
         let next = step.next.clone();
         self.keep_negotiation(&mut tx, step, revision, Some((by, role))).await?;
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(own_pid);
         Ok(next)
     }
 }

@@ -76,7 +76,7 @@ impl House {
             self.keep_and_go_on(&mut tx, step, revision).await?;
         }
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(own_pid);
         Ok(())
     }
 

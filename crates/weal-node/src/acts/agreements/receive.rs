@@ -146,7 +146,7 @@ impl House {
         }
         self.keep_and_go_on(&mut tx, step, revision).await?;
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(&acknowledged.own_pid);
         Ok(acknowledged)
     }
 
@@ -168,7 +168,7 @@ impl House {
         let acknowledged = step.next.clone();
         self.keep_and_go_on(&mut tx, step, 0).await?;
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(&acknowledged.own_pid);
         Ok(acknowledged)
     }
 

@@ -138,7 +138,7 @@ impl House {
             let is_over = negotiation.state.is_final() || negotiation.talk.trouble.is_some();
             Ok(is_over.then_some(negotiation))
         };
-        match self.wakers.until(wait, over).await? {
+        match self.wakers.until(pid, wait, over).await? {
             Some(negotiation) => Ok(negotiation),
             None => self.negotiation(pid).await,
         }

@@ -41,7 +41,7 @@ impl House {
         self.terminate_transfers(&mut tx, &ended, &words_of(role, now, reason)).await?;
         tx.commit().await?;
         self.doors.cut(id);
-        self.wakers.ring();
+        self.wakers.outbox.notify_one();
         Ok(ended)
     }
 
@@ -93,7 +93,7 @@ impl House {
             agreement.filter(|agreement| agreement.peer() == from).ok_or_else(agreement_unknown)?;
         self.end_for_peer(&mut tx, agreement, &message).await?;
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.outbox.notify_one();
         Ok(())
     }
 

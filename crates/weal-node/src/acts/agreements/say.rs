@@ -36,7 +36,7 @@ impl House {
         let next = step.next.clone();
         self.keep_negotiation(&mut tx, step, revision, Some((by, role))).await?;
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(own_pid);
         Ok(next)
     }
 
@@ -148,7 +148,7 @@ impl House {
             }
         };
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(own_pid);
         Ok(next)
     }
 }

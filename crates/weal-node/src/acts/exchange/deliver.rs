@@ -47,7 +47,7 @@ impl House {
         }
         self.keep_transfer(&mut tx, step, revision).await?;
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(own_pid);
         Ok(())
     }
 }

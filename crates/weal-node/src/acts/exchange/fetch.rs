@@ -95,7 +95,7 @@ impl House {
                 address => Ok(address),
             }
         };
-        Ok(self.wakers.until(START_WAIT, started).await?.ok_or_else(late)?)
+        Ok(self.wakers.until(pid, START_WAIT, started).await?.ok_or_else(late)?)
     }
 
     /// Revoked since we looked: the agreement says when and by whom, the transfer only that.

@@ -87,7 +87,7 @@ impl House {
             self.keep_transfer(&mut tx, started, revision).await?;
         }
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(&acknowledged.own_pid);
         Ok(acknowledged)
     }
 
@@ -140,7 +140,7 @@ impl House {
             self.revoked_by_peer(&mut tx, &acknowledged.agreement, &reason).await?;
         }
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(&acknowledged.own_pid);
         Ok(acknowledged)
     }
 

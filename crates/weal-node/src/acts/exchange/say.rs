@@ -24,7 +24,7 @@ impl House {
         let next = step.next.clone();
         self.keep_transfer(&mut tx, step, revision).await?;
         tx.commit().await?;
-        self.wakers.ring();
+        self.wakers.ring(own_pid);
         Ok(show(next))
     }
 

@@ -181,7 +181,6 @@ impl House {
         tx.put_member(&member).await?;
         tx.commit().await?;
         self.reload_ecosystem().await?;
-        self.wakers.moved.notify_waiters();
         Ok(AdmissionMessage { standing: Standing::Applied, credential: None, vc11: None })
     }
 

@@ -229,7 +229,7 @@ impl House {
         }
         tx.commit().await?;
         self.reload_ecosystem().await?;
-        self.wakers.ring();
+        self.wakers.outbox.notify_one();
         Ok(issuance.issuer_pid)
     }
 

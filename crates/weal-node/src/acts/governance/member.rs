@@ -119,7 +119,6 @@ impl House {
         tx.put_membership(&membership).await?;
         tx.commit().await?;
         self.reload_ecosystem().await?;
-        self.wakers.moved.notify_waiters();
         Ok(())
     }
 
@@ -215,7 +214,6 @@ impl House {
             self.reload_ecosystem().await?;
             self.cut_members_not_good().await?;
             self.wakers.crawler.notify_one();
-            self.wakers.moved.notify_waiters();
         }
         Ok(())
     }

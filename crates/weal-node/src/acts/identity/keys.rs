@@ -128,7 +128,7 @@ impl House {
             tx.commit().await?;
             tracing::info!(key = signing, "another key of this node signs from now on");
             self.reload_ecosystem().await?;
-            self.wakers.ring();
+            self.wakers.outbox.notify_one();
         }
         drop(turning);
         let all = self.keys.all();

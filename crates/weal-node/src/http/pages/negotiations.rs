@@ -90,7 +90,7 @@ async fn until_told(visit: &Visit, id: &str) -> Result<()> {
         let is_on_its_way = visit.house.negotiation(id).await?.talk.awaiting_ack.is_some();
         Ok((!is_on_its_way).then_some(()))
     };
-    visit.house.wakers.until(TOLD_WAIT, told).await.map(|_| ())
+    visit.house.wakers.until(id, TOLD_WAIT, told).await.map(|_| ())
 }
 
 // --- What the pages show -------------------------------------------------------------------------
