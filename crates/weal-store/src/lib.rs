@@ -20,6 +20,7 @@ mod compute;
 mod credentials;
 mod error;
 mod exchange;
+mod flush;
 mod governance;
 mod identity;
 mod ledger;

@@ -1,11 +1,13 @@
 //! The store: where it is, how it is opened, how a transaction begins.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 
+use crate::flush::Flush;
 use crate::{StoreError, Tx, migrate, tx};
 
 /// How a store is opened.
@@ -41,6 +43,8 @@ pub struct Store {
     /// SQLite's file lock or of keeping PostgreSQL's connections from the readers.
     pub(crate) writer: AnyPool,
     pub(crate) place: Place,
+    /// What makes a commit durable, where the database leaves that to us.
+    flush: Option<Arc<Flush>>,
 }
 
 impl Store {
@@ -69,15 +73,15 @@ impl Store {
             Place::Sqlite => "BEGIN",
             Place::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
-        Tx::begin(&self.readers, label, statement).await
+        Tx::begin(&self.readers, label, statement, None).await
     }
 
     /// A transaction that may write. It waits until no other is writing, in this process or another.
     pub async fn write(&self, label: &'static str) -> Result<Tx, StoreError> {
         match self.place {
-            Place::Sqlite => Tx::begin(&self.writer, label, "BEGIN IMMEDIATE").await,
+            Place::Sqlite => Tx::begin(&self.writer, label, "BEGIN IMMEDIATE", self.flush.clone()).await,
             Place::Postgres => {
-                let mut tx = Tx::begin(&self.writer, label, "BEGIN").await?;
+                let mut tx = Tx::begin(&self.writer, label, "BEGIN", None).await?;
                 // Each statement of a READ COMMITTED transaction sees what was committed before it, so
                 // everything after this line sees the last writer's work. One lock per schema.
                 let lock = "SELECT pg_advisory_xact_lock(2003133804, hashtext(current_schema()))";
@@ -128,7 +132,7 @@ async fn open_sqlite(url: &str, options: &OpenOptions) -> Result<Store, StoreErr
     let file = format!("{}?mode=rw", sqlite_url(&path));
     let wait_ms = options.wait_ms_max;
     let setup = format!(
-        "PRAGMA busy_timeout = {wait_ms}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+        "PRAGMA busy_timeout = {wait_ms}; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
          PRAGMA trusted_schema = OFF;"
     );
     let page_limit = options.pages_max.map_or(String::new(), |max| format!("PRAGMA max_page_count = {max};"));
@@ -146,7 +150,7 @@ async fn open_sqlite(url: &str, options: &OpenOptions) -> Result<Store, StoreErr
     let reading = format!("{setup} PRAGMA query_only = ON;");
     let readers = pool(options, reading).max_connections(options.connections_max).connect_lazy(&file)?;
     let writer = pool(options, writing).max_connections(1).connect_lazy(&file)?;
-    Ok(Store { readers, writer, place: Place::Sqlite })
+    Ok(Store { readers, writer, place: Place::Sqlite, flush: Some(Arc::new(Flush::of(&path))) })
 }
 
 async fn open_postgres(url: &str, options: &OpenOptions) -> Result<Store, StoreError> {
@@ -156,7 +160,7 @@ async fn open_postgres(url: &str, options: &OpenOptions) -> Result<Store, StoreE
     try_out(url, &setup).await?;
     let readers = pool(options, setup.clone()).max_connections(options.connections_max).connect_lazy(url)?;
     let writer = pool(options, setup).max_connections(1).connect_lazy(url)?;
-    Ok(Store { readers, writer, place: Place::Postgres })
+    Ok(Store { readers, writer, place: Place::Postgres, flush: None })
 }
 
 /// Connects once outside the pools: they try again until their time is up and then only say that they

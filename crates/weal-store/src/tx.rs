@@ -1,5 +1,6 @@
 //! One transaction, and the few ways in which the rooms talk to the database through it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use sqlx::{Any, AnyPool, Decode, Row, Transaction, Type};
 use weal_domain::Timestamp;
 
 use crate::StoreError;
+use crate::flush::Flush;
 
 /// A transaction longer than this is logged: writers wait for each other.
 const SLOW_MS_MAX: u128 = 500;
@@ -33,6 +35,7 @@ pub struct Tx {
     began: Instant,
     /// Something failed, so that a part of what was meant may be missing.
     void: bool,
+    flush: Option<Arc<Flush>>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -46,9 +49,11 @@ impl Tx {
         pool: &AnyPool,
         label: &'static str,
         statement: &'static str,
+        flush: Option<Arc<Flush>>,
     ) -> Result<Self, StoreError> {
+        flush.as_ref().map_or(Ok(()), |flush| flush.usable())?;
         let transaction = pool.begin_with(statement).await?;
-        Ok(Self { transaction, label, began: Instant::now(), void: false })
+        Ok(Self { transaction, label, began: Instant::now(), void: false, flush })
     }
 
     /// Makes everything durable. An error means that nothing was kept, but for a lost connection to a
@@ -58,12 +63,16 @@ impl Tx {
             // PostgreSQL would answer COMMIT of a failed transaction with a silent rollback.
             return Err(StoreError::Void);
         }
-        let outcome = self.transaction.commit().await;
+        let mut outcome = self.transaction.commit().await.map_err(StoreError::from);
+        if let (Ok(()), Some(flush)) = (&outcome, &self.flush) {
+            // The next writer writes meanwhile.
+            outcome = flush.durable().await;
+        }
         let took_ms = self.began.elapsed().as_millis();
         if took_ms > SLOW_MS_MAX {
             tracing::warn!(label = self.label, took_ms = %took_ms, "a transaction took long");
         }
-        Ok(outcome?)
+        outcome
     }
 
     /// Runs a statement; how many rows it touched.

@@ -141,7 +141,8 @@ impl House {
         let step = negotiation.on(event, self.clock.now())?;
         let acknowledged = step.next.clone();
         if acknowledged == negotiation {
-            // A repetition: the same answer again, and nothing to save.
+            // A repetition: the same answer again, and nothing to save but what it rests on.
+            tx.commit().await?;
             return Ok(negotiation);
         }
         self.keep_and_go_on(&mut tx, step, revision).await?;
@@ -161,6 +162,7 @@ impl House {
     ) -> Result<Negotiation> {
         if let Some((known, _)) = tx.negotiation_of_peer(side, &opening.peer, &peer_pid).await? {
             known.reopened(&opening.proposal)?;
+            tx.commit().await?;
             return Ok(known);
         }
         self.check_room(&mut tx, &opening.peer).await?;

@@ -51,6 +51,7 @@ impl House {
             tx.transfer_of_peer(Side::Provider, &from.did, &message.consumer_pid).await?
         {
             known.reopened(&id, &message.format)?;
+            tx.commit().await?;
             return Ok(known);
         }
         if let Err(refusal) = agreement.in_force(self.clock.now()) {
@@ -133,6 +134,8 @@ impl House {
         let step = transfer.on(event, self.clock.now())?;
         let acknowledged = step.next.clone();
         if acknowledged == transfer {
+            // A repetition is answered when what it rests on is kept.
+            tx.commit().await?;
             return Ok(transfer);
         }
         self.keep_transfer(&mut tx, step, revision).await?;
