@@ -6,10 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// In the order in which they are run. The first hour's last section, which stops the nodes, comes last.
-const GUIDES: [&str; 6] = [
+const GUIDES: [&str; 7] = [
     "docs/guides/first-hour.md",
     "docs/guides/steward.md",
     "docs/guides/analyst.md",
+    "docs/guides/ask-privately.md",
     "docs/guides/operator.md",
     "docs/guides/auditor.md",
     "docs/guides/governing-body.md",
