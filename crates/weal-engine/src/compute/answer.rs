@@ -120,7 +120,12 @@ impl Engine {
         exact(session, &plans, &prepared.reading.parts, choice).await
     }
 
-    pub(super) fn plans(&self, prepared: &Prepared, grouping: &Grouping, run: Run<'_>) -> Result<Plans, EngineError> {
+    pub(super) fn plans(
+        &self,
+        prepared: &Prepared,
+        grouping: &Grouping,
+        run: Run<'_>,
+    ) -> Result<Plans, EngineError> {
         let reading = &prepared.reading;
         let columns = &run.product.columns;
         let row_filter = run.row_filter.map(|filter| condition(columns, filter)).transpose()?;

@@ -40,13 +40,12 @@ mod tag;
 mod texts;
 mod turn;
 
-
 pub(crate) use choose::Planner;
 pub use condition::check_filter;
 pub(crate) use condition::condition;
 pub(crate) use functions::Rounding;
 pub use question::{Question, read_question};
-pub use seam::{ExactAnswer, ExactPart};
 pub(crate) use schema::{data_type, schema_of};
+pub use seam::{ExactAnswer, ExactPart};
 pub use sql::{FILTER_BYTES_MAX, SQL_BYTES_MAX};
 pub use turn::Turn;

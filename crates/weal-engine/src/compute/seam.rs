@@ -68,7 +68,9 @@ impl ExactPart {
             Part::Spread(value) => valued("spread", value, Contribution::of_spread(value, rows_max)?),
             Part::Present(_) => counted("present", 1),
             Part::Distinct(_) => counted("distinct", rows_max),
-            Part::Ranks(value) => Self { value: Some((value.low, value.high, value.decimals)), ..counted("ranks", rows_max) },
+            Part::Ranks(value) => {
+                Self { value: Some((value.low, value.high, value.decimals)), ..counted("ranks", rows_max) }
+            }
         })
     }
 }

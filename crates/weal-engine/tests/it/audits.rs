@@ -81,7 +81,7 @@ impl Audited {
     }
 }
 
-/// Audits one question, and sees that a fifth of the loss would not have been enough to claim.
+/// Audits one question, and sees that a twentieth of the loss would not have been enough to claim.
 async fn audit(sql: &str, groups: u32, seen: Seen) {
     // As many samples of a subject in several groups.
     let answers = ANSWERS * groups as usize;
@@ -94,9 +94,9 @@ async fn audit(sql: &str, groups: u32, seen: Seen) {
     assert_eq!(loss, LOSS);
     let found = excess(claim(loss), &with, &without);
     assert!(found < 0.0, "{sql} leaks {found} more than claimed");
-    let small = Loss { rho_nano: loss.rho_nano / 5, ..loss };
+    let small = Loss { rho_nano: loss.rho_nano / 20, ..loss };
     let missed = excess(claim(small), &with, &without);
-    assert!(missed > 0.0, "{sql}: the audit is blind, a fifth of the loss would pass: {missed}");
+    assert!(missed > 0.0, "{sql}: the audit is blind, a twentieth of the loss would pass: {missed}");
 }
 
 #[tokio::test]
