@@ -166,13 +166,14 @@ impl Tx {
         for row in self.rows(bound(query)).await? {
             products.push(get_body::<Product>(&row, "product")?);
         }
+        // SQLite joins in the order in which cross joins stand; by itself it begins with all that the reader may see.
         let query = sql(concat!(
             "SELECT o.v, o.body FROM (",
             names!(),
             ") AS page
-             JOIN shown AS s ON s.product = page.product
-             JOIN offer AS o ON o.id = s.offer
-             WHERE s.audience IN ('*', $3) AND s.until_ms > $2"
+             CROSS JOIN shown AS s CROSS JOIN offer AS o
+             WHERE s.product = page.product AND o.id = s.offer
+                 AND s.audience IN ('*', $3) AND s.until_ms > $2"
         ));
         let mut offers: BTreeMap<ProductName, Vec<Offer>> = BTreeMap::new();
         for row in self.rows(bound(query)).await? {

@@ -59,9 +59,10 @@ impl Bed {
         count
     }
 
-    /// Takes back what the seventh migration did.
+    /// Takes back what the seventh migration did, and all after it.
     pub(crate) async fn as_before_the_bounds(&self) {
         for statement in [
+            "DROP INDEX shown_reader",
             "DROP TABLE shown_version",
             "CREATE TABLE shown_version (audience TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL)",
             "INSERT INTO shown_version (audience, name) VALUES ('*', 'a digest')",
