@@ -28,119 +28,220 @@ def report(name, why):
 
 
 class Question:
-    """One line, and the SQL by which DuckDB answers it."""
+    """One line, and the SQL by which DuckDB answers it, one grouping at a time."""
 
-    def __init__(self, line):
-        self.line = line
-        self.keys = line["keys"]
+    def __init__(self, line, keys):
+        self.line, self.places = line, keys
+        self.keys = [line["keys"][place] for place in keys]
+        self.rows = line["policy"]["rows"]
         regions = line["policy"]["public_regions"]
         # Groups are public where nobody groups, or only by what is on a public list.
         by_list = regions is not None and bool(self.keys) and not any(map(OTHER_COLUMNS.search, self.keys))
         self.public = not self.keys or (by_list and all("region" in key for key in self.keys))
+        # A join with a table of names makes another region of it.
+        self.public = self.public and not (self.keys and "m.climate" in line["from"])
         self.regions = regions if by_list and self.public else None
-
-    def fixed(self, number, aggregate, place):
-        part = self.line["parts"][place]
-        low, high, decimals = (part["value"][name] for name in ("low", "high", "decimals"))
-        value = f"({aggregate['value']})::DOUBLE"
-        return (
-            f"CAST(round(clamped({value}, '{low!r}'::DOUBLE, '{high!r}'::DOUBLE) * '1e{decimals}'::DOUBLE) AS HUGEINT)"
-            f" - {part['middle']} AS v{number}_{place}, {value} AS w{number}_{place}"
-        )
 
     def parts(self):
         """Where each total comes from: number of the aggregate, its kind, the place of the total."""
+        kinds = {"sum": ["total"], "avg": ["spread", "count"], "var": ["square", "spread", "count"]}
         for number, (aggregate, places) in enumerate(zip(self.line["aggregates"], self.line["places"], strict=True)):
-            kinds = {"count": ["count"], "subjects": ["subjects"], "sum": ["total"], "avg": ["spread", "count"]}
-            for kind, place in zip(kinds[aggregate["kind"]], places, strict=True):
+            for kind, place in zip(kinds.get(aggregate["kind"], [aggregate["kind"]]), places, strict=True):
                 yield number, kind, place
 
+    def value(self, number, kind):
+        """What is summed, as DuckDB computes it."""
+        aggregate, places = self.line["aggregates"][number], self.line["places"][number]
+        value = f"({aggregate['value']})::DOUBLE"
+        if kind != "square":
+            return value
+        # Of the clamped value, from the middle of its bounds.
+        low, high = (self.line["parts"][places[1]]["value"][end] for end in ("low", "high"))
+        distance = f"({clamped(value, low, high)} - '{low + (high - low) / 2!r}'::DOUBLE)"
+        return f"({distance} * {distance})"
+
+    def fixed(self, number, kind, place):
+        low, high, decimals = (self.line["parts"][place]["value"][name] for name in ("low", "high", "decimals"))
+        return f"CAST(round({clamped(self.value(number, kind), low, high)} * '1e{decimals}'::DOUBLE) AS HUGEINT)"
+
+    def kept(self, columns):
+        """The rows that count, with their keys and some columns."""
+        line = self.line
+        columns = ["person", *(f"({key}) AS k{place}" for place, key in enumerate(self.keys)), *columns]
+        table = f"'{line['file']}'"
+        if line["row_filter"] is not None:
+            table = f"(SELECT * FROM {table} WHERE {line['row_filter']})"
+        where = f"person IS NOT NULL AND ({line['condition']})"
+        if self.regions is not None:
+            where += " AND region IN (" + ", ".join(f"'{region}'" for region in self.regions) + ")"
+        return f"SELECT {', '.join(columns)} FROM {line['from'].replace('$TABLE', table)} WHERE {where}"
+
+    def by(self, *more):
+        return ", ".join([*more, *(f"k{place}" for place in range(len(self.keys)))])
+
+    def grouped(self, text, *more):
+        return f"{text} GROUP BY {self.by(*more)}" if self.keys or more else text
+
+    def shown(self, *more):
+        return ", ".join([*(f"CAST(k{place} AS VARCHAR)" for place in range(len(self.keys))), *more])
+
     def sql(self):
-        line, rows = self.line, self.line["policy"]["rows"]
-        columns = [f"({key}) AS k{place}" for place, key in enumerate(self.keys)]
-        per_subject, totals, bounds = ["count(*) AS n"], [], []
+        columns, per_subject, totals, bounds = [], ["count(*) AS n"], [], []
         for number, kind, place in self.parts():
-            name, part, aggregate = f"{number}_{place}", line["parts"][place], line["aggregates"][number]
+            name, part, aggregate = f"{number}_{place}", self.line["parts"][place], self.line["aggregates"][number]
             low, high = part["low"], part["high"]
             if kind == "subjects":
                 totals.append((place, "count(*)"))
-            elif kind == "count":
+            elif kind in ("count", "present"):
                 counted = "1" if aggregate["value"] is None else f"({aggregate['value']})"
                 columns.append(f"{counted} AS c{name}")
                 per_subject.append(f"count(c{name}) AS c{name}")
-                totals.append((place, f"sum(least(c{name}, {rows}))"))
-            else:
-                columns.append(self.fixed(number, aggregate, place))
+                totals.append((place, f"sum(least(c{name}, {1 if kind == 'present' else self.rows}))"))
+            elif kind in ("total", "spread", "square"):
+                columns += [
+                    f"{self.fixed(number, kind, place)} - {part['middle']} AS v{name}",
+                    f"{self.value(number, kind)} AS w{name}",
+                ]
                 per_subject += [f"sum(v{name}) AS v{name}", f"count(v{name}) AS c{name}"]
                 per_subject += [f"min(w{name}) AS low{name}", f"max(w{name}) AS high{name}"]
                 bounds.append((part, f"min(low{name})", f"max(high{name})"))
                 total = f"v{name}"
-                if kind == "spread":
-                    total = f"CASE WHEN c{name} <= {rows} THEN v{name} ELSE (v{name} * {rows}) // c{name} END"
+                if kind != "total":
+                    total = f"CASE WHEN c{name} <= {self.rows} THEN v{name} ELSE (v{name} * {self.rows}) // c{name} END"
                 # Of NULL, DuckDB would take the bound.
                 totals.append((place, f"sum(greatest({low}, least({high}, coalesce({total}, 0))))"))
-        where = f"person IS NOT NULL AND ({line['condition']})"
-        if self.regions is not None:
-            where += " AND region IN (" + ", ".join(f"'{region}'" for region in self.regions) + ")"
-        keys = [f"k{place}" for place in range(len(self.keys))]
-        by_subject = ", ".join(["person", *keys])
-        shown = [f"CAST({key} AS VARCHAR)" for key in keys] + ["count(*)"]
-        shown += [f"coalesce({total}, 0)" for _, total in totals]
+        shown = ["count(*)", *(f"coalesce({total}, 0)" for _, total in totals)]
         shown += [end for _, low, high in bounds for end in (low, high)]
-        text = (
-            f"WITH kept AS (SELECT {', '.join(['person', *columns])} FROM '{line['file']}' WHERE {where}), "
-            f"subjects AS (SELECT {', '.join([by_subject, *per_subject])} FROM kept GROUP BY {by_subject}) "
-            f"SELECT {', '.join(shown)} FROM subjects"
-        )
-        if keys:
-            text += f" GROUP BY {', '.join(keys)}"
-        if not self.public and line["policy"]["group_size_min"] > 1:
-            text += f" HAVING count(*) >= {line['policy']['group_size_min']}"
+        subjects = self.grouped(f"SELECT {self.by('person')}, {', '.join(per_subject)} FROM kept", "person")
+        text = f"WITH kept AS ({self.kept(columns)}), subjects AS ({subjects}) SELECT {self.shown(*shown)} FROM subjects"
+        text = self.grouped(text)
+        if not self.public and self.line["policy"]["group_size_min"] > 1:
+            text += f" HAVING count(*) >= {self.line['policy']['group_size_min']}"
         return text, [place for place, _ in totals], [part for part, _, _ in bounds]
 
-    def claims(self):
-        """What is wrong with the claims about the totals, from the policy alone."""
-        rows = self.line["policy"]["rows"]
-        for part in self.line["parts"]:
-            wanted = {"subjects": (0, 1), "rows": (0, rows), "values": (0, rows)}.get(part["kind"])
-            if wanted is None:
-                scale = 10.0 ** part["value"]["decimals"]
-                # Halves away from zero.
-                low, high = (
-                    int(math.copysign(math.floor(abs(part["value"][end] * scale) + 0.5), part["value"][end]))
-                    for end in ("low", "high")
-                )
-                middle = (low + high) // 2 if part["kind"] == "spread" else 0
-                low, high = (low - middle, high - middle) if middle or part["kind"] == "spread" else (min(low, 0), max(high, 0))
-                wanted = (low * rows, high * rows)
-                if part["middle"] != middle:
-                    yield f"the middle is {part['middle']}, not {middle}"
-            if (part["low"], part["high"]) != wanted:
-                yield f"{part['kind']}: clamped to {part['low']} and {part['high']}, not to {wanted}"
+    def aside(self, duck, number, kind, place):
+        """Totals that are no sums: what DuckDB says, and whether some subject brings so much that there was a choice."""
+        value = f"({self.line['aggregates'][number]['value']})" if kind == "distinct" else self.leaf(number, place)
+        kept = f"WITH kept AS (SELECT * FROM ({self.kept([f'{value} AS v'])}) WHERE v IS NOT NULL)"
+        brought = "count(DISTINCT v)" if kind == "distinct" else "count(v)"
+        own = self.grouped(f"SELECT {self.by('person')}, {brought} AS n FROM kept", "person")
+        most = self.grouped(f"{kept}, own AS ({own}) SELECT {self.shown('max(n)', f'sum(least(n, {self.rows}))')} FROM own")
+        limits = {row[:-2]: row[-2:] for row in duck.execute(most).fetchall()}
+        if kind == "distinct":
+            found = duck.execute(f"{kept} " + self.grouped(f"SELECT {self.shown('count(DISTINCT v)')} FROM kept")).fetchall()
+            return {row[:-1]: row[-1] for row in found}, limits
+        text = f"{kept} " + self.grouped(f"SELECT {self.shown('v', 'count(*)')} FROM kept", "v")
+        leaves = {}
+        for row in duck.execute(text).fetchall():
+            leaves.setdefault(row[:-2], {})[int(row[-2])] = row[-1]
+        return leaves, limits
 
-    def differences(self, duck):
+    def leaf(self, number, place):
+        """In which of at most 16⁴ equal ranges of whole numbers a value lies."""
+        low, high, _ = fixed_ends(self.line["parts"][place]["value"])
+        integers = high - low + 1
+        levels = next((levels for levels in (1, 2, 3) if 16**levels >= integers), 4)
+        width = -(-integers // 16**levels)
+        return f"({self.fixed(number, 'quantile', place)} - {low}) // {width}"
+
+    def differences(self, duck, ours, leaves):
         text, places, bounded = self.sql()
+        asides = {
+            place: (kind, *self.aside(duck, number, kind, place))
+            for number, kind, place in self.parts()
+            if kind in ("distinct", "quantile")
+        }
         found = {}
         for row in duck.execute(text).fetchall():
-            keys, subjects = row[: len(self.keys)], row[len(self.keys)]
-            numbers = row[len(self.keys) + 1 :]
+            keys, subjects, numbers = row[: len(self.keys)], row[len(self.keys)], row[len(self.keys) + 1 :]
             found[keys] = (subjects, dict(zip(places, map(int, numbers[: len(places)]))))
             ends = numbers[len(places) :]
             for part, low, high in zip(bounded, ends[::2], ends[1::2]):
                 slack = BOUNDS_SLACK * max(1.0, abs(part["value"]["low"]), abs(part["value"]["high"]))
                 if low is not None and (low < part["value"]["low"] - slack or high > part["value"]["high"] + slack):
                     yield f"values from {low} to {high} are said to lie within {part['value']}"
-        ours = {tuple(keys): (subjects, totals) for keys, subjects, totals in self.line["groups"]}
         for keys in sorted(ours.keys() | found.keys(), key=str):
             if keys not in ours or keys not in found:
                 yield f"the group {keys} is only {'here' if keys in ours else 'there'}"
                 continue
             (subjects, totals), (others, theirs) = ours[keys], found[keys]
+            for place, (kind, said, limits) in asides.items():
+                most, together = limits.get(keys, (0, 0))
+                most, together = most or 0, together or 0
+                if kind == "distinct":
+                    there = said.get(keys, 0)
+                    chosen = most > self.rows and min(most, self.rows) <= totals[place] <= there
+                    theirs[place] = totals[place] if chosen else there
+                else:
+                    theirs[place] = int(together)
+                    here = leaves.get((keys, place), {})
+                    there = said.get(keys, {})
+                    within = all(count <= there.get(leaf, 0) for leaf, count in here.items())
+                    if here != there and not (most > self.rows and within):
+                        yield f"{keys}: the leaves {here}, and DuckDB says {there}"
             theirs = [theirs.get(place) for place in range(len(totals))]
             # Where keys are private the first total is of subjects, asked for or not.
             theirs = [others if total is None else total for total in theirs]
             if (subjects, totals) != (others, theirs):
                 yield f"{keys}: {subjects} {totals}, and DuckDB says {others} {theirs}"
+
+
+def clamped(value, low, high):
+    return f"clamped({value}, '{low!r}'::DOUBLE, '{high!r}'::DOUBLE)"
+
+
+def fixed_ends(value):
+    """Bounds as whole numbers, halves away from zero, and their middle."""
+    scale = 10.0 ** value["decimals"]
+    low, high = (int(math.copysign(math.floor(abs(value[end] * scale) + 0.5), value[end])) for end in ("low", "high"))
+    return low, high, (low + high) // 2
+
+
+def claims(line):
+    """What is wrong with the claims about the totals, from the policy alone."""
+    rows = line["policy"]["rows"]
+    counts = {"subjects": 1, "present": 1, "rows": rows, "values": rows, "distinct": rows, "ranks": rows}
+    for part in line["parts"]:
+        wanted, middle = (0, counts.get(part["kind"])), 0
+        if part["kind"] not in counts:
+            low, high, middle = fixed_ends(part["value"])
+            if part["kind"] == "total":
+                low, high, middle = min(low, 0), max(high, 0), 0
+            wanted = ((low - middle) * rows, (high - middle) * rows)
+        if part["middle"] != middle:
+            yield f"the middle is {part['middle']}, not {middle}"
+        if (part["low"], part["high"]) != wanted:
+            yield f"{part['kind']}: clamped to {part['low']} and {part['high']}, not to {wanted}"
+
+
+def differences(line, duck):
+    """Every grouping of a question; groups are told apart by the number of their keys and by what DuckDB finds."""
+    yield from claims(line)
+    groups = [(tuple(keys), (subjects, totals)) for keys, subjects, totals in line["groups"]]
+    leaves = {}
+    for keys, place, leaf, count in line["leaves"]:
+        leaves.setdefault((tuple(keys), place), {})[leaf] = count
+    if len(line["sets"]) == 1:
+        yield from Question(line, line["sets"][0]).differences(duck, dict(groups), leaves)
+        return
+    by_count = {}
+    for keys, found in groups:
+        by_count.setdefault(len(keys), []).append((keys, found))
+    for keys in line["sets"]:
+        same = [other for other in line["sets"] if len(other) == len(keys)]
+        if len(same) == 1:
+            yield from Question(line, keys).differences(duck, dict(by_count.get(len(keys), [])), leaves)
+    for count in {len(keys) for keys in line["sets"]}:
+        same = [keys for keys in line["sets"] if len(keys) == count]
+        if len(same) > 1:
+            # Groupings of one key each: their groups together.
+            theirs = []
+            for keys in same:
+                text, _, _ = Question(line, keys).sql()
+                theirs += [(row[:count], row[count]) for row in duck.execute(text).fetchall()]
+            here = sorted(((keys, found[0]) for keys, found in by_count.get(count, [])), key=str)
+            if here != sorted(theirs, key=str):
+                yield f"groupings of {count} keys: {here}, and DuckDB says {sorted(theirs, key=str)}"
 
 
 def questions(file):
@@ -156,12 +257,11 @@ def questions(file):
         if "refused" in line:
             refused += 1
             continue
-        question = Question(line)
         try:
-            differences = [*question.claims(), *question.differences(duck)]
+            found = [*differences(line, duck)]
         except Exception as error:  # Whatever DuckDB finds wrong is a difference.
-            differences = [f"{type(error).__name__}: {error}"]
-        for why in differences[:3]:
+            found = [f"{type(error).__name__}: {error}"]
+        for why in found[:3]:
             report(line["sql"], why + f" ({line['row_filter']}, {line['policy']})")
         compared += 1
         groups += len(line["groups"])

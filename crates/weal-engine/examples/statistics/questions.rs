@@ -45,7 +45,15 @@ async fn about_one_table(engine: &Engine, folder: &Path, chance: &mut Chance, nu
         let asked = question(chance, None);
         let general = chance.one_in(2);
         let of = (&product, &source);
-        match ExactAnswer::of(engine, &asked.sql, of, asked.row_filter.as_deref(), (7, general)).await {
+        match ExactAnswer::of(
+            engine,
+            &asked.sql,
+            of,
+            asked.row_filter.as_ref().map(|both| both.ours.as_str()),
+            (7, general),
+        )
+        .await
+        {
             Ok(exact) => {
                 println!("{}", line(&file, &table, &asked, &exact));
                 answered += 1;
@@ -70,12 +78,13 @@ fn line(file: &Path, table: &Table, asked: &Asked, exact: &ExactAnswer) -> Value
         .iter()
         .map(|aggregate| json!({ "kind": aggregate.kind.name(), "value": aggregate.value }));
     json!({
-        "sql": asked.sql, "row_filter": asked.row_filter, "file": file,
-        "condition": asked.condition, "keys": asked.keys, "aggregates": aggregates.collect::<Vec<_>>(),
+        "sql": asked.sql, "row_filter": asked.row_filter.as_ref().map(|both| &both.duck), "file": file,
+        "from": asked.from, "condition": asked.condition, "keys": asked.keys, "sets": asked.sets, "aggregates": aggregates.collect::<Vec<_>>(),
         "policy": {
             "rows": table.policy.rows_per_group_max, "group_size_min": table.policy.group_size_min,
             "public_regions": table.policy.public_keys.get("region"),
         },
         "parts": exact.parts.iter().map(part).collect::<Vec<_>>(), "places": exact.aggregates, "groups": exact.groups,
+        "leaves": exact.leaves,
     })
 }

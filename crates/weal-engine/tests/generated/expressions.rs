@@ -17,6 +17,11 @@ impl Both {
         Self { duck: ours.clone(), ours }
     }
 
+    /// A pattern over both, in which `$0`, `$1` ... stand for the parts.
+    pub(crate) fn woven(pattern: &str, parts: &[&Both]) -> Self {
+        woven(pattern, parts)
+    }
+
     fn apart(ours: impl Into<String>, duck: impl Into<String>) -> Self {
         Self { ours: ours.into(), duck: duck.into() }
     }

@@ -7,11 +7,14 @@ use super::expressions::{Both, condition, counted, key, number};
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub sql: String,
-    /// Of the agreement.
-    pub row_filter: Option<String>,
-    /// In DuckDB's SQL: WHERE and row filter together, and the keys.
+    /// Of the agreement, in our SQL and in DuckDB's.
+    pub row_filter: Option<Both>,
+    /// In DuckDB's SQL: what stands after FROM, with `$TABLE` for the table; WHERE; the keys.
+    pub from: String,
     pub condition: String,
     pub keys: Vec<String>,
+    /// The groupings, by places of keys.
+    pub sets: Vec<Vec<usize>>,
     /// In the order of the question, each once.
     pub aggregates: Vec<Aggregate>,
 }
@@ -30,6 +33,11 @@ pub(crate) enum Kind {
     Subjects,
     Sum,
     Average,
+    Variance,
+    /// Of subjects with a row where something holds.
+    Present,
+    Distinct,
+    Quantile,
 }
 
 impl Kind {
@@ -39,6 +47,10 @@ impl Kind {
             Kind::Subjects => "subjects",
             Kind::Sum => "sum",
             Kind::Average => "avg",
+            Kind::Variance => "var",
+            Kind::Present => "present",
+            Kind::Distinct => "distinct",
+            Kind::Quantile => "quantile",
         }
     }
 }
@@ -64,47 +76,149 @@ pub(crate) fn question(chance: &mut Chance, first_key: Option<&str>) -> Asked {
             aggregates.push(next);
         }
     }
-    let mut conditions = Vec::new();
     let depth = chance.below(3) as u32;
     let asked = (!chance.one_in(3)).then(|| condition(chance, depth));
     let row_filter = chance.one_in(4).then(|| condition(chance, 1));
-    conditions.extend(asked.iter().chain(&row_filter).map(|both| format!("({})", both.duck)));
-    let selected = keys.iter().map(|key| &key.ours).chain(aggregates.iter().map(|(ours, _)| ours));
-    let mut sql =
-        format!("SELECT {} FROM owner.payroll", selected.map(String::as_str).collect::<Vec<_>>().join(", "));
+    let Source { with, from } = source(chance, first_key);
+    let selected =
+        keys.iter().map(|key| key.ours.clone()).chain(aggregates.iter().map(|(ours, _)| ours.clone()));
+    let mut selected: Vec<String> = selected.collect();
+    let first = &aggregates[0].0;
+    // What comes after the noise changes no exact total.
+    match chance.below(8) {
+        0 => selected.push(format!("{first} * 2 + 1")),
+        1 => selected.push(format!("RANK() OVER (ORDER BY {first} DESC)")),
+        2 => selected.push(format!("CASE WHEN {first} > 3 THEN 'many' ELSE 'few' END")),
+        _ => {}
+    }
+    let mut sql = format!("{with}SELECT {} FROM {}", selected.join(", "), from.ours);
     if let Some(asked) = &asked {
         sql += &format!(" WHERE {}", asked.ours);
     }
-    if !keys.is_empty() {
-        let listed: Vec<&str> = keys.iter().map(|key| key.ours.as_str()).collect();
-        sql += &format!(" GROUP BY {}", listed.join(", "));
-    }
-    // What comes after the noise changes no exact total.
+    let sets = grouped(chance, &mut sql, &keys, first_key.is_none());
     if chance.one_in(4) {
-        sql += &format!(" HAVING {} > {}", aggregates[0].0, chance.within(-3, 3));
+        sql += &format!(" HAVING {first} > {}", chance.within(-3, 3));
     }
     if chance.one_in(4) {
         sql += &format!(" ORDER BY {} DESC LIMIT 3", keys.len() + 1);
     }
     Asked {
         sql,
-        row_filter: row_filter.map(|both| both.ours),
-        condition: if conditions.is_empty() { "TRUE".into() } else { conditions.join(" AND ") },
+        row_filter,
+        from: from.duck,
+        condition: asked.map_or_else(|| "TRUE".to_owned(), |both| both.duck),
         keys: keys.into_iter().map(|key| key.duck).collect(),
+        sets,
         aggregates: aggregates.into_iter().map(|(_, aggregate)| aggregate).collect(),
     }
 }
 
+/// Adds GROUP BY, now and then with several groupings.
+fn grouped(chance: &mut Chance, sql: &mut String, keys: &[Both], several: bool) -> Vec<Vec<usize>> {
+    let all: Vec<usize> = (0..keys.len()).collect();
+    if keys.is_empty() {
+        return vec![all];
+    }
+    let names: Vec<&str> = keys.iter().map(|key| key.ours.as_str()).collect();
+    let listed = names.join(", ");
+    if !several || !chance.one_in(6) {
+        *sql += &format!(" GROUP BY {listed}");
+        return vec![all];
+    }
+    if chance.one_in(2) {
+        *sql += &format!(" GROUP BY ROLLUP ({listed})");
+        return (0..=keys.len()).rev().map(|kept| all[..kept].to_vec()).collect();
+    }
+    *sql += &format!(" GROUP BY GROUPING SETS (({}), ())", names.join("), ("));
+    all.into_iter().map(|place| vec![place]).chain([Vec::new()]).collect()
+}
+
+/// What a question is about: the table, or steps over it that keep to a subject.
+struct Source {
+    /// Before SELECT.
+    with: String,
+    from: Both,
+}
+
+const COLUMNS: [&str; 7] = ["person", "region", "wage", "hours", "hired", "active", "grade"];
+
+fn source(chance: &mut Chance, also: Option<&str>) -> Source {
+    let columns: Vec<&str> = COLUMNS.into_iter().chain(also).collect();
+    let (listed, of_p) =
+        (columns.join(", "), columns.iter().map(|name| format!("p.{name}")).collect::<Vec<_>>());
+    let (one, other) = (condition(chance, 1), condition(chance, 1));
+    let (inner, name) = match chance.below(14) {
+        0 | 1 => (Both::woven(&format!("SELECT {listed} FROM $T WHERE $0"), &[&one]), "kept"),
+        2 => {
+            let both = format!("SELECT {listed} FROM $T WHERE $0 UNION ALL SELECT {listed} FROM $T WHERE $1");
+            (Both::woven(&both, &[&one, &other]), "apart")
+        }
+        3 => {
+            let among = format!("SELECT {listed} FROM $T WHERE person IN (SELECT person FROM $T WHERE $0)");
+            (Both::woven(&among, &[&one]), "among")
+        }
+        4 => {
+            let mapped = of_p.join(", ").replace("p.region", "m.climate AS region");
+            let list = "(VALUES ('north', 'cold'), ('south', 'warm'), ('east', 'cold')) AS m(place, climate)";
+            (Both::same(format!("SELECT {mapped} FROM $T AS p JOIN {list} ON p.region = m.place")), "mapped")
+        }
+        5 => {
+            let paired = of_p.join(", ").replace("p.wage", "q.wage");
+            let paired =
+                format!("SELECT {paired} FROM $T AS p JOIN $T AS q ON p.person = q.person WHERE q.grade > 5");
+            (Both::same(paired), "paired")
+        }
+        _ => return Source { with: String::new(), from: table(Both::same("$T")) },
+    };
+    let inner = table(inner);
+    if chance.one_in(3) {
+        let from = Both { ours: name.to_owned(), duck: format!("({}) AS {name}", inner.duck) };
+        return Source { with: format!("WITH {name} AS ({}) ", inner.ours), from };
+    }
+    let as_table = |text: &str| format!("({text}) AS {name}");
+    Source { with: String::new(), from: Both { ours: as_table(&inner.ours), duck: as_table(&inner.duck) } }
+}
+
+/// `$T` is the product with us, and whatever the oracle puts in its place there.
+fn table(both: Both) -> Both {
+    Both { ours: both.ours.replace("$T", "owner.payroll"), duck: both.duck.replace("$T", "$TABLE") }
+}
+
 fn aggregate(chance: &mut Chance) -> (String, Aggregate) {
     let depth = chance.below(DEPTH_MAX + 1) as u32;
-    let (call, kind, value) = match chance.below(9) {
+    let (call, kind, value) = match chance.below(14) {
         0 | 1 => ("COUNT(*)".to_owned(), Kind::Count, None),
         2 => {
             let counted = counted(chance);
             (format!("COUNT({})", counted.ours), Kind::Count, Some(counted.duck))
         }
         3 => return ("COUNT(DISTINCT person)".into(), Aggregate { kind: Kind::Subjects, value: None }),
-        4..=6 => {
+        4 => {
+            let when = condition(chance, 1);
+            let call = format!("COUNT(DISTINCT person) FILTER (WHERE {})", when.ours);
+            let value = Some(format!("CASE WHEN {} THEN person END", when.duck));
+            return (call, Aggregate { kind: Kind::Present, value });
+        }
+        5 => {
+            let counted = *chance.pick(&["region", "grade", "hours", "active"]);
+            (format!("COUNT(DISTINCT {counted})"), Kind::Distinct, Some(counted.to_owned()))
+        }
+        6 | 7 => {
+            let number = number(chance, depth.min(1)).both;
+            let name = *chance.pick(&["VAR_POP", "VAR_SAMP", "STDDEV_POP", "STDDEV"]);
+            (format!("{name}({})", number.ours), Kind::Variance, Some(number.duck))
+        }
+        8 | 9 => {
+            let number = number(chance, depth.min(1)).both;
+            let call = match chance.below(4) {
+                0 => format!("MIN({})", number.ours),
+                1 => format!("PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY {})", number.ours),
+                2 => format!("MAX({})", number.ours),
+                _ => format!("MEDIAN({})", number.ours),
+            };
+            (call, Kind::Quantile, Some(number.duck))
+        }
+        10..=12 => {
             let number = number(chance, depth).both;
             (format!("SUM({})", number.ours), Kind::Sum, Some(number.duck))
         }

@@ -24,7 +24,28 @@ const CHOSEN_PAIRS_MIN: usize = 1_000;
 const REMOVED: u64 = 1;
 const REPLACED: u64 = 2;
 
-type Groups = BTreeMap<Vec<Option<String>>, Vec<i64>>;
+/// Totals of a group, and how many values lie in each leaf of each tree of ranks.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Group {
+    totals: Vec<i64>,
+    leaves: BTreeMap<(usize, u32), i64>,
+}
+
+type Groups = BTreeMap<Vec<Option<String>>, Group>;
+
+/// The groups of an answer, by their keys from the `first` on.
+fn groups_of(exact: &ExactAnswer, first: usize) -> BTreeMap<Vec<Option<String>>, Groups> {
+    let mut all: BTreeMap<Vec<Option<String>>, Groups> = BTreeMap::new();
+    for (keys, _, totals) in &exact.groups {
+        let groups = all.entry(keys[..first].to_vec()).or_default();
+        groups.entry(keys[first..].to_vec()).or_default().totals = totals.clone();
+    }
+    for (keys, part, leaf, count) in &exact.leaves {
+        let groups = all.entry(keys[..first].to_vec()).or_default();
+        groups.entry(keys[first..].to_vec()).or_default().leaves.insert((*part, *leaf), *count);
+    }
+    all
+}
 
 /// How much of each claim was ever used, by kind of total: a fuzzer that never comes near a bound proves nothing.
 #[derive(Debug, Default)]
@@ -37,32 +58,46 @@ struct Reached {
 
 impl Reached {
     fn compare(&mut self, exact: &ExactAnswer, (one, other): (&Groups, &Groups), steps: u64, what: &str) {
-        let nothing = vec![0; exact.per_group_max.len()];
         let keys: BTreeSet<_> = one.keys().chain(other.keys()).collect();
-        let mut changed = 0;
+        let mut changed = vec![0; exact.parts.len()];
+        let nothing = Group::default();
         for key in keys {
             let (a, b) = (one.get(key).unwrap_or(&nothing), other.get(key).unwrap_or(&nothing));
-            changed += u64::from(a != b);
-            for (place, (a, b)) in a.iter().zip(b).enumerate() {
-                let (moved, most) = (a.abs_diff(*b), exact.per_group_max[place]);
-                let kind = exact.parts[place].kind;
+            for (place, part) in exact.parts.iter().enumerate() {
+                let (moved, most) = (moved(a, b, place, part.kind), exact.per_group_max[place]);
+                let kind = part.kind;
                 assert!(
                     moved <= most * steps,
                     "{what}: {key:?} moved by {moved}, claimed {most} ({kind}), {steps} steps"
                 );
+                changed[place] += u64::from(moved > 0);
                 if steps == REMOVED {
                     let share = self.share.entry(kind).or_default();
                     *share = share.max(moved as f64 / most as f64);
                 }
             }
         }
+        // Each total is released for itself, so each is claimed for itself.
         let most = u64::from(exact.groups_per_subject_max);
+        let changed = changed.into_iter().max().unwrap_or(0);
         assert!(changed <= most * steps, "{what}: {changed} groups changed, claimed {most}, {steps} steps");
         if changed == most && steps == REMOVED {
             self.groups = self.groups.max(exact.groups_per_subject_max);
         }
         self.pairs += 1;
     }
+}
+
+/// By how much a total differs; of ranks, all leaves together, which no level of the tree exceeds.
+fn moved(a: &Group, b: &Group, place: usize, kind: &str) -> u64 {
+    if kind != "ranks" {
+        let of = |group: &Group| group.totals.get(place).copied().unwrap_or(0);
+        return of(a).abs_diff(of(b));
+    }
+    let leaves = a.leaves.keys().chain(b.leaves.keys()).filter(|(part, _)| *part == place);
+    let all: BTreeSet<_> = leaves.collect();
+    let of = |group: &Group, leaf: &(usize, u32)| group.leaves.get(leaf).copied().unwrap_or(0);
+    all.into_iter().map(|leaf| of(a, leaf).abs_diff(of(b, leaf))).sum()
 }
 
 fn people(table: &Table) -> Vec<String> {
@@ -109,16 +144,6 @@ fn worlds(chance: &mut Chance, table: &Table) -> (String, usize) {
     (csv, all.len())
 }
 
-/// The groups of each world, without the key that tells it.
-fn by_world(exact: &ExactAnswer) -> BTreeMap<usize, Groups> {
-    let mut worlds: BTreeMap<usize, Groups> = BTreeMap::new();
-    for (keys, _, totals) in &exact.groups {
-        let world = keys[0].as_ref().unwrap().parse().unwrap();
-        worlds.entry(world).or_default().insert(keys[1..].to_vec(), totals.clone());
-    }
-    worlds
-}
-
 async fn in_worlds(seed: u64, questions: usize, reached: &mut Reached) {
     let mut chance = Chance::new(seed);
     let house = House::new();
@@ -136,7 +161,7 @@ async fn in_worlds(seed: u64, questions: usize, reached: &mut Reached) {
     for _ in 0..questions {
         let asked = question(&mut chance, Some("world"));
         let general = chance.one_in(2);
-        let filter = asked.row_filter.as_deref();
+        let filter = asked.row_filter.as_ref().map(|both| both.ours.as_str());
         let exact =
             ExactAnswer::of(&house.engine, &asked.sql, (&product, &source), filter, (7, general)).await;
         let exact = match exact {
@@ -147,9 +172,10 @@ async fn in_worlds(seed: u64, questions: usize, reached: &mut Reached) {
                 continue;
             }
         };
-        let worlds = by_world(&exact);
+        let worlds = groups_of(&exact, 1);
         let empty = Groups::new();
-        let whole = worlds.get(&0).unwrap_or(&empty);
+        let of = |world: usize| worlds.get(&vec![Some(world.to_string())]).unwrap_or(&empty);
+        let whole = of(0);
         for world in 1..count {
             let steps = if world % 2 == 1 { REMOVED } else { REPLACED };
             let other = worlds.get(&world).unwrap_or(&empty);
@@ -172,7 +198,7 @@ fn totals_of_neighbours_keep_to_their_claims() {
     eprintln!("{reached:?}");
     assert!(reached.pairs >= WORLDS_PAIRS_MIN, "{reached:?}");
     // Every kind of total was moved as far as it may go.
-    for kind in ["subjects", "rows", "values", "total", "spread"] {
+    for kind in ["subjects", "rows", "values", "total", "spread", "present", "distinct", "ranks"] {
         assert_eq!(reached.share.get(kind).copied(), Some(1.0), "{kind}: {reached:?}");
     }
 }
@@ -211,7 +237,7 @@ async fn chosen(seed: u64, questions: usize, reached: &mut Reached) {
         let mut all = Vec::new();
         for source in &sources {
             let of = (&product, source);
-            let filter = asked.row_filter.as_deref();
+            let filter = asked.row_filter.as_ref().map(|both| both.ours.as_str());
             all.push(ExactAnswer::of(&house.engine, &asked.sql, of, filter, (key, true)).await);
         }
         if all.iter().any(|exact| exact.as_ref().is_err_and(|error| error.refusal().is_some())) {
@@ -220,9 +246,7 @@ async fn chosen(seed: u64, questions: usize, reached: &mut Reached) {
             continue;
         }
         let all: Vec<ExactAnswer> = all.into_iter().map(Result::unwrap).collect();
-        let groups = |exact: &ExactAnswer| -> Groups {
-            exact.groups.iter().map(|(keys, _, totals)| (keys.clone(), totals.clone())).collect()
-        };
+        let groups = |exact: &ExactAnswer| groups_of(exact, 0).remove(&Vec::new()).unwrap_or_default();
         let whole = groups(&all[0]);
         for (number, exact) in all.iter().enumerate().skip(1) {
             let steps = if number % 2 == 1 { REMOVED } else { REPLACED };
@@ -250,8 +274,9 @@ fn a_claim_that_is_too_small_is_found() {
     let (product, source) = run(house.publish(&csv, policy()));
     let sql = "SELECT region, COUNT(*), SUM(wage) FROM owner.payroll GROUP BY region";
     let mut exact = run(ExactAnswer::of(&house.engine, sql, (&product, &source), None, (1, true))).unwrap();
-    let with: Groups = exact.groups.iter().map(|(keys, _, totals)| (keys.clone(), totals.clone())).collect();
-    let without = Groups::from([(vec![Some("north".to_owned())], vec![1, 1, 700])]);
+    let with = groups_of(&exact, 0).remove(&Vec::new()).unwrap();
+    let left = Group { totals: vec![1, 1, 700], ..Group::default() };
+    let without = Groups::from([(vec![Some("north".to_owned())], left)]);
     Reached::default().compare(&exact, (&with, &without), REMOVED, "as claimed");
     exact.per_group_max[1] = 1;
     let blind =
