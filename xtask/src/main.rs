@@ -41,7 +41,8 @@ usage: cargo xtask tidy             check map, arrows, words, sizes and document
        cargo xtask bench catalogue [--entries N] [--only-search]
        cargo xtask bench connector [--weal FILE] [--quick] [--only weal|edc]
                                     measure nodes beside the reference connector; needs Maven and a JDK 17
-       cargo xtask bench statistics [--program FILE] [--rows N,N] [--runs N] [--only NAME,NAME] [--no-features]
+       cargo xtask bench statistics [--program FILE] [--rows N,N] [--runs N] [--only NAME,NAME]
+                             [--no-features | --only-features]
                                     measure private answers beside other engines; needs Python
        cargo xtask mutants [NAME]   plant mistakes in the engine and see a test catch each; takes long
        cargo xtask crash [--weal FILE] [--negotiations N] [--seed N]

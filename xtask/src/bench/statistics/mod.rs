@@ -50,8 +50,12 @@ impl<'a> Wish<'a> {
         let mut wish = Self { program: None, rows: ROWS.into(), runs: RUNS, only: None, features: true };
         let mut rest = arguments.iter();
         while let Some(option) = rest.next() {
-            if *option == "--no-features" {
-                wish.features = false;
+            match *option {
+                "--no-features" => wish.features = false,
+                "--only-features" => wish.rows.clear(),
+                _ => {}
+            }
+            if option.ends_with("-features") {
                 continue;
             }
             let value = rest.next().ok_or_else(|| format!("{option} needs a value\n{}", crate::USAGE))?;
@@ -79,7 +83,7 @@ pub(crate) fn statistics(root: &Path, arguments: &[&str]) -> Result<String, Stri
     let program = match &wish.program {
         Some(program) => program.clone(),
         None => {
-            cargo(root, &["build", "--release", "--package", "weal-engine", "--example", "statistics"])?;
+            cargo(root, &["build", "--release", "--workspace", "--example", "statistics"])?;
             crate::target(root).join("release/examples/statistics")
         }
     };
