@@ -1,7 +1,7 @@
 """Whether engines' answers are right: `judge.py FILE FEATURES NAME=ANSWERS ...` prints a verdict for every engine and
 feature, as JSON. The truth is DuckDB's.
 
-works    within a tenth of the truth
+works    within a tenth of the truth, or within what the feature calls near
 noisy    further off, and the draws differ among themselves about as much
 wrong    further off, and the draws agree
 refused  an error, or nothing that could be told from one
@@ -24,7 +24,12 @@ def by_key(rows, keys):
 
 
 def numbers(value):
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def verdict(feature, said, truth):
@@ -49,7 +54,7 @@ def verdict(feature, said, truth):
     if not far or len(strangers) > len(far):
         return {"verdict": "wrong", "why": f"other groups: {said['draws'][0][:2]}"}
     off, noise = statistics.median(far), statistics.median(apart)
-    if off <= NEAR:
+    if off <= feature.get("near", NEAR):
         return {"verdict": "works", "off": off}
     shown = f"{said['draws'][0][0]} for {truth[0]}"
     return {"verdict": "noisy" if off <= BLAMED * noise else "wrong", "off": off, "why": shown}

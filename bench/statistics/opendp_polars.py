@@ -69,6 +69,7 @@ def forms(file):
         "CASE inside an aggregate": lambda: whole(
             polars.when(col("val") > 50.0).then(val).otherwise(0.0).dp.sum((0.0, common.VALUE_MAX))
         ),
+        "FILTER": lambda: release(bounded(file).filter(col("val") > 50.0).select(length())),
         "WHERE": lambda: release(bounded(file).filter(col("val") > 50.0).select(length())),
         "GROUP BY": lambda: grouped(length()),
         "GROUP BY an expression": lambda: release(

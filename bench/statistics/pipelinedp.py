@@ -20,17 +20,16 @@ def rows_of(file):
     return list(zip(*(table.column(name).to_pylist() for name in ("uid", "grp", "val"))))
 
 
-def aggregated(rows, metrics, extract=EXTRACT, high=common.VALUE_MAX, **more):
+def aggregated(rows, metrics, extract=EXTRACT, high=common.VALUE_MAX, each=common.ROWS_PER_GROUP):
     accountant = pdp.NaiveBudgetAccountant(total_epsilon=common.EPSILON, total_delta=common.DELTA)
     engine = pdp.DPEngine(accountant, pdp.LocalBackend())
     params = pdp.AggregateParams(
         metrics=metrics,
         noise_kind=pdp.NoiseKind.LAPLACE,
         max_partitions_contributed=common.GROUPS_PER_SUBJECT,
-        max_contributions_per_partition=common.ROWS_PER_GROUP,
+        max_contributions_per_partition=each,
         min_value=0.0,
         max_value=high,
-        **more,
     )
     result = engine.aggregate(rows, params, extract)
     accountant.compute_budgets()
@@ -51,18 +50,20 @@ def forms(rows):
     """Each feature in the library's own words; what is not here has no form in it."""
     metrics = pdp.Metrics
 
-    def whole(*wanted, of=rows, **more):
+    each = common.ROWS_PER_SUBJECT
+
+    def whole(*wanted, of=rows, high=common.VALUE_MAX):
         extract = pdp.DataExtractors(operator.itemgetter(0), lambda row: "all", operator.itemgetter(2))
-        return [list(found) for _, found in aggregated(of, list(wanted), extract, **more)]
+        return [list(found) for _, found in aggregated(of, list(wanted), extract, high, each)]
 
     def grouped(key=operator.itemgetter(1), of=rows):
         extract = pdp.DataExtractors(operator.itemgetter(0), key, operator.itemgetter(2))
-        return [[key, found.count] for key, found in aggregated(of, [metrics.COUNT], extract)]
+        return [[key, found.count] for key, found in aggregated(of, [metrics.COUNT], extract, each=each)]
 
     def changed(function):
         return [(uid, grp, function(val)) for uid, grp, val in rows]
 
-    def high(val):
+    def above(val):
         return val if val > 50.0 else 0.0
 
     def region(row):
@@ -80,7 +81,7 @@ def forms(rows):
         "MEDIAN": lambda: whole(metrics.PERCENTILE(50)),
         "PERCENTILE_CONT": lambda: whole(metrics.PERCENTILE(90)),
         "expression inside an aggregate": lambda: whole(metrics.SUM, of=changed(lambda val: 2 * val), high=2 * common.VALUE_MAX),
-        "CASE inside an aggregate": lambda: whole(metrics.SUM, of=changed(high)),
+        "CASE inside an aggregate": lambda: whole(metrics.SUM, of=changed(above)),
         "FILTER": lambda: whole(metrics.COUNT, of=kept),
         "WHERE": lambda: whole(metrics.COUNT, of=kept),
         "GROUP BY": lambda: grouped(),

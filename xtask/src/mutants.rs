@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: plants mistakes, one after the other, in a copy of the source, and wants a test to fail each
 //! time. A mistake that no test sees, one that does not compile, and one whose place is gone, each make it fail.
 //!
-//! It builds a crate and its tests for every mistake, a quarter of an hour together: not for every change, but for every
+//! It builds a crate and its tests for every mistake, half an hour together: not for every change, but for every
 //! change of what they are planted in. What it builds stays in `target/mutants`, so that nothing with a mistake in it is
 //! ever taken for ours; the first time it builds everything anew.
 
@@ -28,8 +28,19 @@ struct Mutant {
     file: String,
     from: String,
     to: String,
+    /// Where one mistake alone is made good by another line of defence: what is to be taken away as well.
+    #[serde(default)]
+    also: Vec<Change>,
     floor: String,
     tests: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    file: String,
+    from: String,
+    to: String,
 }
 
 pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<String, String> {
@@ -82,17 +93,29 @@ fn copied(root: &Path) -> Result<PathBuf, String> {
 impl Mutant {
     /// Plants it, runs its tests, and puts things right again. Answers which tests failed, or why none did.
     fn planted(&self, copy: &Path, built: &Path) -> Result<Result<String, String>, String> {
-        let file = copy.join(&self.file);
-        let text = crate::read(&file)?;
-        let places = text.matches(self.from.as_str()).count();
-        if places != 1 {
-            return Ok(Err(format!("its place stands {places} times in {}", self.file)));
+        let own = (self.file.as_str(), self.from.as_str(), self.to.as_str());
+        let also =
+            self.also.iter().map(|change| (change.file.as_str(), change.from.as_str(), change.to.as_str()));
+        let mut before = Vec::new();
+        for (name, from, to) in [own].into_iter().chain(also) {
+            let file = copy.join(name);
+            let text = crate::read(&file)?;
+            let places = text.matches(from).count();
+            if places != 1 {
+                return Ok(Err(format!("its place stands {places} times in {name}")));
+            }
+            before.push((file, text.replace(from, to), text));
         }
-        let write =
-            |text: &str| std::fs::write(&file, text).map_err(|cause| format!("{}: {cause}", file.display()));
-        write(&text.replace(self.from.as_str(), &self.to))?;
+        let write = |file: &Path, text: &str| {
+            std::fs::write(file, text).map_err(|cause| format!("{}: {cause}", file.display()))
+        };
+        for (file, planted, _) in &before {
+            write(file, planted)?;
+        }
         let seen = self.seen(copy, built);
-        write(&text)?;
+        for (file, _, text) in &before {
+            write(file, text)?;
+        }
         seen
     }
 

@@ -13,8 +13,8 @@ const MIXTURES: u64 = 150;
 /// Of the mixtures, those whose thresholds leave nothing of the delta have no epsilon.
 const MIXTURES_MIN: u64 = 100;
 /// Every aggregate is in so many questions at least.
-const EACH_AGGREGATE_MIN: u64 = 200;
-const AGGREGATES: [&str; 4] = ["count", "subjects", "sum", "avg"];
+const EACH_AGGREGATE_MIN: u64 = 150;
+const AGGREGATES: [&str; 8] = ["count", "subjects", "sum", "avg", "var", "present", "distinct", "quantile"];
 const SEED: &str = "20261122";
 const SHOWN_MAX: usize = 20;
 
@@ -151,7 +151,7 @@ fn judge_events(said: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "questions\t2400\tgroups\t9000\trefused\t3\taggregates\t{\"count\": 900, \"subjects\": 300, \"sum\": 900, \"avg\": 700}\n";
+    const GOOD: &str = "questions\t2400\tgroups\t9000\trefused\t3\taggregates\t{\"count\": 900, \"subjects\": 300, \"sum\": 900, \"avg\": 700, \"var\": 500, \"present\": 300, \"distinct\": 300, \"quantile\": 500}\n";
 
     #[test]
     fn everything_must_have_been_compared_and_the_same() {

@@ -99,7 +99,7 @@ pub(crate) fn engine() -> Engine {
 }
 
 /// The product that `data` wrote, without reading its file.
-pub(crate) fn visits() -> Product {
+pub(crate) fn visits(rows_per_group_max: u32) -> Product {
     let column = |name: &str, kind| Column {
         name: name.into(),
         kind,
@@ -112,14 +112,14 @@ pub(crate) fn visits() -> Product {
         column("grp", ColumnKind::Text),
         column("val", ColumnKind::Float),
     ];
-    Product { columns, ..given::payroll(policy()) }
+    Product { columns, ..given::payroll(policy(rows_per_group_max)) }
 }
 
-fn policy() -> PrivacyPolicy {
+fn policy(rows_per_group_max: u32) -> PrivacyPolicy {
     PrivacyPolicy {
         subject: "uid".into(),
         groups_per_subject_max: GROUPS_PER_SUBJECT,
-        rows_per_group_max: ROWS_PER_GROUP,
+        rows_per_group_max,
         bounds: BTreeMap::from([("val".into(), Bounds { low: 0.0, high: VALUE_MAX, decimals: 2 })]),
         public_keys: BTreeMap::new(),
         question_loss_default: loss(),
@@ -141,7 +141,7 @@ pub(crate) fn loss() -> Loss {
 }
 
 pub(crate) fn answer(file: &Path) {
-    let (engine, product, source) = (engine(), visits(), Source { file: file.to_owned() });
+    let (engine, product, source) = (engine(), visits(ROWS_PER_GROUP), Source { file: file.to_owned() });
     let permit = given::permit::<Statistics>(None, None, loss());
     let owner = given::owner();
     let answered = engine.answer(&permit, ASKED, &product, &owner, &source, loss());

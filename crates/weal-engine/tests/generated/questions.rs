@@ -143,6 +143,7 @@ struct Source {
 const COLUMNS: [&str; 7] = ["person", "region", "wage", "hours", "hired", "active", "grade"];
 
 fn source(chance: &mut Chance, also: Option<&str>) -> Source {
+    let also = also.filter(|name| !COLUMNS.contains(name));
     let columns: Vec<&str> = COLUMNS.into_iter().chain(also).collect();
     let (listed, of_p) =
         (columns.join(", "), columns.iter().map(|name| format!("p.{name}")).collect::<Vec<_>>());

@@ -37,12 +37,12 @@ struct Audited {
 }
 
 impl Audited {
-    /// Three people in each group; with one more, whose values are as far out as they can be, who is in `groups` groups
+    /// Twelve people in each group, so that noise leaves hardly any count at 0; with one more, whose values are as far out as they can be, who is in `groups` groups
     /// one after the other.
     async fn table(with: bool, groups: u32) -> Self {
         let mut csv = String::from("person,region,wage\n");
         for group in 0..GROUPS {
-            for person in 0..3 {
+            for person in 0..12 {
                 writeln!(csv, "p{group}-{person},g{group:05},{}.00", 10 + person).unwrap();
             }
             if with {
@@ -119,9 +119,17 @@ async fn sums_leak_no_more_than_they_cost() {
 
 #[tokio::test]
 async fn two_totals_together_leak_no_more_than_they_cost() {
-    // One subject moves the count by 2 rows and the sum by 10,000; each has half of the loss.
+    // One subject moves the count by 2 rows and the sum by 10,000. What tells most is each total times how far it is moved,
+    // over its variance, whatever share of the loss it has.
     let sql = "SELECT region, COUNT(*), SUM(wage) FROM owner.payroll GROUP BY region";
-    audit(sql, 1, |row| (number(&row[1]) * 5_000.0 + number(&row[2])) as i64).await;
+    audit(sql, 1, |row| {
+        let weighed = |cell: &Cell, moved: f64| match cell {
+            Cell::Estimate { value, low, high } => moved * value / (high - low).powi(2),
+            other => panic!("{other:?}"),
+        };
+        (1e6 * (weighed(&row[1], 2.0) + weighed(&row[2], 10_000.0))) as i64
+    })
+    .await;
 }
 
 #[tokio::test]
