@@ -49,6 +49,8 @@ const AHEAD_BYTES_MAX: u32 = 256 * 1024;
 const AHEAD_OF_ALL_BYTES_MAX: u32 = 384 * 1024;
 /// What waits of one answer for its client, beside the part that is on its way.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
+/// How long a client that has nothing to be answered any more is given to hear that the connection ends.
+const GOODBYE_TIME_MAX: Duration = Duration::from_secs(5);
 /// Answers are handed on in parts of this size, so that it shows whether somebody takes them.
 const PART_BYTES_MAX: usize = 16 * 1024;
 
@@ -79,8 +81,7 @@ pub(super) async fn converse(
     );
     let mut ends = false;
     let ended = loop {
-        // One that was asked to end and has nothing more to be answered ends as late as one that takes nothing.
-        let idle = if ends { stall } else { stall.min(HEAD_TIME_MAX) };
+        let idle = stall.min(if ends { GOODBYE_TIME_MAX } else { HEAD_TIME_MAX });
         tokio::select! {
             ended = connection.as_mut() => break ended,
             end = talk.end(idle) => if ends || end == End::Abused {

@@ -184,7 +184,13 @@ async fn settings_say_the_limits() {
     for expected in [(3, 32), (4, 256 * 1024), (6, 16 * 1024)] {
         assert!(said.contains(&expected), "{expected:?} in {said:?}");
     }
+    // A client that does not hear that the node ends does not hold it up for long.
+    raw.asks(1, GET, "/healthz", END_STREAM).await.expect("asked");
+    assert!(raw.hears_for(Duration::from_secs(1)).await.iter().any(|frame| frame.kind == HEADERS));
+    let began = Instant::now();
     running.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(raw.hears_out().await.iter().any(|frame| frame.kind == GOAWAY));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
