@@ -76,6 +76,8 @@ pub(crate) struct Tls {
     origin: String,
     host: String,
     folder: Folder,
+    /// The files as they were found before they were read: whoever changes them later is noticed.
+    looked: Option<watch::Look>,
 }
 
 /// What is shown to whom.
@@ -123,10 +125,12 @@ impl Tls {
         let host = host.trim_matches(['[', ']']).to_owned();
         let certificates = Arc::new(Certificates::default());
         let server = server_config(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>, PROTOCOLS)?;
-        let tls = Self { server, certificates, origin, host, folder: folder.clone() };
+        let files = files(config);
+        let looked = files.as_ref().map(watch::Look::at);
+        let tls = Self { server, certificates, origin, host, folder: folder.clone(), looked };
         private::make_folder(&folder.tls())
             .map_err(|cause| ConfigError::wrong("tls in the node's folder", cause))?;
-        if let Some(files) = files(config) {
+        if let Some(files) = files {
             tls.put(files.read(&tls.host, now)?);
         }
         Ok(Some(tls))

@@ -25,7 +25,7 @@ pub(super) async fn run(tls: Arc<Tls>, house: Arc<House>, files: Files, stopping
     let mut hangups = signal(SignalKind::hangup()).inspect_err(|cause| {
         tracing::warn!(%cause, "SIGHUP is not heard: a new certificate is taken up when its files change");
     });
-    let mut seen = Look::at(&files);
+    let mut seen = tls.looked.clone();
     let mut refused = None;
     let mut warned_at = i64::MIN;
     loop {
@@ -35,9 +35,9 @@ pub(super) async fn run(tls: Arc<Tls>, house: Arc<House>, files: Files, stopping
             () = tokio::time::sleep(LOOK_EVERY) => false,
         };
         let look = Look::at(&files);
-        let is_new = asked || look != seen;
+        let is_new = asked || seen.as_ref() != Some(&look);
         if is_new || refused.is_some() {
-            seen = look;
+            seen = Some(look);
             refused = take_up(&tls, &house, &files, refused.filter(|_| !is_new));
         }
         let now_s = house.clock.now().as_second();
@@ -78,7 +78,7 @@ fn take_up(tls: &Tls, house: &House, files: &Files, known: Option<String>) -> Op
 }
 
 /// What tells one state of a file from another, links followed. Who may read it is a part of that.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
     device: u64,
     inode: u64,
@@ -90,11 +90,11 @@ struct State {
 }
 
 /// Certificate and key as they were found.
-#[derive(Debug, PartialEq, Eq)]
-struct Look([Option<State>; 2]);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Look([Option<State>; 2]);
 
 impl Look {
-    fn at(files: &Files) -> Self {
+    pub(super) fn at(files: &Files) -> Self {
         let one = |path: &Path| {
             let found = std::fs::metadata(path).ok()?;
             Some(State {
