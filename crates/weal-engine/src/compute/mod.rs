@@ -3,8 +3,9 @@
 //! Reading questions, pricing them, and answering them so that no person's row can be told from the answer.
 //!
 //! A private question goes `sql` (one SELECT, within limits) → `schema` (planned without data) → `reading`
-//! (what is asked, or a refusal that names what cannot be) → `public` (groups known beforehand) → `price` →
-//! `plan` (exact totals of bounded sensitivity) → `exact` (run) → `release` (noise, then post-processing).
+//! (what is asked, or a refusal that names what cannot be: `relation` and `inner` below the totals, `parts` the
+//! totals, `after` what is done with them) → `public` (groups known beforehand) → `price` → `plan` and `sides`
+//! (exact totals of bounded sensitivity) → `exact` (run) → `release` (noise, then post-processing).
 
 mod after;
 mod answer;
@@ -19,6 +20,7 @@ mod functions;
 mod inner;
 mod measure;
 mod names;
+mod options;
 mod parts;
 mod plan;
 mod prepare;
@@ -47,5 +49,5 @@ pub(crate) use functions::Rounding;
 pub use question::{Question, read_question};
 pub(crate) use schema::{data_type, schema_of};
 pub use seam::{ExactAnswer, ExactPart};
-pub use sql::{FILTER_BYTES_MAX, SQL_BYTES_MAX};
+pub use sql::{FILTER_BYTES_MAX, SQL_BYTES_MAX, explained};
 pub use turn::Turn;

@@ -22,7 +22,7 @@ use super::reading::{Estimate, Item, Part, Reading, read};
 use super::refuse::{planning, refuse_shapes};
 use super::relation::Subject;
 use super::schema::{plan, schema_of};
-use super::sql::parse_question;
+use super::sql::parse_with_options;
 
 /// The delta at which an epsilon is quoted to people.
 const QUOTED_DELTA: f64 = 1e-6;
@@ -75,13 +75,16 @@ fn prepare_here(
     groups_max: usize,
 ) -> Result<Prepared, Refusal> {
     let Asked { product, member, columns, loss } = asked;
-    let mut query = parse_question(sql)?;
+    let (mut query, options) = parse_with_options(sql)?;
     let about = ProductRef { member: member.clone(), product: product.name.clone() };
     refuse_other_products(&look_at(&query)?.tables, &about)?;
     let policy = product.privacy.as_ref().ok_or_else(|| {
         Refusal::forbidden("no-privacy-policy", format!("Private statistics are not offered on `{about}`."))
             .changed_by("the owner's steward")
     })?;
+    let loss = loss.unwrap_or(policy.question_loss_default).min(policy.question_loss_max);
+    let (policy, mut loss) = options.tighten(policy, loss, QUOTED_DELTA)?;
+    let policy = &policy;
     refuse_shapes(&query)?;
     settle_names(&mut query, &Columns::from([(about.clone(), names(&product.columns))]));
     let covered = |column: &&Column| columns.is_none_or(|columns| columns.contains(&column.name));
@@ -101,7 +104,6 @@ fn prepare_here(
     if private.contains(&true) {
         with_threshold(&mut reading);
     }
-    let mut loss = loss.unwrap_or(policy.question_loss_default).min(policy.question_loss_max);
     if !private.contains(&true) {
         loss.delta_femto = 0;
     }

@@ -190,13 +190,16 @@ impl<'a> Noisy<'a> {
         match estimate {
             Estimate::Count { part } => {
                 let width = self.width(part, confidence);
-                Ok(self.numbers(part)?.iter().map(|&count| around(count as f64, width)).collect())
+                let counts = self.numbers(part)?.iter();
+                Ok(counts.map(|&count| at_least(0.0, around(count as f64, width))).collect())
             }
             Estimate::Sum { part } => {
                 let fixed = self.value(part)?.fixed()?;
                 let width = self.width(part, confidence) / 10_f64.powi(fixed.decimals().into());
+                // A sum of what is never negative is not negative either.
+                let least = if fixed.low() >= 0 { 0.0 } else { f64::NEG_INFINITY };
                 let sums = self.numbers(part)?.iter();
-                Ok(sums.map(|&total| around(fixed.from_fixed(total), width)).collect())
+                Ok(sums.map(|&total| at_least(least, around(fixed.from_fixed(total), width))).collect())
             }
             Estimate::Average { spread, count } => self.averages(spread, count, confidence),
             Estimate::Variance { square, spread, count, sample, root } => {
@@ -247,6 +250,11 @@ impl<'a> Noisy<'a> {
         let of_row = |row: usize| derived.of(&|place| columns.get(&place).and_then(|column| column[row]));
         Ok((0..self.keys.num_rows()).map(of_row).collect())
     }
+}
+
+/// What is known of a number beforehand, said of its estimate as well: at no cost, since the bounds are public.
+fn at_least(least: f64, estimated: Estimated) -> Estimated {
+    estimated.map(|(value, low, high)| (value.max(least), low.max(least), high.max(least)))
 }
 
 fn around_all(counts: &[i64], width: f64) -> Vec<Estimated> {

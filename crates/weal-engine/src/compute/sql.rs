@@ -7,6 +7,8 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use weal_domain::{Refusal, RefusalKind};
 
+use super::options::Options;
+
 /// The longest question.
 pub const SQL_BYTES_MAX: usize = 64 << 10;
 /// The longest row filter of an offer.
@@ -26,13 +28,31 @@ const EXAMPLE: &str = "SELECT region, COUNT(*) FROM revenue.payroll GROUP BY reg
 
 /// The one `SELECT` that `sql` is.
 pub(crate) fn parse_question(sql: &str) -> Result<Box<Query>, Refusal> {
-    let tokens = tokens(sql, SQL_BYTES_MAX, "question")?;
+    parse_with_options(sql).map(|(query, _)| query)
+}
+
+/// The question that `EXPLAIN PRIVACY ...` is about.
+pub fn explained(sql: &str) -> Option<&str> {
+    let after = |text: &'_ str, word: &str| -> Option<usize> {
+        let start = text.len() - text.trim_start().len();
+        let head = text.get(start..start + word.len())?;
+        let ends = text[start + word.len()..].starts_with(char::is_whitespace);
+        (head.eq_ignore_ascii_case(word) && ends).then_some(start + word.len())
+    };
+    let rest = &sql[after(sql, "EXPLAIN")?..];
+    Some(rest[after(rest, "PRIVACY")?..].trim_start())
+}
+
+/// The same, with what it asks of its own protection.
+pub(crate) fn parse_with_options(sql: &str) -> Result<(Box<Query>, Options), Refusal> {
+    let mut tokens = tokens(sql, SQL_BYTES_MAX, "question")?;
     refuse_other_verbs(&tokens)?;
+    let options = Options::cut_from(&mut tokens)?;
     let mut parser = parser(tokens);
     let statement = parser.parse_statement().map_err(syntax)?;
     expect_end(&parser)?;
     match statement {
-        Statement::Query(query) => Ok(query),
+        Statement::Query(query) => Ok((query, options)),
         _ => Err(not_a_question("that")),
     }
 }
@@ -84,7 +104,8 @@ fn refuse_other_verbs(tokens: &[TokenWithSpan]) -> Result<(), Refusal> {
     match first.map(|token| &token.token) {
         Some(Token::Word(word)) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH) => Ok(()),
         Some(Token::Word(word)) if word.keyword == Keyword::EXPLAIN => {
-            Err(not_a_question("EXPLAIN").remedy("Ask for a preview of the question: it costs nothing."))
+            let instead = "Ask for a preview, which costs nothing: `EXPLAIN PRIVACY SELECT ...`.";
+            Err(not_a_question("EXPLAIN").remedy(instead))
         }
         Some(Token::Word(word)) if word.keyword != Keyword::NoKeyword => {
             Err(not_a_question(&word.value.to_uppercase()))

@@ -222,3 +222,53 @@ async fn windows_and_expressions_work_on_what_was_released() {
     let refusal = refused("SELECT COUNT(*) FROM (SELECT person, ROW_NUMBER() OVER (ORDER BY wage) AS r FROM owner.payroll) AS t").await;
     assert!(refusal.contains("windows work on what was released"), "{refusal}");
 }
+
+#[tokio::test]
+async fn options_in_the_form_of_zetasql_only_ask_for_less() {
+    let house = House::new();
+    let (product, _) = house.publish(&people(), generous()).await;
+    let preview = |sql: &str| house.engine.preview(sql, &product, &owner(), None, Some(PLENTY)).unwrap();
+    let plain = preview("SELECT region, COUNT(*) FROM owner.payroll GROUP BY region");
+    let asked = |options: &str| {
+        preview(&format!(
+            "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS ({options}) region, COUNT(*) FROM owner.payroll GROUP BY region"
+        ))
+    };
+    assert_eq!(asked(""), plain);
+    assert_eq!(
+        asked("epsilon = 100000, max_groups_contributed=70, privacy_unit_column=Person"),
+        plain,
+        "never more"
+    );
+    let fewer = asked("max_groups_contributed = 1");
+    assert!(fewer.loss == plain.loss && fewer.half_widths[0] < plain.half_widths[0], "{fewer:?}");
+    assert!(
+        fewer
+            .explanation
+            .contains(&"Nobody counts in more than 1 group, nor for more than 2 rows in any.".to_owned())
+    );
+    let cheaper = asked("epsilon = 0.5, delta = 1e-9");
+    assert!(cheaper.loss.rho_nano < plain.loss.rho_nano / 10, "{:?}", cheaper.loss);
+    assert_eq!(cheaper.loss.delta_femto, 1_000_000);
+    for (options, said) in [
+        ("epsilon = -1", "cannot be read"),
+        ("epsilon 1", "cannot be read"),
+        ("epsilon = 1e999", "cannot be read"),
+        ("noise = none", "is no option"),
+        ("privacy_unit_column = region", "protects `person`"),
+    ] {
+        let refusal = refused(&format!(
+            "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS ({options}) COUNT(*) FROM owner.payroll"
+        ))
+        .await;
+        assert!(refusal.contains(said), "{options}: {refusal}");
+    }
+    assert!(
+        refused("SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = 1 COUNT(*) FROM owner.payroll")
+            .await
+            .contains("cannot be read")
+    );
+    assert_eq!(weal_engine::explained(" explain  Privacy SELECT 1"), Some("SELECT 1"));
+    assert_eq!(weal_engine::explained("EXPLAIN SELECT 1"), None);
+    assert_eq!(weal_engine::explained("EXPLAIN PRIVACYSELECT 1"), None);
+}

@@ -10,7 +10,7 @@ use weal_domain::exchange::DataAddress;
 use weal_domain::identity::{Act, Person};
 use weal_domain::ledger::{Fact, Receipt};
 use weal_domain::{Refusal, RefusalKind};
-use weal_engine::{Question, RowStream, read_question};
+use weal_engine::{Question, RowStream, explained, read_question};
 use weal_wire::peer::{AnswerMessage, BudgetLeft, PreviewMessage, QuestionMessage};
 
 use super::budgets::show;
@@ -49,6 +49,8 @@ impl House {
     }
 
     async fn ask_of_members(self: &Arc<Self>, by: &Person, ask: &Ask) -> Result<Asked> {
+        let about = explained(&ask.sql).map(|sql| Ask { sql: sql.to_owned(), preview: true, ..ask.clone() });
+        let ask = about.as_ref().unwrap_or(ask);
         let question = read_question(&ask.sql)?;
         let (own, others): (Vec<_>, Vec<_>) =
             question.tables.iter().partition(|table| table.member == self.config.node.name);
@@ -114,13 +116,12 @@ impl House {
             )
             .remedy("See the members with `weal members`, and products with `weal search WORDS`.")
         })?;
-        let all = tx.agreements().await?;
+        let all = tx.agreements_with(&owner.did, &table.product).await?;
         let about: Vec<Agreement> = all
             .into_iter()
             .filter(|agreement| {
                 agreement.side == Side::Consumer
                     && agreement.provider == owner.did
-                    && agreement.product == table.product
                     && wanted.is_none_or(|id| *id == agreement.id)
             })
             .collect();

@@ -1,0 +1,116 @@
+//! `SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (...)`, in the form of ZetaSQL, for those who know it from elsewhere.
+//! Options can only ask for less than the owner allows; whatever they say, the owner's limits hold.
+
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use weal_domain::Refusal;
+use weal_domain::catalogue::PrivacyPolicy;
+use weal_domain::compute::Loss;
+use weal_privacy::accounting::rho_nano_for;
+
+/// What a question asks of its own protection.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Options {
+    epsilon: Option<f64>,
+    delta: Option<f64>,
+    groups_max: Option<u32>,
+    subject: Option<String>,
+}
+
+const FORM: &str = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = 0.5, max_groups_contributed = 2) ...";
+/// Units of delta in 1.
+const FEMTO: f64 = 1e15;
+
+impl Options {
+    /// Cuts the clause out of a question's tokens, if it stands there.
+    pub(crate) fn cut_from(tokens: &mut Vec<TokenWithSpan>) -> Result<Options, Refusal> {
+        let solid: Vec<usize> =
+            (0..tokens.len()).filter(|&place| !matches!(tokens[place].token, Token::Whitespace(_))).collect();
+        let is = |place: usize, word: &str| {
+            let token = solid.get(place).map(|&place| &tokens[place].token);
+            matches!(token, Some(Token::Word(found)) if found.value.eq_ignore_ascii_case(word))
+        };
+        if !(is(0, "SELECT") && is(1, "WITH") && is(2, "DIFFERENTIAL_PRIVACY")) {
+            return Ok(Options::default());
+        }
+        let mut end = 3;
+        let mut options = Options::default();
+        if is(3, "OPTIONS") {
+            let tail: Vec<&Token> = solid[4..].iter().map(|&place| &tokens[place].token).collect();
+            let close = tail.iter().position(|token| **token == Token::RParen).ok_or_else(malformed)?;
+            if tail.first() != Some(&&Token::LParen) {
+                return Err(malformed());
+            }
+            for option in tail[1..close].split(|token| **token == Token::Comma).filter(|one| !one.is_empty())
+            {
+                options.take(option)?;
+            }
+            end = 4 + close + 1;
+        }
+        let last = solid[end - 1];
+        tokens.drain(solid[1]..=last);
+        Ok(options)
+    }
+
+    fn take(&mut self, option: &[&Token]) -> Result<(), Refusal> {
+        let [Token::Word(name), Token::Eq, value] = option else { return Err(malformed()) };
+        let number = || match value {
+            Token::Number(text, _) => text.parse::<f64>().ok().filter(|number| number.is_finite()),
+            _ => None,
+        };
+        match name.value.to_lowercase().as_str() {
+            "epsilon" => {
+                self.epsilon = Some(number().filter(|epsilon| *epsilon > 0.0).ok_or_else(malformed)?)
+            }
+            "delta" => {
+                self.delta = Some(number().filter(|delta| (0.0..1.0).contains(delta)).ok_or_else(malformed)?)
+            }
+            "max_groups_contributed" => {
+                let whole = number().filter(|groups| *groups >= 1.0 && groups.fract() == 0.0);
+                self.groups_max = Some(whole.ok_or_else(malformed)?.min(f64::from(u32::MAX)) as u32);
+            }
+            "privacy_unit_column" => match value {
+                Token::Word(column) => self.subject = Some(column.value.clone()),
+                _ => return Err(malformed()),
+            },
+            other => {
+                let reason = format!("`{other}` is no option of a private question here.");
+                return Err(Refusal::invalid("unknown-option", reason).remedy(
+                    "Use epsilon, delta, max_groups_contributed and privacy_unit_column; the owner decides the rest.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The owner's policy and the loss asked for, made tighter where an option says so.
+    pub(crate) fn tighten(
+        &self,
+        policy: &PrivacyPolicy,
+        mut loss: Loss,
+        quoted_delta: f64,
+    ) -> Result<(PrivacyPolicy, Loss), Refusal> {
+        let mut policy = policy.clone();
+        if let Some(subject) =
+            self.subject.as_deref().filter(|name| !name.eq_ignore_ascii_case(&policy.subject))
+        {
+            let reason = format!("The owner protects `{}`, not `{subject}`.", policy.subject);
+            return Err(Refusal::invalid("other-subject", reason).remedy("Leave privacy_unit_column out."));
+        }
+        if let Some(groups) = self.groups_max {
+            policy.groups_per_subject_max = policy.groups_per_subject_max.min(groups);
+        }
+        if let Some(epsilon) = self.epsilon {
+            loss.rho_nano = loss.rho_nano.min(rho_nano_for(epsilon, quoted_delta));
+        }
+        if let Some(delta) = self.delta {
+            // Rounded down: never more than was asked for.
+            loss.delta_femto = loss.delta_femto.min((delta * FEMTO).floor() as u64);
+        }
+        Ok((policy, loss))
+    }
+}
+
+fn malformed() -> Refusal {
+    Refusal::invalid("bad-options", "The options of this private question cannot be read.")
+        .remedy(format!("Write for example `{FORM}`."))
+}
