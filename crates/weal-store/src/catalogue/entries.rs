@@ -1,7 +1,7 @@
 //! Entries of all catalogues, own ones too. Only what has changed is written, and indexed in the same
 //! transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::any::AnyRow;
 use weal_domain::Timestamp;
@@ -136,24 +136,30 @@ impl Tx {
         room: usize,
     ) -> Result<Written, StoreError> {
         let (mut written, mut changes) = (Written::default(), Changes::default());
+        let formers = self.former_entries(peer, entries).await?;
         for entry in entries {
             if changes.is_full() {
                 break;
             }
             // When it was said is known of the catalogue, not of each entry.
             let entry = CatalogueEntry { fetched_at: Timestamp::UNIX_EPOCH, ..entry.clone() };
-            let query = sql("SELECT number, v, body FROM entry WHERE peer = $1 AND product = $2")
-                .bind(peer.to_string())
-                .bind(entry.product.to_string());
-            let former = self.row(query).await?;
-            let number = match &former {
+            let product = entry.product.to_string();
+            let alone = match formers.get(&product) {
+                Some(_) => None,
+                None => {
+                    let query = sql("SELECT number, v, body FROM entry WHERE peer = $1 AND product = $2");
+                    self.row(query.bind(peer.to_string()).bind(product.clone())).await?
+                }
+            };
+            let former = formers.get(&product).or(alone.as_ref());
+            let number = match former {
                 Some(row) => number_of(row)?,
                 None if written.added == room => break,
                 None => self.next_number().await?,
             };
             written.numbers.push(number);
             let body = serde_json::to_string(&entry).map_err(StoreError::fault)?;
-            if let Some(row) = &former {
+            if let Some(row) = former {
                 if get::<&str>(row, "body")? == body {
                     continue;
                 }
@@ -171,6 +177,26 @@ impl Tx {
         }
         self.change_postings(changes).await?;
         Ok(written)
+    }
+
+    /// Entries that are kept of the same products, as far as they stand together: a page comes in the order of
+    /// names, and one question for all of it is much less work than one for each. What is missing here may be kept
+    /// all the same.
+    async fn former_entries(
+        &mut self,
+        peer: &Did,
+        entries: &[CatalogueEntry],
+    ) -> Result<HashMap<String, AnyRow>, StoreError> {
+        let names = || entries.iter().map(|entry| entry.product.as_str());
+        let (Some(first), Some(last)) = (names().min(), names().max()) else { return Ok(HashMap::new()) };
+        let query = sql("SELECT number, product, v, body FROM entry
+             WHERE peer = $1 AND product >= $2 AND product <= $3 ORDER BY product LIMIT $4");
+        let query = query.bind(peer.to_string()).bind(first.to_owned()).bind(last.to_owned());
+        let mut formers = HashMap::new();
+        for row in self.rows(query.bind(2 * entries.len() as i64)).await? {
+            formers.insert(get::<String>(&row, "product")?, row);
+        }
+        Ok(formers)
     }
 
     /// A number is never given twice: what is removed leaves its place empty.

@@ -254,6 +254,7 @@ impl House {
             let some = rest.get(..WRITTEN_AT_ONCE).unwrap_or(rest);
             let mut tx = self.store.write("catalogue.crawled").await?;
             let written = tx.put_entries(did, some, most.saturating_sub(reading.kept)).await?;
+            let mut has_changed = written.changed > 0;
             if written.numbers.is_empty() {
                 let removed = tx.remove_entries_but(did, &reading.seen, some.len()).await?;
                 if removed == 0 {
@@ -262,8 +263,12 @@ impl House {
                     return Err(unavailable(did, &what).into());
                 }
                 reading.kept = reading.kept.saturating_sub(removed);
+                has_changed = true;
             }
-            tx.commit().await?;
+            // What is as it was needs no flush.
+            if has_changed {
+                tx.commit().await?;
+            }
             rest = rest.get(written.numbers.len()..).unwrap_or_default();
             reading.kept += written.added;
             reading.changed += written.changed;
