@@ -30,6 +30,8 @@ pub struct ExactAnswer {
     pub groups_per_subject_max: u32,
     /// Linf of each total.
     pub per_group_max: Vec<u64>,
+    /// L0 of each total, in the cells that are released: of ranks, every level of the tree has its own.
+    pub cells_max: Vec<u32>,
     /// What each total is of.
     pub parts: Vec<ExactPart>,
     /// The places of the totals that each aggregate of the question follows from, in the order of the question.
@@ -129,18 +131,21 @@ impl ExactAnswer {
         }
         groups.sort();
         leaves.sort();
-        let mut per_group_max: Vec<u64> =
-            first.price.noise.iter().map(|noise| noise.sensitivity().per_group()).collect();
+        let sensitivities = || first.price.noise.iter().map(|noise| noise.sensitivity());
+        let mut per_group_max: Vec<u64> = sensitivities().map(|claimed| claimed.per_group()).collect();
+        let mut cells_max: Vec<u32> = sensitivities().map(|claimed| claimed.groups()).collect();
+        let PrivacyPolicy { groups_per_subject_max, rows_per_group_max, .. } = prepared.policy;
         if first.price.threshold.is_some() {
             per_group_max.insert(0, 1);
+            cells_max.insert(0, groups_per_subject_max);
         }
-        let PrivacyPolicy { groups_per_subject_max, rows_per_group_max, .. } = prepared.policy;
         let parts = prepared.reading.parts.iter().map(|part| ExactPart::of(part, rows_per_group_max));
         Ok(ExactAnswer {
             groups,
             leaves,
             groups_per_subject_max,
             per_group_max,
+            cells_max,
             parts: parts.collect::<Result<_, _>>()?,
             aggregates: prepared.reading.estimates.iter().map(places_of).collect(),
             plan: plan.display_indent().to_string(),

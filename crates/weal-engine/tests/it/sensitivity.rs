@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weal_domain::catalogue::Product;
 use weal_engine::Source;
-use weal_engine::exact::ExactAnswer;
+use weal_engine::exact::{ExactAnswer, ExactPart};
 
 use crate::generated::Chance;
 use crate::generated::questions::question;
@@ -53,13 +53,15 @@ struct Reached {
     pairs: usize,
     share: BTreeMap<&'static str, f64>,
     groups: u32,
+    /// Of what is claimed for the nodes of a tree.
+    nodes: f64,
     refused: usize,
 }
 
 impl Reached {
     fn compare(&mut self, exact: &ExactAnswer, (one, other): (&Groups, &Groups), steps: u64, what: &str) {
         let keys: BTreeSet<_> = one.keys().chain(other.keys()).collect();
-        let mut changed = vec![0; exact.parts.len()];
+        let (mut changed, mut cells) = (vec![0; exact.parts.len()], vec![0; exact.parts.len()]);
         let nothing = Group::default();
         for key in keys {
             let (a, b) = (one.get(key).unwrap_or(&nothing), other.get(key).unwrap_or(&nothing));
@@ -74,13 +76,26 @@ impl Reached {
                     "{what}: {key:?} moved by {moved}, claimed {most} ({kind}), {steps} steps"
                 );
                 changed[place] += u64::from(moved > 0);
+                cells[place] += if kind == "ranks" { nodes(a, b, place, part) } else { u64::from(moved > 0) };
                 if steps == REMOVED {
                     let share = self.share.entry(kind).or_default();
                     *share = share.max(moved as f64 / most as f64);
                 }
             }
         }
-        // Each total is released for itself, so each is claimed for itself.
+        // Each total is released for itself, so each is claimed for itself. A subject that is in a group may move as many nodes
+        // of a tree as it has values there, at each level, but no more altogether than if they all were in one.
+        for (place, part) in exact.parts.iter().enumerate() {
+            let most = f64::from(exact.cells_max[place]) * (exact.per_group_max[place] as f64).powi(2);
+            let moved = if part.kind == "ranks" { cells[place] as f64 } else { 0.0 };
+            assert!(
+                steps == REPLACED || moved <= most,
+                "{what}: the nodes moved by {moved} (L2 squared), claimed {most}"
+            );
+            if part.kind == "ranks" && steps == REMOVED && most > 0.0 {
+                self.nodes = self.nodes.max(moved / most);
+            }
+        }
         let most = u64::from(exact.groups_per_subject_max);
         let changed = changed.into_iter().max().unwrap_or(0);
         assert!(changed <= most * steps, "{what}: {changed} groups changed, claimed {most}, {steps} steps");
@@ -89,6 +104,23 @@ impl Reached {
         }
         self.pairs += 1;
     }
+}
+
+/// The squares of what the nodes of a tree of ranks differ by, together, at each of its levels (16 children each).
+fn nodes(a: &Group, b: &Group, place: usize, part: &ExactPart) -> u64 {
+    let (low, high, decimals) = part.value.unwrap();
+    let whole = |bound: f64| (bound * 10_f64.powi(decimals.into())).round();
+    let integers = whole(high) - whole(low) + 1.0;
+    let levels = (1..4).find(|levels| 16_f64.powi(*levels) >= integers).unwrap_or(4).unsigned_abs();
+    let mut moved: BTreeMap<(u32, u32), i64> = BTreeMap::new();
+    let signed =
+        a.leaves.iter().map(|(leaf, n)| (leaf, *n)).chain(b.leaves.iter().map(|(leaf, n)| (leaf, -n)));
+    for ((_, leaf), count) in signed.filter(|((part, _), _)| *part == place) {
+        for level in 0..levels {
+            *moved.entry((level, leaf / 16_u32.pow(level))).or_default() += count;
+        }
+    }
+    moved.into_values().map(|moved| moved.unsigned_abs().pow(2)).sum()
 }
 
 /// By how much a total differs; of ranks, all leaves together, which no level of the tree exceeds.
@@ -270,6 +302,7 @@ fn groups_that_are_chosen_keep_to_their_claims() {
     for kind in ["distinct", "ranks"] {
         assert_eq!(reached.share.get(kind).copied(), Some(1.0), "{kind}: {reached:?}");
     }
+    assert!(reached.nodes == 1.0, "the whole of what is claimed for a tree: {reached:?}");
     assert_eq!(reached.groups, 3, "somebody must have moved all of three groups: {reached:?}");
 }
 
