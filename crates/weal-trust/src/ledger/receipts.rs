@@ -76,6 +76,8 @@ pub struct Story {
     size: u64,
     last_at: Option<Timestamp>,
     reserved: HashSet<Digest>,
+    /// Answers that were paid for, each under its agreement: given again they cost nothing.
+    paid: HashSet<Digest>,
     granted: HashMap<Digest, Use>,
     received: HashMap<Digest, Use>,
     findings: Findings,
@@ -90,6 +92,7 @@ impl Story {
             size: 0,
             last_at: None,
             reserved: HashSet::new(),
+            paid: HashSet::new(),
             granted: HashMap::new(),
             received: HashMap::new(),
             findings: Findings::of(member),
@@ -156,9 +159,19 @@ impl Story {
             self.findings.add(FindingKind::ForeignReceipt, Some(index), says);
         }
         let use_id = digest(read.use_id);
-        if read.mode == "statistics" && !self.reserved.remove(&use_id) {
-            let says = "a statistic was granted, and no budget was reserved for it before";
-            self.findings.add(FindingKind::NoReservation, Some(index), says);
+        if read.mode == "statistics" {
+            let answer = read.answer.map(|answer| digest(&format!("{}\n{answer}", read.agreement)));
+            let is_paid = match (self.reserved.remove(&use_id), answer) {
+                (true, answer) => {
+                    self.paid.extend(answer);
+                    true
+                }
+                (false, answer) => read.is_free && answer.is_some_and(|answer| self.paid.contains(&answer)),
+            };
+            if !is_paid {
+                let says = "a statistic was granted, and no budget was reserved for it before";
+                self.findings.add(FindingKind::NoReservation, Some(index), says);
+            }
         }
         let peer = digest(read.consumer);
         let new = Use { index, receipt: digest(&canonical_json(receipt)), peer, provider_index: None };
@@ -253,6 +266,10 @@ struct Receipt<'a> {
     provider: &'a str,
     consumer: &'a str,
     mode: &'a str,
+    agreement: &'a str,
+    answer: Option<&'a str>,
+    /// It says that it cost nothing.
+    is_free: bool,
 }
 
 impl<'a> Receipt<'a> {
@@ -263,6 +280,11 @@ impl<'a> Receipt<'a> {
             provider: text("provider")?,
             consumer: text("consumer")?,
             mode: text("mode")?,
+            agreement: text("agreement")?,
+            answer: text("answer_sha256"),
+            is_free: ["rho_nano", "delta_femto"].into_iter().all(|part| {
+                receipt.get("loss").and_then(|loss| loss.get(part)).and_then(Value::as_u64).unwrap_or(0) == 0
+            }),
         })
     }
 }
