@@ -21,7 +21,7 @@ pub mod exact {
 }
 
 pub use catalogue::{Format, Ingested, Proposal};
-pub use compute::{Question, Turn, check_filter, explained, read_question};
+pub use compute::{Question, Turn, check_filter, explained, read_question, same_question};
 pub use engine::{Engine, Source};
 pub use error::{EngineError, Fault};
 pub use exchange::RowStream;

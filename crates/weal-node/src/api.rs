@@ -8,9 +8,11 @@
 //! | `POST /uploads` | | [`UploadMade`] |
 //! | `PUT /uploads/{id}/{file name}` | bytes | 204 |
 //! | `POST /uploads/{id}/inspect` | [`Inspect`] | [`Inspected`] |
+//! | `POST /uploads/{id}/typical` | [`TypicalFor`] | `[TypicalQuestion]` |
 //! | `POST /products` | [`Publish`] | [`Published`] |
 //! | `GET /products?after=&limit=`, `GET /products/{name}` | | `[Product]`, [`ProductShown`] |
 //! | `GET /products/{name}/contract` | | ODCS 3.1 YAML |
+//! | `GET /products/{name}/typical` | | `[TypicalQuestion]` |
 //! | `POST /offers` | [`MakeOffer`] | `Offer` |
 //! | `POST /offers/withdraw` | [`WithdrawOffer`] | 204 |
 //! | `GET /catalogue?q=&member=&mode=&class=&purpose=&after=&limit=`, `GET /catalogue/freshness` | | [`Found`], `[CatalogueFreshness]` |
@@ -30,6 +32,7 @@
 //! | `GET /transfers` | | `[TransferShown]` |
 //! | `POST /transfers/{id}/deed` | [`Deed`] | [`TransferShown`] |
 //! | `GET /budgets` | | `[BudgetShown]` |
+//! | `GET /budgets/events?product=&after=&limit=` | | `[BudgetEvent]`, as [the data protection officer's guide](guides/protect-a-product.md) tells |
 //! | `PUT /products/{name}/budget` | [`GrantBudget`] | [`BudgetShown`] |
 //! | `POST /ecosystem/join` | [`Join`] | [`Joined`] |
 //! | `GET /members` | | `[Member]` |
@@ -51,10 +54,12 @@
 //!
 //! `{id}` and `{did}` are percent-encoded.
 
+mod budgets;
 mod credentials;
 mod governance;
 mod keys;
 
+pub use budgets::{BudgetShown, GrantBudget, TypicalFor, TypicalQuestion};
 pub use credentials::{
     CredentialShown, CredentialsShown, ImportCredential, IssuedCredential, OfferedCredential,
     RequestCredentials, RequestedCredential,
@@ -391,22 +396,6 @@ pub struct UseShown {
     pub revoked: Option<Moment>,
 }
 
-/// A budget as people read it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BudgetShown {
-    /// `product:payroll` or `agreement:urn:uuid:...`.
-    pub account: String,
-    pub granted: Loss,
-    pub reserved: Loss,
-    pub spent: Loss,
-    /// The same in (epsilon, delta) terms at `delta`.
-    pub granted_epsilon: f64,
-    pub spent_epsilon: f64,
-    pub delta: f64,
-    /// About how many questions at the owner's default cost are left.
-    pub questions_left: Option<u64>,
-}
-
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddPerson {
     pub account: AccountName,
@@ -477,10 +466,4 @@ impl std::fmt::Debug for TokenMade {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokenMade").field("shown", &self.shown).finish_non_exhaustive()
     }
-}
-
-/// What all questions about a product together may cost from now on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrantBudget {
-    pub loss: Loss,
 }

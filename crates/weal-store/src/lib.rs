@@ -33,7 +33,9 @@ pub use catalogue::{
     ForeignPiece, ForeignPlace, ForeignSource, LookRead, PageEnd, PeerFreshness, ShownTo, StoredProduct,
     Written,
 };
-pub use compute::{Overdrawn, Reservation};
+pub use compute::{
+    ANSWER_KEPT_BYTES_MAX, ANSWERS_KEPT_MAX, AnswerKey, BUDGET_EVENTS_READ_MAX, Overdrawn, Reservation,
+};
 pub use credentials::{CredentialOffer, CredentialRequest, HeldCredential, Issuance, IssuedPlace};
 pub use error::StoreError;
 pub use exchange::{StoredUse, UsesSummed};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use weal_domain::Refusal;
 use weal_domain::agreements::Agreement;
-use weal_domain::catalogue::{Mode, OfferId, ProductName, Terms};
+use weal_domain::catalogue::{Mode, OfferId, PrivacyPolicy, ProductName, Terms};
 use weal_domain::governance::Standing;
 use weal_domain::identity::{Did, Person};
 use weal_node::api::{Answered, Ask, Inspect, MakeOffer, Publish, Published, RequestAgreement, Requested};
@@ -47,6 +47,9 @@ pub fn governing(folder: &Folder, name: &str, listen: SocketAddr) -> InitOptions
         password: "correct horse battery".into(),
     }
 }
+
+/// Private answers leave by steps as everywhere, and tests do not wait long for them.
+const ANSWER_STEP_MS: u64 = 10;
 
 /// One running node and the person who acts there.
 #[derive(Debug)]
@@ -135,6 +138,7 @@ impl MemberNode {
         };
         weal_node::init(options).await.expect("a node is made");
         let mut config = Config::read(&folder, []).expect("its configuration is read");
+        config.limits.answer_step_ms = ANSWER_STEP_MS;
         if let Some(authority) = authority {
             authority.certifies(&host, Years::VALID).write_in(folder.path());
             config.tls.certificate_file = Some(Certified::certificate_in(folder.path()));
@@ -243,11 +247,25 @@ impl MemberNode {
         csv: &str,
         offers: Vec<(Mode, Terms)>,
     ) -> Result<Published, Error> {
+        self.tries_to_publish_with(name, csv, offers, |_| {}).await
+    }
+
+    /// The same with a privacy policy changed from the one proposed.
+    pub async fn tries_to_publish_with(
+        &self,
+        name: &str,
+        csv: &str,
+        offers: Vec<(Mode, Terms)>,
+        change: impl FnOnce(&mut PrivacyPolicy),
+    ) -> Result<Published, Error> {
         let house = self.house();
         let upload = house.begin_upload(&self.person).await?;
         let body = futures::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from(csv.to_owned()))]);
         house.receive_file(&self.person, &upload, &format!("{name}.csv"), body).await?;
-        let inspected = house.inspect(&self.person, &upload, &Inspect::default()).await?;
+        let mut inspected = house.inspect(&self.person, &upload, &Inspect::default()).await?;
+        if let Some(policy) = &mut inspected.privacy {
+            change(policy);
+        }
         let product: ProductName = name.parse().expect("a product name");
         let offers = offers
             .into_iter()

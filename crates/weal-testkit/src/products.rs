@@ -21,6 +21,7 @@ pub fn open_terms() -> Terms {
         valid_until: None,
         uses_per_day_max: None,
         budget: None,
+        budget_rules: Default::default(),
         service_level: "Answered on working days.".into(),
         liability: "Each side answers for its own node.".into(),
         licence: "CC-BY-4.0".into(),

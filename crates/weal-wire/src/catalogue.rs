@@ -307,6 +307,7 @@ fn terms_read_in(policy: &Policy) -> Terms {
         valid_until: None,
         uses_per_day_max: None,
         budget: None,
+        budget_rules: Default::default(),
         service_level: NOT_SAID.into(),
         liability: NOT_SAID.into(),
         licence: NOT_SAID.into(),

@@ -226,10 +226,17 @@ fn question(product: &str) -> String {
     format!("SELECT MARS, COUNT(*), SUM(e00200), AVG(e00200) FROM revenue.{product} GROUP BY MARS")
 }
 
+/// A little more loss each time: what was answered at a loss is not computed again at the same.
 fn repeat(api: &mut Api, body: &serde_json::Value) -> Result<Duration, String> {
-    let took: Result<Vec<_>, String> =
-        (0..QUESTIONS).map(|_| timed(|| api.post("/questions", body)).map(|(took, _)| took)).collect();
-    Ok(median(took?))
+    let mut took = Vec::new();
+    let mut body = body.clone();
+    for _ in 0..QUESTIONS {
+        if let Some(rho) = body["loss"]["rho_nano"].as_u64() {
+            body["loss"]["rho_nano"] = json!(rho + 1);
+        }
+        took.push(timed(|| api.post("/questions", &body))?.0);
+    }
+    Ok(median(took))
 }
 
 /// A loss so small that the budget lasts for the whole benchmark: a fiftieth of what a question costs by default.

@@ -157,9 +157,12 @@ pub fn beside(answered: &Answered) -> String {
                 decimal(answer.confidence * 100.0, 0),
                 answer.protection.join(" ")
             )];
+            let cost = match receipt.loss.is_zero() {
+                true => "Given before, so it cost nothing".to_owned(),
+                false => format!("Cost {}", loss(receipt.loss)),
+            };
             lines.push(format!(
-                "Cost {}. Budget spent: {} before, {} after. {}",
-                loss(answer.loss),
+                "{cost}. Budget spent: {} before, {} after. {}",
                 percent(share_spent(budget_before)),
                 percent(share_spent(budget_after)),
                 left(budget_after),
@@ -222,13 +225,18 @@ const THRESHOLDS_DELTA_FEMTO: u64 = 1_000_000;
 
 /// The loss that epsilon stands for, rounded down: never more than was asked for.
 pub fn loss_of_epsilon(epsilon: f64) -> Result<Loss> {
-    let delta_left = DELTA - THRESHOLDS_DELTA_FEMTO as f64 * 1e-15;
+    loss_beside(epsilon, THRESHOLDS_DELTA_FEMTO)
+}
+
+/// The same where thresholds may spend so much delta.
+pub(super) fn loss_beside(epsilon: f64, delta_femto: u64) -> Result<Loss> {
+    let delta_left = DELTA - delta_femto as f64 * 1e-15;
     match weal_privacy::accounting::rho_nano_for(epsilon, delta_left) {
         0 => {
             Err(Failure::usage(format!("{epsilon} is no epsilon that buys an answer"))
                 .next("try --epsilon 0.5"))
         }
-        rho_nano => Ok(Loss { rho_nano, delta_femto: THRESHOLDS_DELTA_FEMTO }),
+        rho_nano => Ok(Loss { rho_nano, delta_femto }),
     }
 }
 

@@ -149,6 +149,7 @@ pub fn standard_terms() -> Terms {
         valid_until: None,
         uses_per_day_max: None,
         budget: None,
+        budget_rules: Default::default(),
         service_level: "Best effort on working days.".into(),
         liability: "Each side answers for its own breaches; the owner answers for no error in the data."
             .into(),

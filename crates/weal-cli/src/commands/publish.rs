@@ -2,23 +2,29 @@
 
 mod about;
 mod decide;
+mod policy;
 mod send;
+mod typical;
 
 use std::path::{Path, PathBuf};
 
 use weal_domain::InvalidName;
 use weal_domain::catalogue::{Bounds, Classification, DatasetId, Mode, PrivacyPolicy, ProductName};
-use weal_node::api::{Inspected, Published};
+use weal_node::api::{Inspected, ProductShown, Published, TypicalFor, TypicalQuestion};
 
 use super::offer::{TermsArgs, mode};
-use crate::client::file_name;
+use crate::client::{Client, file_name, segment};
 use crate::compose::Setting;
 use crate::failure::{Exit, Failure, Result};
 use crate::print::number::{bytes, decimal, thousands};
 use crate::print::{WIDTH, wrap};
 
 use about::AboutArgs;
+use decide::Known;
+use policy::PolicyArgs;
+pub(super) use policy::RulesArgs;
 pub use send::{inspect, upload};
+pub(super) use typical::half;
 
 /// Publish a file or a folder of files as a product.
 ///
@@ -72,6 +78,8 @@ pub struct Args {
     #[arg(long, value_name = "MODE", value_parser = rung)]
     offer: Vec<Rung>,
     #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
     terms: TermsArgs,
     #[command(flatten)]
     about: AboutArgs,
@@ -108,10 +116,27 @@ pub async fn run(args: Args, setting: &Setting) -> Result<Exit> {
         inspected = inspect(&client, &upload, args.format.clone(), subject.as_deref(), terminal).await?;
         terminal.say(proposals(&inspected));
     }
-    let body = decide::decide(&args, name, subject, terms, inspected, terminal)?;
+    let known = Known { former: former(&client, &name).await?, name, terms };
+    let body = decide::decide(&args, known, subject, inspected, terminal)?;
+    if let Some(privacy) = &body.privacy {
+        let wanted = TypicalFor { name: body.name.clone(), privacy: privacy.clone() };
+        let path = format!("/uploads/{}/typical", segment(&body.upload));
+        let questions: Vec<TypicalQuestion> = client.post(&path, &wanted, "pricing questions").await?;
+        terminal.say(typical::table(&questions));
+    }
+    decide::confirm(&args, &body.name, terminal)?;
     let published: Published = client.post("/products", &body, "publishing").await?;
     terminal.answer(&published, || done(&published));
     Ok(Exit::Ok)
+}
+
+/// The privacy policy of the product where it is published already.
+async fn former(client: &Client, name: &ProductName) -> Result<Option<PrivacyPolicy>> {
+    match client.get::<ProductShown>(&format!("/products/{name}"), "reading a product").await {
+        Ok(shown) => Ok(shown.product.privacy),
+        Err(Failure::Refused { refusal, .. }) if refusal.code == "product-unknown" => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 fn name_of(path: &Path) -> Result<ProductName> {

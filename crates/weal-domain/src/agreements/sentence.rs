@@ -248,6 +248,7 @@ pub fn terms_in_words(mode: Mode, terms: &Terms) -> Vec<String> {
     if let Some(budget) = terms.budget {
         said.push(format!("All questions together may cost {budget} of privacy."));
     }
+    said.extend(terms.budget_rules.in_words());
     if let Some(until) = terms.valid_until {
         said.push(format!("Until {}.", day(until)));
     }

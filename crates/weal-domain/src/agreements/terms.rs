@@ -221,6 +221,7 @@ pub fn within(asked: &Terms, widest: &Terms) -> Result<(), Refusal> {
             widest.budget.is_none_or(|most| asked.budget.is_some_and(|budget| budget.fits(most))),
             "the privacy budget",
         ),
+        (asked.budget_rules == widest.budget_rules, "the rules of its privacy budget"),
         (asked.service_level == widest.service_level, "the service level"),
         (asked.liability == widest.liability, "the liability"),
         (asked.licence == widest.licence, "the licence"),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::agreements::{LegalBasis, Policy, Purpose};
 use crate::catalogue::{Mode, ProductName};
-use crate::compute::Loss;
+use crate::compute::{BudgetRules, Loss};
 use crate::identity::{Did, Role};
 use crate::names::{check_id, text_type};
 
@@ -47,9 +47,14 @@ pub struct Terms {
     pub valid_until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uses_per_day_max: Option<u32>,
-    /// The privacy budget of one agreement, for `statistics`.
+    /// The privacy budget of one agreement, for `statistics`: what the consumer's questions about the product may
+    /// cost, those under its other agreements included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Loss>,
+    /// What else binds the consumer's questions, as the owner's privacy policy had it when this was offered. The
+    /// policy as it stands decides. In a box, since terms are carried through all of a negotiation.
+    #[serde(default, skip_serializing_if = "BudgetRules::are_none")]
+    pub budget_rules: Box<BudgetRules>,
     /// The words people need: what is promised, who answers for harm, what happens to copies.
     pub service_level: String,
     pub liability: String,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::catalogue::Particulars;
-use crate::compute::Loss;
+use crate::compute::{BudgetRules, Loss};
 use crate::names::{check_id, check_short, text_type};
 
 text_type!(
@@ -118,6 +118,9 @@ pub struct PrivacyPolicy {
     pub question_loss_max: Loss,
     /// What all questions of all agreements together may cost the subjects of this product.
     pub budget: Loss,
+    /// How much of it one member and one analyst may spend, and whether what was spent becomes available again.
+    #[serde(default, skip_serializing_if = "BudgetRules::are_none")]
+    pub budget_rules: BudgetRules,
 }
 
 /// Inclusive bounds of a numeric column, and how many decimal places are kept when its values are

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Loss;
+use super::{Loss, Release};
 
 /// A table of keys and estimates, with what it cost and how it was protected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,4 +54,7 @@ pub struct Preview {
     /// Groups of fewer subjects than about this are not shown; `None` where the groups are public.
     pub shown_from: Option<u64>,
     pub explanation: Vec<String>,
+    /// The noise that the answer will be made with, for whoever keeps accounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<Release>,
 }

@@ -5,20 +5,44 @@ use serde::{Deserialize, Serialize};
 use super::Loss;
 use crate::{Refusal, RefusalKind};
 
-/// One account: of a product (all agreements together) or of one agreement.
+/// What stands in one [`super::Account`].
 ///
 /// `BU-1`: spent plus reserved never exceeds granted, in either component, after any sequence of calls.
+/// `BU-3`: what was spent only grows; a renewal grants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Budget {
+    /// In all, since the beginning: the limit and everything renewed.
     pub granted: Loss,
+    /// The part of `granted` that became available again; never more than was spent.
+    #[serde(default)]
+    pub renewed: Loss,
     pub reserved: Loss,
+    /// Since the beginning.
     pub spent: Loss,
 }
 
 impl Budget {
     #[must_use]
     pub fn granted(granted: Loss) -> Self {
-        Self { granted, reserved: Loss::ZERO, spent: Loss::ZERO }
+        Self { granted, ..Self::default() }
+    }
+
+    /// What may be spent at a time: nothing of it is what became available again.
+    #[must_use]
+    pub fn limit(&self) -> Loss {
+        self.granted.saturating_sub(self.renewed)
+    }
+
+    /// What counts against the limit now.
+    #[must_use]
+    pub fn counted(&self) -> Loss {
+        self.reserved.saturating_add(self.spent).saturating_sub(self.renewed)
+    }
+
+    /// The same account under another limit: an agreement's, in a member's account.
+    #[must_use]
+    pub fn under(&self, limit: Loss) -> Budget {
+        Budget { granted: limit.saturating_add(self.renewed), ..*self }
     }
 
     /// What can still be reserved.
@@ -59,7 +83,7 @@ impl Budget {
             .checked_sub(reserved)
             .ok_or_else(|| mistake("More was to be settled than is reserved."))?;
         let spent = self.spent.checked_add(spent).ok_or_else(|| mistake("The sum is beyond all budgets."))?;
-        Ok(Budget { granted: self.granted, reserved: rest, spent })
+        Ok(Budget { reserved: rest, spent, ..*self })
     }
 
     /// The refusal that says what was asked and what is left.
@@ -67,11 +91,11 @@ impl Budget {
     pub fn exhausted(&self, asked: Loss) -> Refusal {
         let left = self.left();
         let reason = if left.is_zero() {
-            format!("The privacy budget of {} is used up; nothing is left of it.", self.granted)
+            format!("The privacy budget of {} is used up; nothing is left of it.", self.limit())
         } else {
             format!(
                 "The question costs {asked}, and of the privacy budget of {} only {left} is left.",
-                self.granted
+                self.limit()
             )
         };
         let remedy = if left.is_zero() {

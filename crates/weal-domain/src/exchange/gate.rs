@@ -30,11 +30,17 @@ pub struct Asking {
     pub legal_basis: Option<LegalBasis>,
 }
 
-/// The accounts that a use draws on; both must have room.
+/// The accounts that a use draws on; all of them must have room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Budgets {
     pub product: Option<Budget>,
+    /// The member's account under the limit of the agreement's terms: what it spent under other agreements about the
+    /// product counts (`BU-3`).
     pub agreement: Option<Budget>,
+    /// Where the owner gave members a share.
+    pub member: Option<Budget>,
+    /// Where the owner gave analysts a share.
+    pub analyst: Option<Budget>,
 }
 
 /// Everything the gate looks at, gathered by the node in the transaction that records its answer.
@@ -58,6 +64,8 @@ pub struct GateQuestion<'a> {
     pub consent: ConsentCover,
     /// What the use would cost; nothing for uses without a private answer.
     pub loss: Loss,
+    /// An answer that was paid for before is given once more, and costs nothing.
+    pub is_repeat: bool,
     pub budgets: Budgets,
 }
 
@@ -271,7 +279,7 @@ fn world(question: &GateQuestion<'_>, agreement: &Agreement, mode: Mode) -> Worl
         (Some(asked), _) => Some(asked.to_vec()),
         (None, agreed) => agreed.clone(),
     };
-    let cost = question.budgets.agreement.map(|budget| budget.spent.saturating_add(budget.reserved));
+    let cost = question.budgets.agreement.map(|budget| budget.counted());
     let cost = cost.unwrap_or_default().saturating_add(question.loss);
     let mut world = World::new()
         .with(iri::DATE_TIME, question.now.to_string())
@@ -352,7 +360,9 @@ fn is_private(mode: Mode) -> bool {
 fn budget(question: &GateQuestion<'_>, mode: Mode) -> Result<String, Refusal> {
     let agreement = held(question)?;
     if question.loss.is_zero() {
-        return if is_private(mode) {
+        return if question.is_repeat {
+            Ok("It was paid for before.".to_owned())
+        } else if is_private(mode) {
             Err(Refusal::invalid(
                 "loss-missing",
                 "A private answer always costs something, and this names no price.",
@@ -392,6 +402,14 @@ fn budget(question: &GateQuestion<'_>, mode: Mode) -> Result<String, Refusal> {
         let refusal = account.unwrap_or(product).exhausted(question.loss).changed_by("the owner's steward");
         return Err(Refusal { code: "agreement-budget-exhausted".to_owned(), ..refusal });
     }
-    let left = account.map_or(product.left(), |account| account.left().min(product.left()));
+    let Budgets { member, analyst, .. } = question.budgets;
+    for (share, code) in [(member, "member-budget-exhausted"), (analyst, "analyst-budget-exhausted")] {
+        if let Some(share) = share.filter(|share| !share.has_room(question.loss)) {
+            let refusal = share.exhausted(question.loss).changed_by("the owner's data protection officer");
+            return Err(Refusal { code: code.to_owned(), ..refusal });
+        }
+    }
+    let shares = [account, member, analyst].into_iter().flatten();
+    let left = shares.fold(product.left(), |left, share| left.min(share.left()));
     Ok(format!("Of the budget {left} is left."))
 }

@@ -3,6 +3,7 @@
 use super::{Fact, Receipt};
 use crate::agreements::Side;
 use crate::agreements::sentence::{legal_basis_label, purpose_label};
+use crate::compute::BudgetRules;
 use crate::identity::{Did, Role};
 use crate::words::{count, list, moment};
 
@@ -55,14 +56,8 @@ pub fn describe_naming(fact: &Fact, name: &dyn Fn(&Did) -> String) -> String {
             let (rows, bytes) = (count(*rows, "row", "rows"), count(*size_bytes, "byte", "bytes"));
             format!("The use {end} after {rows} in {bytes}.")
         }
-        Fact::BudgetReserved { product, loss, .. } => {
-            format!("Set aside {loss} of the privacy budget of {product}.")
-        }
-        Fact::BudgetGranted { product, loss, before: None } => {
-            format!("Granted {product} a privacy budget of {loss}.")
-        }
-        Fact::BudgetGranted { product, loss, before: Some(before) } => {
-            format!("Changed the privacy budget of {product} from {before} to {loss}.")
+        Fact::BudgetReserved { .. } | Fact::BudgetGranted { .. } | Fact::BudgetRenewed { .. } => {
+            describe_budget(fact)
         }
         Fact::OwnRowsRead { product, version, .. } => {
             format!("Read rows of its own {product}, version {version}.")
@@ -82,6 +77,31 @@ pub fn describe_naming(fact: &Fact, name: &dyn Fn(&Did) -> String) -> String {
         Fact::MemberSuspended { member, reason } => format!("Suspended {}: {reason}", name(member)),
         of_person => describe_person(of_person),
     }
+}
+
+/// Facts about a product's budget.
+fn describe_budget(fact: &Fact) -> String {
+    match fact {
+        Fact::BudgetReserved { product, loss, .. } => {
+            format!("Set aside {loss} of the privacy budget of {product}.")
+        }
+        Fact::BudgetGranted { product, loss, before: None, rules } => {
+            format!("Granted {product} a privacy budget of {loss}.{}", with_rules(rules))
+        }
+        Fact::BudgetGranted { product, loss, before: Some(before), rules } => {
+            let rules = with_rules(rules);
+            format!("Changed the privacy budget of {product} from {before} to {loss}.{rules}")
+        }
+        Fact::BudgetRenewed { product, loss, spent } => format!(
+            "Made {loss} of the privacy budget of {product} available again; {spent} was spent since the beginning."
+        ),
+        // Every other fact is told above.
+        _ => "Something was remembered of a budget.".to_owned(),
+    }
+}
+
+fn with_rules(rules: &BudgetRules) -> String {
+    rules.in_words().into_iter().map(|sentence| format!(" {sentence}")).collect()
 }
 
 /// Facts about this node's own people and its keeping.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::agreements::{AgreementId, LegalBasis, Purpose, Side};
 use crate::catalogue::{Classification, Mode, OfferId, ProductName};
-use crate::compute::Loss;
+use crate::compute::{BudgetRules, Charge, Loss, Release};
 use crate::exchange::UseId;
 use crate::identity::{Did, MemberName, Role};
 
@@ -139,13 +139,28 @@ pub enum Fact {
         use_id: UseId,
         product: ProductName,
         loss: Loss,
+        /// Whose question it is; entries of before this was kept have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        charge: Option<Charge>,
+        /// The noise it will be answered with.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        releases: Vec<Release>,
     },
-    /// What all questions about a product together may cost is this now; `before` where it was another.
+    /// What all questions about a product together may cost at a time is this now; `before` where it was another.
     BudgetGranted {
         product: ProductName,
         loss: Loss,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<Loss>,
+        #[serde(default, skip_serializing_if = "BudgetRules::are_none")]
+        rules: BudgetRules,
+    },
+    /// By its owner's rule, so much of what was spent may be spent again.
+    BudgetRenewed {
+        product: ProductName,
+        loss: Loss,
+        /// What was spent since the beginning.
+        spent: Loss,
     },
     /// A person of the owner's read rows of an own product. No agreement, no peer, and still an entry.
     OwnRowsRead {

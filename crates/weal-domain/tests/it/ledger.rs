@@ -2,7 +2,7 @@
 
 use weal_domain::agreements::{AgreementId, Side};
 use weal_domain::catalogue::{Classification, Mode, OfferId};
-use weal_domain::compute::Loss;
+use weal_domain::compute::{BudgetRules, Charge, Loss, Mechanism, Release, Renewal};
 use weal_domain::exchange::UseId;
 use weal_domain::identity::{MemberName, Role};
 use weal_domain::ledger::{Actor, ENTRY_VERSION, Entry, Fact, Receipt, describe, describe_naming};
@@ -38,8 +38,15 @@ fn agreement() -> AgreementId {
 
 /// One of every fact, with the name of its golden file and its plain words.
 fn facts() -> Vec<Told> {
-    [facts_of_products(), facts_of_the_protocol(), facts_of_uses(), facts_of_keys(), facts_of_the_house()]
-        .concat()
+    [
+        facts_of_products(),
+        facts_of_the_protocol(),
+        facts_of_uses(),
+        facts_of_budgets(),
+        facts_of_keys(),
+        facts_of_the_house(),
+    ]
+    .concat()
 }
 
 fn facts_of_products() -> Vec<Told> {
@@ -150,8 +157,107 @@ fn facts_of_the_protocol() -> Vec<Told> {
     ]
 }
 
+fn use_id() -> UseId {
+    UseId::new("urn:uuid:use-1").unwrap()
+}
+
+fn charge() -> Charge {
+    Charge {
+        version: 3,
+        use_id: use_id(),
+        agreement: agreement(),
+        member: education(),
+        person: "p-7f3a".to_owned(),
+        question_sha256: DIGEST.to_owned(),
+    }
+}
+
+fn release() -> Release {
+    Release {
+        mechanism: Mechanism::DiscreteGaussianThreshold,
+        scale: 17.25,
+        l0: 3,
+        linf: 1,
+        l2: 1.75,
+        threshold: Some(120),
+        count: 1,
+        loss: Loss::new(5_000_000, 999_876),
+    }
+}
+
+fn facts_of_budgets() -> Vec<Told> {
+    vec![
+        (
+            "budget_reserved",
+            Fact::BudgetReserved {
+                use_id: use_id(),
+                product: payroll(),
+                loss: Loss::new(50_000_000, 0),
+                charge: None,
+                releases: Vec::new(),
+            },
+            "Set aside 0.05 rho of the privacy budget of payroll.",
+        ),
+        (
+            "budget_granted",
+            Fact::BudgetGranted {
+                product: payroll(),
+                loss: Loss::new(1_000_000_000, 0),
+                before: None,
+                rules: Default::default(),
+            },
+            "Granted payroll a privacy budget of 1 rho.",
+        ),
+        (
+            "budget_changed",
+            Fact::BudgetGranted {
+                product: payroll(),
+                loss: Loss::new(2_000_000_000, 0),
+                before: Some(Loss::new(1_000_000_000, 0)),
+                rules: Default::default(),
+            },
+            "Changed the privacy budget of payroll from 1 rho to 2 rho.",
+        ),
+        (
+            "budget_charged",
+            Fact::BudgetReserved {
+                use_id: use_id(),
+                product: payroll(),
+                loss: Loss::new(5_000_000, 1_000_000),
+                charge: Some(charge()),
+                releases: vec![release()],
+            },
+            "Set aside 0.005 rho and 0.000000001 delta of the privacy budget of payroll.",
+        ),
+        (
+            "budget_ruled",
+            Fact::BudgetGranted {
+                product: payroll(),
+                loss: Loss::new(1_000_000_000, 0),
+                before: None,
+                rules: BudgetRules {
+                    member: Some(Loss::new(500_000_000, 0)),
+                    analyst: Some(Loss::new(100_000_000, 0)),
+                    renewal: Some(Renewal { every_days: 365, loss: Loss::new(250_000_000, 0) }),
+                },
+            },
+            "Granted payroll a privacy budget of 1 rho. One member may spend 0.5 rho of the product's privacy budget. \
+             One analyst may spend 0.1 rho of the product's privacy budget. Every 365 days up to 0.25 rho of what was \
+             spent becomes available again.",
+        ),
+        (
+            "budget_renewed",
+            Fact::BudgetRenewed {
+                product: payroll(),
+                loss: Loss::new(250_000_000, 0),
+                spent: Loss::new(900_000_000, 0),
+            },
+            "Made 0.25 rho of the privacy budget of payroll available again; 0.9 rho was spent since the beginning.",
+        ),
+    ]
+}
+
 fn facts_of_uses() -> Vec<Told> {
-    let use_id = || UseId::new("urn:uuid:use-1").unwrap();
     vec![
         (
             "use_granted",
@@ -192,25 +298,6 @@ fn facts_of_uses() -> Vec<Told> {
             "use_ended",
             Fact::UseEnded { use_id: use_id(), rows: 280_005, size_bytes: 1, complete: false },
             "The use was cut short after 280,005 rows in 1 byte.",
-        ),
-        (
-            "budget_reserved",
-            Fact::BudgetReserved { use_id: use_id(), product: payroll(), loss: Loss::new(50_000_000, 0) },
-            "Set aside 0.05 rho of the privacy budget of payroll.",
-        ),
-        (
-            "budget_granted",
-            Fact::BudgetGranted { product: payroll(), loss: Loss::new(1_000_000_000, 0), before: None },
-            "Granted payroll a privacy budget of 1 rho.",
-        ),
-        (
-            "budget_changed",
-            Fact::BudgetGranted {
-                product: payroll(),
-                loss: Loss::new(2_000_000_000, 0),
-                before: Some(Loss::new(1_000_000_000, 0)),
-            },
-            "Changed the privacy budget of payroll from 1 rho to 2 rho.",
         ),
         (
             "own_rows_read",

@@ -306,6 +306,7 @@ fn policy(
         question_loss_default: QUESTION_LOSS_DEFAULT,
         question_loss_max: QUESTION_LOSS_MAX,
         budget: BUDGET,
+        budget_rules: Default::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::Expr;
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Column, PrivacyPolicy, Product, ProductRef};
-use weal_domain::compute::{AnswerColumn, ColumnRole, Loss, Preview};
+use weal_domain::compute::{AnswerColumn, ColumnRole, Loss, Preview, Release};
 use weal_domain::identity::MemberName;
 use weal_privacy::accounting::epsilon_of;
 
@@ -172,7 +172,13 @@ impl Prepared {
             half_widths,
             shown_from: self.shown_from(),
             explanation,
+            releases: self.releases(),
         })
+    }
+
+    /// The noise of all groupings, for whoever keeps accounts.
+    fn releases(&self) -> Vec<Release> {
+        Release::counted(self.groupings.iter().flat_map(|grouping| grouping.price.releases.iter().cloned()))
     }
 
     /// The number of groups, where it is public.

@@ -1,7 +1,7 @@
 //! What an answer costs and how exact it will be, before any data is read.
 
 use weal_domain::catalogue::PrivacyPolicy;
-use weal_domain::compute::Loss;
+use weal_domain::compute::{Loss, Mechanism, Release};
 use weal_domain::{Refusal, RefusalKind};
 use weal_privacy::bounds::{BoundsError, PER_GROUP_MAX, Sensitivity, split_loss};
 use weal_privacy::mechanism::{Gaussian, MechanismError, Thresholded};
@@ -30,6 +30,8 @@ pub(crate) struct Price {
     pub threshold: Option<Thresholded>,
     /// Of the other parts, in their order.
     pub noise: Vec<Gaussian>,
+    /// The same for whoever keeps accounts.
+    pub releases: Vec<Release>,
 }
 
 /// A value in fixed point, and what one subject adds to its total in one group.
@@ -122,13 +124,18 @@ pub(crate) fn price(
     let private = public_groups.is_none();
     let total = weal_privacy::Loss { rho_nano: asked.rho_nano, delta_femto: asked.delta_femto };
     let shares = split_loss(total, reading.parts.len(), private);
-    let (mut threshold, mut noise) = (None, Vec::new());
+    let (mut threshold, mut noise, mut releases) = (None, Vec::new(), Vec::new());
     for (i, (part, share)) in reading.parts.iter().zip(&shares).enumerate() {
         if i == 0 && private {
             let min = policy.group_size_min;
-            threshold = Some(
-                Thresholded::for_loss(groups, share.rho_nano, share.delta_femto, min).map_err(no_noise)?,
-            );
+            let found = Thresholded::for_loss(groups, share.rho_nano, share.delta_femto, min);
+            let found = found.map_err(no_noise)?;
+            let sensitivity = Sensitivity::of_subjects(groups).map_err(bad_bounds)?;
+            releases.push(Release {
+                threshold: Some(found.threshold()),
+                ..told(Mechanism::DiscreteGaussianThreshold, found.scale(), sensitivity, found.loss())
+            });
+            threshold = Some(found);
             continue;
         }
         let sensitivity = match part {
@@ -148,9 +155,25 @@ pub(crate) fn price(
                 Sensitivity::new(groups, Contribution::of_spread(value, policy.rows_per_group_max)?.widest())
             }
         };
-        noise.push(Gaussian::for_loss(sensitivity.map_err(bad_bounds)?, share.rho_nano).map_err(no_noise)?);
+        let found = Gaussian::for_loss(sensitivity.map_err(bad_bounds)?, share.rho_nano).map_err(no_noise)?;
+        releases.push(told(Mechanism::DiscreteGaussian, found.scale(), found.sensitivity(), found.loss()));
+        noise.push(found);
     }
-    Ok(Price { threshold, noise })
+    Ok(Price { threshold, noise, releases })
+}
+
+/// One release as an accountant reads it.
+fn told(mechanism: Mechanism, scale: f64, sensitivity: Sensitivity, loss: weal_privacy::Loss) -> Release {
+    Release {
+        mechanism,
+        scale,
+        l0: sensitivity.groups(),
+        linf: sensitivity.per_group(),
+        l2: (sensitivity.l2_squared() as f64).sqrt(),
+        threshold: None,
+        count: 1,
+        loss: Loss { rho_nano: loss.rho_nano, delta_femto: loss.delta_femto },
+    }
 }
 
 impl Price {

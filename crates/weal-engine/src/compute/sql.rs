@@ -57,6 +57,11 @@ pub(crate) fn parse_with_options(sql: &str) -> Result<(Box<Query>, Options), Ref
     }
 }
 
+/// The tokens of a question, within its limits.
+pub(crate) fn question_tokens(sql: &str) -> Result<Vec<TokenWithSpan>, Refusal> {
+    tokens(sql, SQL_BYTES_MAX, "question")
+}
+
 /// The condition that the text of a row filter is.
 pub(crate) fn parse_condition(filter: &str) -> Result<Expr, Refusal> {
     let mut parser = parser(tokens(filter, FILTER_BYTES_MAX, "row filter")?);

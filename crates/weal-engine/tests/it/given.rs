@@ -135,6 +135,7 @@ pub(crate) fn policy() -> PrivacyPolicy {
         question_loss_default: Loss { rho_nano: 100_000_000, delta_femto: 1_000_000_000 },
         question_loss_max: Loss { rho_nano: 1_000_000_000, delta_femto: 10_000_000_000 },
         budget: Loss { rho_nano: 10_000_000_000, delta_femto: 100_000_000_000 },
+        budget_rules: Default::default(),
     }
 }
 
@@ -162,6 +163,7 @@ pub(crate) fn permit<M: Rung>(columns: Option<&[&str]>, row_filter: Option<&str>
         valid_until: None,
         uses_per_day_max: None,
         budget: None,
+        budget_rules: Default::default(),
         service_level: String::new(),
         liability: String::new(),
         licence: String::new(),
@@ -208,7 +210,8 @@ pub(crate) fn permit<M: Rung>(columns: Option<&[&str]>, row_filter: Option<&str>
         uses_ever: 0,
         consent: ConsentCover::NoRegister,
         loss: if matches!(M::MODE, Mode::Statistics) { loss } else { Loss::default() },
-        budgets: Budgets { product: Some(account), agreement: Some(account) },
+        is_repeat: false,
+        budgets: Budgets { product: Some(account), agreement: Some(account), ..Budgets::default() },
     })
     .unwrap()
 }

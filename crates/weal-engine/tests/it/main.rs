@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::too_many_lines, reason = "tables of cases")]
 
+mod accounted;
 mod answers;
 #[path = "../../../weal-privacy/tests/it/auditor.rs"]
 mod auditor;

@@ -35,6 +35,7 @@ fn permit() -> Permit<Extract> {
         valid_until: None,
         uses_per_day_max: None,
         budget: None,
+        budget_rules: Default::default(),
         service_level: String::new(),
         liability: String::new(),
         licence: String::new(),
@@ -84,6 +85,7 @@ fn permit() -> Permit<Extract> {
         uses_ever: 0,
         consent: ConsentCover::NoRegister,
         loss: Loss::default(),
+        is_repeat: false,
         budgets: Budgets::default(),
     })
     .expect("the gate allows it")

@@ -138,6 +138,9 @@ pub struct LimitsConfig {
     /// How long a client may keep the node waiting: for the head of a request, or taking nothing of an
     /// answer or of a stream of rows.
     pub stall_s_max: u64,
+    /// Private answers leave so long after their questions arrived, or after two, four, eight ... times as long:
+    /// when an answer comes says nothing of the data that a coarser clock would not say. 0: at once.
+    pub answer_step_ms: u64,
 }
 
 impl Default for LimitsConfig {
@@ -150,6 +153,7 @@ impl Default for LimitsConfig {
             negotiations_per_peer_max: 100,
             catalogue_entries_max: 250_000,
             stall_s_max: 60,
+            answer_step_ms: 250,
         }
     }
 }

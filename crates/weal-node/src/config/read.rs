@@ -54,6 +54,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "stall_s_max",
             "negotiations_per_peer_max",
             "catalogue_entries_max",
+            "answer_step_ms",
         ],
     ),
     (
@@ -178,6 +179,8 @@ fn value_of(text: &str) -> Value {
 
 /// The longest that a presentation may be believed: a revocation is felt within a minute.
 const PRESENTATION_FRESH_S_MAX: u64 = 60;
+/// Who asks has to wait so long for the least answer.
+const ANSWER_STEP_MS_MAX: u64 = 10_000;
 
 /// They stand in every token that this node sends.
 const PRESENTED_KINDS_MAX: usize = 8;
@@ -224,6 +227,9 @@ fn check_values(config: &Config) -> Result<(), String> {
     config.tls.check(origin.scheme() == "https")?;
     if config.limits.stall_s_max == 0 {
         return Err("[limits] stall_s_max: at least 1, or nobody could be answered".into());
+    }
+    if config.limits.answer_step_ms > ANSWER_STEP_MS_MAX {
+        return Err(format!("[limits] answer_step_ms: at most {ANSWER_STEP_MS_MAX}"));
     }
     if config.ecosystem.governs && config.ecosystem.governing_body.is_some() {
         return Err("[ecosystem] a governing body governs itself: remove governing_body or governs".into());

@@ -106,7 +106,7 @@ async fn agreement(
     Wire(message): Wire<Turned<ContractAgreementMessage>>,
 ) -> Response {
     let pids = Pids { provider: message.message.provider_pid.clone(), consumer: pid.clone() };
-    answer(house.receive_agreement(&from, &pid, message).await, pids, StatusCode::OK)
+    answer(Box::pin(house.receive_agreement(&from, &pid, message)).await, pids, StatusCode::OK)
 }
 
 async fn verification(

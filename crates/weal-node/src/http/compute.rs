@@ -8,14 +8,18 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use serde::Deserialize;
+use weal_domain::catalogue::ProductName;
+use weal_domain::compute::BudgetEvent;
 use weal_domain::identity::Act;
 use weal_exchange::RowsFormat;
+use weal_store::BUDGET_EVENTS_READ_MAX;
 
 use super::answer::ApiResult;
 use super::body::Json;
-use super::extract::{Local, Path};
+use super::extract::{Local, Path, Query};
 use crate::acts::catalogue::product_unknown;
-use crate::api::{Ask, BudgetShown, GrantBudget, PREFIX};
+use crate::api::{Ask, BudgetShown, GrantBudget, PREFIX, TypicalFor, TypicalQuestion};
 use crate::house::House;
 
 type Node = State<Arc<House>>;
@@ -23,6 +27,9 @@ type Node = State<Arc<House>>;
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new()
         .route(&format!("{PREFIX}/budgets"), get(budgets))
+        .route(&format!("{PREFIX}/budgets/events"), get(events))
+        .route(&format!("{PREFIX}/products/{{name}}/typical"), get(typical))
+        .route(&format!("{PREFIX}/uploads/{{id}}/typical"), post(typical_of_upload))
         .route(&format!("{PREFIX}/products/{{name}}/budget"), put(grant))
 }
 
@@ -38,7 +45,42 @@ async fn grant(
     Json(grant): Json<GrantBudget>,
 ) -> ApiResult<Json<BudgetShown>> {
     let name = name.parse().map_err(|_| product_unknown())?;
-    Ok(Json(house.grant_budget(&by, &name, grant.loss).await?))
+    Ok(Json(house.grant_budget(&by, &name, grant.loss, grant.rules).await?))
+}
+
+async fn typical(
+    State(house): Node,
+    Local(by): Local,
+    Path(name): Path<String>,
+) -> ApiResult<Json<Vec<TypicalQuestion>>> {
+    let name = name.parse().map_err(|_| product_unknown())?;
+    Ok(Json(house.typical_of_product(&by, &name).await?))
+}
+
+async fn typical_of_upload(
+    State(house): Node,
+    Local(by): Local,
+    Path(id): Path<String>,
+    Json(wanted): Json<TypicalFor>,
+) -> ApiResult<Json<Vec<TypicalQuestion>>> {
+    Ok(Json(house.typical_of_upload(&by, &id, &wanted).await?))
+}
+
+#[derive(Debug, Deserialize)]
+struct EventParams {
+    product: Option<ProductName>,
+    #[serde(default)]
+    after: u64,
+    limit: Option<u32>,
+}
+
+async fn events(
+    State(house): Node,
+    Local(by): Local,
+    Query(params): Query<EventParams>,
+) -> ApiResult<Json<Vec<BudgetEvent>>> {
+    let limit = params.limit.unwrap_or(BUDGET_EVENTS_READ_MAX);
+    Ok(Json(house.budget_events(&by, params.product.as_ref(), params.after, limit).await?))
 }
 
 async fn budgets(State(house): Node, Local(by): Local) -> ApiResult<Json<Vec<BudgetShown>>> {

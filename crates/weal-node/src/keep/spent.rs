@@ -7,9 +7,11 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use weal_domain::compute::Loss;
+use weal_domain::Timestamp;
+use weal_domain::catalogue::ProductName;
+use weal_domain::compute::{Account, BudgetMove, Charge, Loss};
 use weal_domain::exchange::UseId;
-use weal_domain::ledger::{Entry, Fact};
+use weal_domain::ledger::{Entry, Fact, Receipt};
 use weal_store::{ENTRIES_READ_MAX, Tx};
 use weal_trust::export;
 
@@ -17,7 +19,7 @@ use super::{KeepError, disk};
 use crate::acts::agreements::agreement_account;
 use crate::acts::exchange::product_account;
 use crate::acts::sha256_hex;
-use crate::fault::{Error, Result};
+use crate::fault::{Error, Fault, Result};
 use crate::house::House;
 
 /// What the entries after the backup say was reserved, by account.
@@ -25,7 +27,9 @@ use crate::house::House;
 struct Spent {
     by_account: HashMap<String, Loss>,
     /// Reserved for a use of which no entry says under which agreement.
-    open: HashMap<UseId, (String, Loss)>,
+    open: HashMap<UseId, (ProductName, Loss)>,
+    /// When a product's budget was last renewed.
+    renewed: HashMap<ProductName, Timestamp>,
     size: u64,
 }
 
@@ -35,18 +39,44 @@ impl Spent {
         *sum = sum.saturating_add(loss);
     }
 
-    fn read(&mut self, fact: Fact) {
+    fn read(&mut self, Entry { at, fact, .. }: Entry) {
         match fact {
-            Fact::BudgetReserved { use_id, product, loss } => {
-                let account = product_account(&product);
-                self.add(account.clone(), loss);
-                self.open.insert(use_id, (account, loss));
+            Fact::BudgetReserved { product, loss, charge: Some(charge), .. } => {
+                let Charge { agreement, member, person, .. } = charge;
+                self.add(agreement_account(&agreement), loss);
+                self.add(Account::Member(product.clone(), member.clone()).to_string(), loss);
+                self.add(Account::Analyst(product.clone(), member, person).to_string(), loss);
+                self.add(product_account(&product), loss);
+            }
+            // Of before entries said whose question it was.
+            Fact::BudgetReserved { use_id, product, loss, charge: None, .. } => {
+                self.add(product_account(&product), loss);
+                self.open.insert(use_id, (product, loss));
             }
             Fact::UseGranted { receipt } if self.open.remove(&receipt.use_id).is_some() => {
-                self.add(agreement_account(&receipt.agreement), receipt.loss);
+                let Receipt { agreement, product, consumer, person, loss, .. } = receipt;
+                self.add(agreement_account(&agreement), loss);
+                self.add(Account::Member(product.clone(), consumer.clone()).to_string(), loss);
+                self.add(Account::Analyst(product, consumer, person).to_string(), loss);
+            }
+            Fact::BudgetRenewed { product, .. } => {
+                self.renewed.insert(product, at);
             }
             _ => {}
         }
+    }
+
+    /// What is known of an account, and of a use that never came to its answer and whose agreement nothing says:
+    /// it may have been anybody's.
+    fn of(&self, account: &Account) -> Loss {
+        let known = self.by_account.get(&account.to_string()).copied().unwrap_or_default();
+        let concerns = |product: &ProductName| match account {
+            Account::Product(_) => false,
+            Account::Agreement(_) => true,
+            Account::Member(of, _) | Account::Analyst(of, ..) => of == product,
+        };
+        let open = self.open.values().filter(|(product, _)| concerns(product));
+        open.fold(known, |sum, (_, loss)| sum.saturating_add(*loss))
     }
 }
 
@@ -58,7 +88,7 @@ pub(super) async fn settle(house: &House, ledger: Option<&Path>) -> Result<(Opti
         Some(folder) => Some(read(house, &mut tx, folder).await?),
         None => None,
     };
-    let closed = charge(&mut tx, spent.as_ref()).await?;
+    let closed = charge(house, &mut tx, spent.as_ref()).await?;
     let ledger_size = tx.ledger_size().await.map_err(Error::from)?;
     let spent_known_to = spent.map(|spent| spent.size);
     let fact = Fact::BackupRestored { ledger_size, spent_known_to };
@@ -67,24 +97,42 @@ pub(super) async fn settle(house: &House, ledger: Option<&Path>) -> Result<(Opti
     Ok((spent_known_to, closed))
 }
 
-async fn charge(tx: &mut Tx, spent: Option<&Spent>) -> Result<usize> {
+async fn charge(house: &House, tx: &mut Tx, spent: Option<&Spent>) -> Result<usize> {
+    if let Some(spent) = spent {
+        open_accounts(tx, spent).await?;
+    }
     let mut closed = 0;
-    for account in tx.budget_accounts().await? {
-        let left = tx.budget(&account).await?.left();
-        let loss = match spent {
-            None => left,
-            Some(spent) => {
-                let known = spent.by_account.get(&account).copied().unwrap_or_default();
-                // Of a use that never came to its answer only the product is known.
-                let of_agreement = account.starts_with("agreement:");
-                let open = spent.open.values().filter(|_| of_agreement);
-                open.fold(known, |sum, (_, loss)| sum.saturating_add(*loss))
-            }
-        };
-        closed += usize::from(spent.is_none() && !left.is_zero());
-        tx.spend(&account, loss.min(left)).await?;
+    for name in tx.budget_accounts().await? {
+        let account: Account =
+            name.parse().map_err(|cause| Fault::new("reading the name of an account", cause))?;
+        let left = tx.budget(&name).await?.left();
+        let loss = spent.map_or(left, |spent| spent.of(&account));
+        let is_granted = matches!(account, Account::Product(_) | Account::Agreement(_));
+        closed += usize::from(spent.is_none() && is_granted && !left.is_zero());
+        tx.spend(&name, loss).await?;
+        if let Account::Product(product) = &account
+            && !loss.is_zero()
+        {
+            tx.put_budget_event(product, BudgetMove::Closed { loss }, house.clock.now()).await?;
+        }
+    }
+    // What was renewed once is not renewed again.
+    for (product, at) in spent.iter().flat_map(|spent| &spent.renewed) {
+        tx.renew_from(product, *at).await?;
     }
     Ok(closed)
+}
+
+/// Members and analysts that asked for the first time after the backup: they begin with what they spent.
+async fn open_accounts(tx: &mut Tx, spent: &Spent) -> Result<()> {
+    for (name, loss) in &spent.by_account {
+        let is_share = matches!(name.parse(), Ok(Account::Member(..) | Account::Analyst(..)));
+        if is_share {
+            let most = tx.budget(name).await?.counted().saturating_add(*loss);
+            tx.grant(name, most).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a verified export that continues the ledger as restored.
@@ -106,7 +154,7 @@ async fn read(house: &House, tx: &mut Tx, folder: &Path) -> Result<Spent, KeepEr
     let on_entry = |index: u64, body: &str| match ours.get(usize::try_from(index).unwrap_or(usize::MAX)) {
         Some(held) => same &= *held == sha256_hex(body),
         None => match serde_json::from_str::<Entry>(body) {
-            Ok(entry) => spent.read(entry.fact),
+            Ok(entry) => spent.read(entry),
             Err(_) => readable = false,
         },
     };

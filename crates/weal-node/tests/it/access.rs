@@ -213,8 +213,8 @@ async fn a_granted_budget_is_raised_by_the_data_protection_officer_alone() {
 
     let name = "payroll".parse().expect("a name");
     let loss = Loss { rho_nano: 3_000_000_000, delta_femto: granted().await.delta_femto };
-    refused(house.grant_budget(&steward, &name, loss).await, "role-missing");
-    house.grant_budget(&officer, &name, loss).await.expect("the officer's act");
+    refused(house.grant_budget(&steward, &name, loss, None).await, "role-missing");
+    house.grant_budget(&officer, &name, loss, None).await.expect("the officer's act");
     assert_eq!(granted().await, loss);
     let raised = newest(revenue, is_grant).await.expect("sealed");
     assert_eq!(raised.by.role, Some(Role::DataProtectionOfficer));
@@ -231,7 +231,7 @@ async fn a_budget_closed_before_it_was_spent_stays_closed_to_who_publishes_anew(
     let officer = adds(revenue, "dora", &[Role::DataProtectionOfficer]).await;
     publishes_with_budget(revenue, &steward, 1_000_000_000).await.expect("the first grant");
     let name = "payroll".parse().expect("a name");
-    house.grant_budget(&officer, &name, Loss::default()).await.expect("closed");
+    house.grant_budget(&officer, &name, Loss::default(), None).await.expect("closed");
     let anew = publishes_with_budget(revenue, &steward, 1_000_000_000).await;
     refused(anew, "budget-raised");
     assert!(house.budget_shown("product:payroll").await.expect("a budget").granted.is_zero());

@@ -90,7 +90,7 @@ words!(Form {
 });
 words!(Paging { label, previous, next, position });
 words!(Meter {
-    spent, reserved, left, left_of, low, short, unit, none_left, before, after,
+    spent, renewed, reserved, left, left_of, low, short, unit, none_left, such_question, before, after,
 } counts {
     would_buy,
 });
@@ -123,7 +123,7 @@ words!(Timeline {
 words!(Facts {
     use_granted, use_received, use_refused, uses_refused, use_ended, use_cut, budget_reserved, negotiation_moved,
     agreement_given, agreement_held, agreement_revoked, transfer_moved, product_published, offer_made,
-    offer_withdrawn, budget_granted, budget_changed, own_rows_read,
+    offer_withdrawn, budget_granted, budget_changed, budget_renewed, own_rows_read,
     catalogue_imported, catalogue_forgotten, charter_adopted, member_admitted,
     application_declined,
     member_suspended, person_added, roles_given, password_set, sessions_ended, person_removed, token_made,
@@ -156,6 +156,8 @@ words!(Product {
     subject, nullable, no_schema, other_products, kind_boolean, kind_integer, kind_float, kind_text,
     kind_date, kind_timestamp, identifies_direct, identifies_quasi, identifies_no, budget, budget_lead,
     profile, profile_lead, nulls, distinct, smallest, largest, no_profile, no_profile_next,
+    typical, typical_lead, typical_question, typical_costs, typical_exact, typical_share, typical_percent,
+    typical_shown_from,
 } counts {
     rows, more_columns,
 });
@@ -284,10 +286,10 @@ words!(Members {
 words!(Terms {
     leaves, purpose, legal_basis, any_of, recipients, every_member, roles, columns,
     all_columns, row_filter, row_filter_text, valid_until, valid_always, uses, budget, budget_text,
-    retention, disposal, service_level, liability, licence, approval, approval_automatic,
+    budget_share, budget_member, budget_analyst, renewal, renewal_text, retention, disposal, service_level, liability, licence, approval, approval_automatic,
     approval_steward,
 } counts {
-    more_columns, more_recipients, uses_per_day, retention_days,
+    more_columns, more_recipients, uses_per_day, retention_days, renewal_days,
 });
 words!(Agreements {
     title, lead, held, given, none_held, none_given, find, see_products, line_title, pending, in_force,

@@ -12,6 +12,7 @@ use crate::parts::paging::paging;
 use crate::parts::refusal::{Level, refusal_box};
 use crate::parts::state::tag;
 use crate::parts::table::Table;
+use crate::parts::typical::typical;
 use crate::parts::{clip, empty, facts_list, link, meter, more_links, safe_href, step_link};
 use crate::paths;
 use crate::view::{
@@ -334,6 +335,13 @@ fn own_sections(m: &Messages, view: &ProductView) -> Markup {
                 h2 #budget { (words.budget) }
                 p.measure { (words.budget_lead) }
                 (meter::meter(m, budget))
+            }
+        }
+        @if !view.typical.is_empty() {
+            section aria-labelledby="typical" {
+                h2 #typical { (words.typical) }
+                p.measure { (words.typical_lead) }
+                (typical(m, &view.typical))
             }
         }
         section aria-labelledby="profile" {

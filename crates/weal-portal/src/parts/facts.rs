@@ -114,7 +114,11 @@ fn house(m: &Messages, entry: &Entry, fact: &Fact, names: &Names) -> String {
             words.member_suspended,
             &[("member", names.title(member)), ("reason", &clip(reason, REASON_CHARS_MAX))],
         ),
-        Fact::BudgetGranted { product, loss, before } => fill(
+        Fact::BudgetRenewed { product, loss, spent } => fill(
+            words.budget_renewed,
+            &[("product", product.as_str()), ("loss", &m.loss(*loss)), ("spent", &m.loss(*spent))],
+        ),
+        Fact::BudgetGranted { product, loss, before, .. } => fill(
             if before.is_some() { words.budget_changed } else { words.budget_granted },
             &[
                 ("who", who),

@@ -12,6 +12,14 @@ fn left_nano(meter: &Meter) -> u64 {
     meter.granted.rho_nano.saturating_sub(meter.spent.rho_nano).saturating_sub(meter.reserved.rho_nano)
 }
 
+/// What may be spent at a time, and what of it is spent.
+fn limit_nano(meter: &Meter) -> u64 {
+    meter.granted.rho_nano.saturating_sub(meter.renewed.rho_nano)
+}
+fn counted_nano(meter: &Meter) -> u64 {
+    meter.spent.rho_nano.saturating_sub(meter.renewed.rho_nano)
+}
+
 /// How many questions like the one at hand the rest would buy; `None` where a question has no known cost.
 fn questions_left(meter: &Meter) -> Option<u64> {
     left_nano(meter).checked_div(meter.question.rho_nano)
@@ -19,21 +27,29 @@ fn questions_left(meter: &Meter) -> Option<u64> {
 
 /// Whether less than a tenth is left.
 fn is_low(meter: &Meter) -> bool {
-    left_nano(meter) < meter.granted.rho_nano / 10
+    left_nano(meter) < limit_nano(meter) / 10
 }
 
 pub(crate) fn meter(m: &Messages, meter: &Meter) -> Markup {
-    let (spent, reserved) = (meter.spent.rho_nano, meter.reserved.rho_nano);
+    let reserved = meter.reserved.rho_nano;
     html! {
         div.meter {
-            (bar(meter.granted.rho_nano, spent, reserved))
+            (bar(limit_nano(meter), counted_nano(meter), reserved))
             dl.meter-figures {
                 div.spent { dt { (m.meter.spent) } dd { (m.loss(meter.spent)) } }
+                @if meter.renewed.rho_nano > 0 {
+                    div.spent { dt { (m.meter.renewed) } dd { (m.loss(meter.renewed)) } }
+                }
                 @if reserved > 0 { div.reserved { dt { (m.meter.reserved) } dd { (m.loss(meter.reserved)) } } }
                 div.left { dt { (m.meter.left) } dd { (left_of(m, m.meter.left_of, meter)) } }
             }
             @if is_low(meter) { p { (tag(Tone::Attention, m.meter.low)) } }
-            p.hint { (rest(m, meter)) }
+            p.hint {
+                (rest(m, meter))
+                @if let Some(half) = meter.half_width {
+                    " " (fill(m.meter.such_question, &[("half", &m.number(half))]))
+                }
+            }
         }
     }
 }
@@ -42,7 +58,7 @@ pub(crate) fn meter(m: &Messages, meter: &Meter) -> Markup {
 pub(crate) fn short(m: &Messages, meter: &Meter) -> Markup {
     html! {
         div.meter.short {
-            (bar(meter.granted.rho_nano, meter.spent.rho_nano, meter.reserved.rho_nano))
+            (bar(limit_nano(meter), counted_nano(meter), meter.reserved.rho_nano))
             p { (left_of(m, m.meter.short, meter)) }
         }
     }
@@ -60,7 +76,8 @@ pub(crate) fn change(m: &Messages, change: &BudgetChange) -> Markup {
 
 fn left_of(m: &Messages, text: &str, meter: &Meter) -> String {
     let left = Loss { rho_nano: left_nano(meter), delta_femto: 0 };
-    fill(text, &[("left", &m.loss(left)), ("granted", &m.loss(meter.granted))])
+    let granted = Loss { rho_nano: limit_nano(meter), delta_femto: 0 };
+    fill(text, &[("left", &m.loss(left)), ("granted", &m.loss(granted))])
 }
 
 fn rest(m: &Messages, meter: &Meter) -> String {

@@ -13,6 +13,7 @@ pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod terms;
 pub(crate) mod timeline;
+pub(crate) mod typical;
 
 use maud::{Markup, html};
 use weal_domain::identity::Act;

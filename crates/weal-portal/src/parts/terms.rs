@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use weal_domain::catalogue::{Approval, Mode, Terms};
+use weal_domain::compute::{BudgetRules, Loss};
 use weal_domain::identity::Did;
 
 use super::facts_list;
@@ -37,6 +38,7 @@ pub(crate) fn terms(m: &Messages, mode: Mode, terms: &Terms, names: &Names) -> M
     if let Some(budget) = terms.budget {
         items.push((words.budget, plain(&fill(words.budget_text, &[("loss", &m.loss(budget))]))));
     }
+    items.extend(budget_rules(m, &terms.budget_rules));
     items.extend([
         (words.retention, plain(&m.count(&words.retention_days, u64::from(terms.retention_days)))),
         (words.disposal, plain(&terms.disposal)),
@@ -56,6 +58,22 @@ pub(crate) fn terms(m: &Messages, mode: Mode, terms: &Terms, names: &Names) -> M
 }
 
 /// One, or a list of which one is to be chosen.
+/// What binds questions beside the agreement's own budget.
+fn budget_rules(m: &Messages, rules: &BudgetRules) -> Vec<(&'static str, Markup)> {
+    let words = &m.terms;
+    let shares = [(rules.member, words.budget_member), (rules.analyst, words.budget_analyst)];
+    let share = |(share, text): (Option<Loss>, &str)| {
+        share.map(|share| (words.budget_share, plain(&fill(text, &[("loss", &m.loss(share))]))))
+    };
+    let mut items: Vec<_> = shares.into_iter().filter_map(share).collect();
+    if let Some(renewal) = rules.renewal {
+        let days = m.count(&words.renewal_days, u64::from(renewal.every_days));
+        let text = fill(words.renewal_text, &[("loss", &m.loss(renewal.loss)), ("days", &days)]);
+        items.push((words.renewal, plain(&text)));
+    }
+    items
+}
+
 fn either(m: &Messages, names: &[String]) -> Markup {
     match names {
         [only] => plain(only),

@@ -2,6 +2,7 @@ use weal_domain::agreements::{AgreementId, LegalBasis, Purpose};
 use weal_domain::catalogue::{
     Classification, Column, ColumnProfile, Mode, OfferId, PrivacyPolicy, ProductName, Terms,
 };
+use weal_domain::compute::Loss;
 use weal_domain::identity::MemberName;
 use weal_domain::{Refusal, Timestamp};
 
@@ -96,6 +97,8 @@ pub struct ProductView {
     pub privacy: Option<PrivacyPolicy>,
     /// The product's budget over all agreements; for the owner only.
     pub budget: Option<Meter>,
+    /// What typical questions cost; for who may read the profile only.
+    pub typical: Vec<Typical>,
     /// Full names of the members that the terms speak of.
     pub names: Names,
     /// Seven, lowest first; a missing one reads as not offered.
@@ -105,6 +108,22 @@ pub struct ProductView {
     pub freshness: Freshness,
     /// What was typed and is wrong with it, after a request that was not accepted.
     pub draft: Option<RequestDraft>,
+}
+
+/// A question as many would ask it, at the usual cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Typical {
+    pub about: String,
+    pub sql: String,
+    pub loss: Loss,
+    /// Half the width of the interval of each number.
+    pub half_width: Option<f64>,
+    /// The same in per cent of a group of middling size.
+    pub percent: Option<f64>,
+    /// Smaller groups are not shown.
+    pub shown_from: Option<u64>,
+    /// Why it cannot be asked.
+    pub refused: Option<String>,
 }
 
 #[derive(Debug, Clone)]

@@ -53,9 +53,14 @@ pub enum AskOutcome {
 /// A privacy budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Meter {
+    /// Since the beginning, what became available again included.
     pub granted: Loss,
+    pub renewed: Loss,
     pub reserved: Loss,
+    /// Since the beginning.
     pub spent: Loss,
+    /// Half the width of the interval of a count at the usual cost; `None` where unknown.
+    pub half_width: Option<u64>,
     /// What a question like the one at hand (or the usual one) costs; zero where unknown.
     pub question: Loss,
 }

@@ -75,6 +75,7 @@ impl FactGroup {
             | Fact::OfferMade { .. }
             | Fact::OfferWithdrawn { .. }
             | Fact::BudgetGranted { .. }
+            | Fact::BudgetRenewed { .. }
             | Fact::CatalogueImported { .. }
             | Fact::CatalogueForgotten { .. } => FactGroup::Catalogue,
             Fact::CharterAdopted { .. }

@@ -15,7 +15,7 @@ pub use agreements::{
 };
 pub use catalogue::{
     CatalogueQuery, CatalogueView, Elsewhere, ElsewhereCard, Facet, Facets, Freshness, OwnOffer, OwnProduct,
-    OwnProductsView, ProductCard, ProductView, RequestDraft, Rung, RungState,
+    OwnProductsView, ProductCard, ProductView, RequestDraft, Rung, RungState, Typical,
 };
 pub use compute::{
     AnswerView, AskOutcome, AskView, BudgetChange, Export, ExportFormat, HeldProduct, Meter, PreviewView,

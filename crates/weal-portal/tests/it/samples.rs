@@ -120,6 +120,7 @@ pub(crate) fn terms(purposes: Vec<Purpose>, approval: Approval) -> Terms {
         valid_until: Some(at("2027-12-31T23:59:59Z")),
         uses_per_day_max: Some(40),
         budget: Some(rho(1_000_000_000)),
+        budget_rules: Default::default(),
         service_level: "Answers within two seconds on working days; questions by e-mail within one day."
             .to_owned(),
         liability: "Each side answers for what its own people do with the data.".to_owned(),
@@ -136,6 +137,7 @@ pub(crate) fn meter() -> Meter {
         reserved: rho(10_000_000),
         spent: rho(340_000_000),
         question: rho(5_000_000),
+        ..Meter::default()
     }
 }
 

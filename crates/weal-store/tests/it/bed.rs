@@ -59,8 +59,26 @@ impl Bed {
         count
     }
 
+    /// Takes back what the last migration did.
+    pub(crate) async fn as_before_the_budgets(&self) {
+        for statement in [
+            "DROP INDEX budget_product",
+            "DELETE FROM budget WHERE account LIKE 'member:%' OR account LIKE 'analyst:%'",
+            "ALTER TABLE budget DROP COLUMN product",
+            "ALTER TABLE budget DROP COLUMN renewed_rho",
+            "ALTER TABLE budget DROP COLUMN renewed_delta",
+            "ALTER TABLE budget DROP COLUMN renewed_ms",
+            "DROP TABLE budget_event",
+            "DROP TABLE kept_answer",
+            "UPDATE schema_version SET version = 8",
+        ] {
+            self.meddle(statement).await;
+        }
+    }
+
     /// Takes back what the seventh migration did, and all after it.
     pub(crate) async fn as_before_the_bounds(&self) {
+        self.as_before_the_budgets().await;
         for statement in [
             "DROP INDEX shown_reader",
             "DROP TABLE shown_version",
@@ -77,6 +95,7 @@ impl Bed {
 
     /// Takes back what the fifth migration did, and all after it.
     pub(crate) async fn as_before_the_catalogue(&self) {
+        self.as_before_the_budgets().await;
         for table in ["shown", "shown_version", "entry", "entry_stale", "entry_index", "posting", "word"] {
             self.meddle(&format!("DROP TABLE {table}")).await;
         }
@@ -106,10 +125,16 @@ impl Bed {
 }
 
 async fn run(url: &str, sql: String) {
+    try_run(url, &sql).await.unwrap();
+}
+
+/// SQL that the database may refuse.
+pub(crate) async fn try_run(url: &str, sql: &str) -> Result<(), sqlx::Error> {
     sqlx::any::install_default_drivers();
-    let mut connection = AnyConnection::connect(url).await.unwrap();
-    connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await.unwrap();
-    connection.close().await.unwrap();
+    let mut connection = AnyConnection::connect(url).await?;
+    let done = connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))).await;
+    connection.close().await?;
+    done.map(drop)
 }
 
 /// Makes of each `async fn name(bed: &Bed)` a test on SQLite and one on PostgreSQL.

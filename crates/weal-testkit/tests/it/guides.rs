@@ -6,9 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// In the order in which they are run. The first hour's last section, which stops the nodes, comes last.
-const GUIDES: [&str; 7] = [
+const GUIDES: [&str; 8] = [
     "docs/guides/first-hour.md",
     "docs/guides/steward.md",
+    "docs/guides/protect-a-product.md",
     "docs/guides/analyst.md",
     "docs/guides/ask-privately.md",
     "docs/guides/operator.md",
@@ -21,7 +22,7 @@ const DATA: &str = "../shared/data/cps_tax_units.csv.gz";
 const SECONDS_MAX: u64 = 300;
 
 /// What a reader would see if all goes as the guides say, in this order.
-const SEEN: [&str; 32] = [
+const SEEN: [&str; 36] = [
     "Revenue Agency (revenue)",
     "is now in good standing",
     "We are a member of Tax and Welfare Commons",
@@ -43,6 +44,10 @@ const SEEN: [&str; 32] = [
     "On its way to Welfare Agency",
     "data-theme/GOVE",
     "Described elsewhere, not offered here:",
+    "What typical questions would cost",
+    "Published visits version 1",
+    "Given before, so it cost nothing.",
+    "visits, Welfare Agency",
     "ready",
     "Treasury (treasury)",
     "Ended the token ",

@@ -1,9 +1,11 @@
 //! Whole federations: at their main job, under bad input, in bad company and after a kill.
 
 mod asking;
+mod budgets;
 mod callbacks;
 mod catalogues;
 mod credentials;
+mod deaths;
 mod deliveries;
 mod doors;
 mod encrypted;

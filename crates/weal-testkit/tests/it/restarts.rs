@@ -49,7 +49,7 @@ fn serve_in_a_process(folder: OsString) -> Child {
         .expect("a process")
 }
 
-async fn until_it_answers(origin: &str) {
+pub(crate) async fn until_it_answers(origin: &str) {
     let began = Instant::now();
     let url = format!("{origin}/.well-known/did.json");
     while wire::try_send(Method::GET, &url, None, &[], "").await.is_err() {
@@ -105,6 +105,9 @@ async fn trouble(federation: &mut Federation, victim: &str, done: &AtomicUsize, 
     }
 }
 
+/// Stands in a body for the number of the request.
+const NTH: &str = "@NTH";
+
 /// Asks `asker`'s node for the same thing until each of `count` requests has been answered once.
 fn keep_posting(
     asker: &MemberNode,
@@ -116,12 +119,15 @@ fn keep_posting(
     let (url, token, body) = (local(asker, path), asker.operator_token(), body.to_string());
     let began = Instant::now();
     (0..4)
-        .map(|_| {
+        .map(|worker| {
             let (url, token, body, done) = (url.clone(), token.clone(), body.clone(), Arc::clone(done));
             tokio::spawn(async move {
                 let mut replies = Vec::new();
+                let mut turn = 0;
                 while done.load(Ordering::SeqCst) < count && began.elapsed() < Duration::from_secs(30) {
-                    match wire::try_send(Method::POST, &url, Some(&token), &[], body.clone()).await {
+                    turn += 1;
+                    let body = body.replace(NTH, &format!("{worker}_{turn}"));
+                    match wire::try_send(Method::POST, &url, Some(&token), &[], body).await {
                         Ok(reply) => {
                             done.fetch_add(1, Ordering::SeqCst);
                             replies.push(reply);
@@ -140,7 +146,7 @@ async fn negotiations(node: &MemberNode) -> Vec<Negotiation> {
     tx.negotiations(1_000).await.expect("negotiations").into_iter().map(|(one, _)| one).collect()
 }
 
-async fn until_all_are_final(revenue: &MemberNode, education: &MemberNode) {
+pub(crate) async fn until_all_are_final(revenue: &MemberNode, education: &MemberNode) {
     let began = Instant::now();
     loop {
         let open = |all: Vec<Negotiation>| all.into_iter().filter(|one| !one.state.is_final()).count();
@@ -243,7 +249,7 @@ async fn every_negotiation_becomes_final_on_both_sides_though_the_asker_is_kille
 }
 
 /// The accounts of the owner, against what its ledger says was reserved and granted.
-async fn budgets_cover_what_was_used(owner: &MemberNode, answered: &[wire::Reply]) {
+pub(crate) async fn budgets_cover_what_was_used(owner: &MemberNode, answered: &[wire::Reply]) {
     let entries = verified_entries(owner).await;
     let losses = |kind: &str, path: &str| -> u64 {
         let facts = entries.iter().map(|(_, body)| &body["fact"]).filter(|fact| fact["kind"] == kind);
@@ -278,7 +284,7 @@ async fn asks_through_kills_of(victim: &str) {
     let _agreement =
         education.requests("revenue.payroll", Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
     let ask = serde_json::json!({
-        "sql": "SELECT region, COUNT(*) AS heads FROM revenue.payroll GROUP BY region",
+        "sql": format!("SELECT region, COUNT(*) AS heads{NTH} FROM revenue.payroll GROUP BY region"),
         "loss": { "rho_nano": 1_000_000, "delta_femto": 1_000 }
     });
     let done = Arc::new(AtomicUsize::new(0));
@@ -290,7 +296,7 @@ async fn asks_through_kills_of(victim: &str) {
     }
     let (revenue, education) = (federation.member("revenue"), federation.member("education"));
     // And after all that a question is answered as ever.
-    education.asks(ask["sql"].as_str().unwrap_or_default()).await.expect("an answer");
+    education.asks(&ask["sql"].as_str().unwrap_or_default().replace(NTH, "")).await.expect("an answer");
     until_all_are_final(revenue, education).await;
     let matched = ledgers_match(revenue, education).await;
     assert!(matched > answered.len() as u64, "{matched} uses match, {} were answered", answered.len());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use weal_domain::Timestamp;
 use weal_domain::agreements::{Constraint, LegalBasis, Logic, Operator, Policy, Purpose, RightOperand, Rule};
 use weal_domain::catalogue::*;
-use weal_domain::compute::Loss;
+use weal_domain::compute::{BudgetRules, Loss, Renewal};
 use weal_domain::identity::{Did, Role};
 use weal_wire::odrl;
 
@@ -107,6 +107,12 @@ fn loss() -> impl Strategy<Value = Loss> {
     (any::<u64>(), any::<u64>()).prop_map(|(rho_nano, delta_femto)| Loss { rho_nano, delta_femto })
 }
 
+fn budget_rules() -> impl Strategy<Value = BudgetRules> {
+    let renewal = (any::<u32>(), loss()).prop_map(|(every_days, loss)| Renewal { every_days, loss });
+    (option::of(loss()), option::of(loss()), option::of(renewal))
+        .prop_map(|(member, analyst, renewal)| BudgetRules { member, analyst, renewal })
+}
+
 pub fn terms() -> impl Strategy<Value = Terms> {
     let who = (
         vec(iri().prop_map(|it| Purpose::new(it).unwrap()), 1..3),
@@ -120,6 +126,7 @@ pub fn terms() -> impl Strategy<Value = Terms> {
         option::of(timestamp()),
         option::of(any::<u32>()),
         option::of(loss()),
+        budget_rules(),
     );
     let words = (text(), text(), text(), any::<u32>(), text(), any::<bool>());
     (who, what, words).prop_map(|(who, what, words)| Terms {
@@ -132,6 +139,7 @@ pub fn terms() -> impl Strategy<Value = Terms> {
         valid_until: what.2,
         uses_per_day_max: what.3,
         budget: what.4,
+        budget_rules: Box::new(what.5),
         service_level: words.0,
         liability: words.1,
         licence: words.2,
@@ -169,7 +177,7 @@ fn privacy() -> impl Strategy<Value = PrivacyPolicy> {
     let bounds =
         (float(), float(), 0_u8..10).prop_map(|(low, high, decimals)| Bounds { low, high, decimals });
     let maps = (btree_map(text(), bounds, 0..3), btree_map(text(), vec(text(), 0..3), 0..2));
-    (text(), 1_u32..9, 1_u32..9, maps, any::<u32>(), (loss(), loss(), loss())).prop_map(
+    (text(), 1_u32..9, 1_u32..9, maps, any::<u32>(), (loss(), loss(), loss(), budget_rules())).prop_map(
         |(subject, groups, rows, (bounds, public_keys), group_size_min, losses)| PrivacyPolicy {
             subject,
             groups_per_subject_max: groups,
@@ -180,6 +188,7 @@ fn privacy() -> impl Strategy<Value = PrivacyPolicy> {
             question_loss_default: losses.0,
             question_loss_max: losses.1,
             budget: losses.2,
+            budget_rules: losses.3,
         },
     )
 }

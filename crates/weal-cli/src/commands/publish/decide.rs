@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use weal_domain::catalogue::{Bounds, Classification, Mode, PrivacyPolicy, ProductName, Terms};
+use weal_domain::catalogue::{Classification, Mode, PrivacyPolicy, ProductName, Terms};
 use weal_node::api::{Inspected, Publish};
 
+use super::policy::policy;
 use super::{Args, NO_SUBJECT, Rung, classification};
 use crate::commands::offer::{mode, offer_of};
 use crate::failure::{Failure, Result};
@@ -32,15 +33,23 @@ pub(super) fn subject(args: &Args, inspected: &Inspected, terminal: &Terminal) -
     Ok(Some(subject))
 }
 
-/// All decisions together.
+/// What is known before anything about the file is decided.
+pub(super) struct Known {
+    pub name: ProductName,
+    pub terms: Option<Terms>,
+    /// Of the product as it is published already.
+    pub former: Option<PrivacyPolicy>,
+}
+
+/// All decisions together; nothing is published by them.
 pub(super) fn decide(
     args: &Args,
-    name: ProductName,
+    known: Known,
     subject: Option<String>,
-    terms: Option<Terms>,
     inspected: Inspected,
     terminal: &Terminal,
 ) -> Result<Publish> {
+    let Known { name, terms, former } = known;
     let asks = !args.yes;
     let class = match args.class {
         Some(class) => class,
@@ -51,7 +60,8 @@ pub(super) fn decide(
         None => inspected.classification,
     };
     let public = public_keys(args, &inspected, subject.is_some(), terminal)?;
-    let privacy = subject.and_then(|_| privacy(args, inspected.privacy, public));
+    let proposed = inspected.privacy.filter(|_| subject.is_some());
+    let privacy = policy(args, proposed, former.as_ref(), public)?;
     let mut modes = rungs(&args.offer, class, privacy.is_some());
     if asks && args.offer.is_empty() {
         modes = ask_rungs(&modes, terminal)?;
@@ -59,9 +69,6 @@ pub(super) fn decide(
     let offers = terms.map_or_else(Vec::new, |terms| {
         modes.iter().map(|mode| offer_of(&name, *mode, &terms, privacy.as_ref())).collect()
     });
-    if asks && !terminal.confirm(&format!("Publish {name}?"), true, YES)? {
-        return Err(Failure::failed("nothing was published"));
-    }
     Ok(Publish {
         upload: inspected.upload,
         title: args.title.clone().unwrap_or_else(|| name.as_str().replace('_', " ")),
@@ -74,6 +81,14 @@ pub(super) fn decide(
         name,
         identifier: args.identifier.clone(),
     })
+}
+
+/// The last question, after everything that there is to know.
+pub(super) fn confirm(args: &Args, name: &ProductName, terminal: &Terminal) -> Result<()> {
+    if args.yes || terminal.confirm(&format!("Publish {name}?"), true, YES)? {
+        return Ok(());
+    }
+    Err(Failure::failed("nothing was published"))
 }
 
 /// The columns whose lists of values are public knowledge: only the owner can say so.
@@ -107,21 +122,6 @@ fn public_keys(
         keys.insert(column, values);
     }
     Ok(keys)
-}
-
-/// The proposed policy with what the owner knows better.
-fn privacy(
-    args: &Args,
-    proposed: Option<PrivacyPolicy>,
-    public: BTreeMap<String, Vec<String>>,
-) -> Option<PrivacyPolicy> {
-    let mut policy = proposed?;
-    policy.public_keys.extend(public);
-    for (column, low, high) in &args.bounds {
-        let decimals = policy.bounds.get(column).map_or(0, |bounds| bounds.decimals);
-        policy.bounds.insert(column.clone(), Bounds { low: *low, high: *high, decimals });
-    }
-    Some(policy)
 }
 
 fn rungs(asked: &[Rung], class: Classification, private: bool) -> Vec<Mode> {

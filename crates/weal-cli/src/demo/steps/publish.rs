@@ -218,5 +218,6 @@ fn payroll_policy() -> PrivacyPolicy {
         question_loss_default: Loss { rho_nano: QUESTION_RHO_NANO, delta_femto: QUESTION_DELTA_FEMTO },
         question_loss_max: Loss { rho_nano: 4 * QUESTION_RHO_NANO, delta_femto: 4 * QUESTION_DELTA_FEMTO },
         budget: Loss { rho_nano: BUDGET_RHO_NANO, delta_femto: 1_000 * QUESTION_DELTA_FEMTO },
+        budget_rules: Default::default(),
     }
 }

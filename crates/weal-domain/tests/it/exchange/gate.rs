@@ -29,6 +29,7 @@ struct Case {
     uses_today: u32,
     consent: ConsentCover,
     loss: Loss,
+    is_repeat: bool,
     budgets: Budgets,
 }
 
@@ -54,7 +55,9 @@ impl Case {
             budgets: Budgets {
                 product: Some(Budget::granted(Loss::new(2_000_000_000, 2_000_000))),
                 agreement: Some(Budget::granted(Loss::new(1_000_000_000, 1_000_000))),
+                ..Budgets::default()
             },
+            is_repeat: false,
         }
     }
 
@@ -81,6 +84,7 @@ impl Case {
             uses_ever: u64::from(self.uses_today),
             consent: self.consent,
             loss: self.loss,
+            is_repeat: self.is_repeat,
             budgets: self.budgets,
         }
     }
@@ -319,8 +323,11 @@ fn the_policys_own_budget_counts_even_where_the_account_says_more() {
         .with(|case| {
             let generous =
                 Budget { spent: Loss::new(995_000_000, 0), ..Budget::granted(Loss::new(u64::MAX, u64::MAX)) };
-            case.budgets =
-                Budgets { product: Some(Budget::granted(generous.granted)), agreement: Some(generous) };
+            case.budgets = Budgets {
+                product: Some(Budget::granted(generous.granted)),
+                agreement: Some(generous),
+                ..Budgets::default()
+            };
         })
         .is_refused("budget", "agreement-budget-exhausted");
     assert_eq!(refusal.kind, RefusalKind::Exhausted);
@@ -332,6 +339,35 @@ fn no_account_and_no_price_mean_no_private_answer() {
     Case::education_asks().with(|case| case.budgets.agreement = None).is_refused("budget", "budget-missing");
     let free = Case::education_asks().with(|case| case.loss = Loss::ZERO);
     assert_eq!(free.permit::<Statistics>().unwrap_err().code, "loss-missing");
+}
+
+#[test]
+fn shares_of_members_and_analysts_are_refused_by_their_name() {
+    let little = Some(Budget::granted(Loss::new(9_999_999, 1_000_000)));
+    Case::education_asks()
+        .with(|case| case.budgets.member = little)
+        .is_refused("budget", "member-budget-exhausted");
+    Case::education_asks()
+        .with(|case| case.budgets.analyst = little)
+        .is_refused("budget", "analyst-budget-exhausted");
+    let enough = Some(Budget::granted(Loss::new(10_000_000, 1_000)));
+    Case::education_asks()
+        .with(|case| (case.budgets.member, case.budgets.analyst) = (enough, enough))
+        .permit::<Statistics>()
+        .expect("just enough");
+}
+
+#[test]
+fn an_answer_given_again_costs_nothing_and_passes_every_other_question() {
+    let again = || {
+        Case::education_asks().with(|case| {
+            (case.loss, case.is_repeat, case.budgets) = (Loss::ZERO, true, Budgets::default());
+        })
+    };
+    let permit = again().permit::<Statistics>().expect("paid for before");
+    assert_eq!(permit.grant().loss_max, Loss::ZERO, "nothing new can be released with it");
+    again().with(|case| case.uses_today = 50).is_refused("quota", "quota-exhausted");
+    again().with(|case| case.member = None).is_refused("member", "not-a-member");
 }
 
 #[test]

@@ -33,7 +33,7 @@ use crate::seams::Moves;
 /// The account from which one agreement's questions are paid.
 #[must_use]
 pub fn agreement_account(agreement: &weal_domain::agreements::AgreementId) -> String {
-    format!("agreement:{agreement}")
+    weal_domain::compute::Account::Agreement(agreement.clone()).to_string()
 }
 
 impl House {

@@ -1,7 +1,7 @@
 //! Offering a product on a rung, and withdrawing an offer.
 
 use weal_domain::Refusal;
-use weal_domain::catalogue::{Offer, OfferId, Product, check_offer};
+use weal_domain::catalogue::{Mode, Offer, OfferId, Product, Terms, check_offer};
 use weal_domain::identity::{Act, Person};
 use weal_domain::ledger::Fact;
 use weal_store::Tx;
@@ -36,11 +36,13 @@ impl House {
         }
         let id: OfferId =
             self.entropy.urn()?.parse().map_err(|cause| Fault::new("making an offer id", cause))?;
+        let rules = product.privacy.as_ref().filter(|_| make.mode == Mode::Statistics);
+        let budget_rules = Box::new(rules.map(|policy| policy.budget_rules).unwrap_or_default());
         let offer = Offer {
             id,
             product: product.name.clone(),
             mode: make.mode,
-            terms: make.terms.clone(),
+            terms: Terms { budget_rules, ..make.terms.clone() },
             policy: None,
             withdrawn_at: None,
         };

@@ -13,6 +13,7 @@ use weal_privacy::bounds::{DECIMALS_MAX, FixedPoint, Sensitivity};
 use weal_store::StoredProduct;
 
 use super::uploads::{remove, upload_unknown};
+use crate::acts::compute::Granting;
 use crate::api::{Publish, Published};
 use crate::fault::{Fault, Result};
 use crate::house::House;
@@ -114,7 +115,8 @@ impl House {
             content_sha256: ingested.content_sha256.clone(),
         }];
         if let Some(policy) = &product.privacy {
-            self.grant_in(&mut tx, by.0, &product.name, policy.budget).await?;
+            let former = before.as_ref().and_then(|before| before.privacy.as_ref());
+            self.grant_in(&mut tx, by.0, &product.name, Granting::of(policy, former)).await?;
         }
         let mut offers = Vec::new();
         for make in &publish.offers {
@@ -241,6 +243,7 @@ fn check_words(publish: &Publish) -> Result<(), Refusal> {
 }
 
 fn check_policy(policy: &PrivacyPolicy, columns: &[Column]) -> Result<(), Refusal> {
+    policy.budget_rules.check()?;
     let named = |name: &str| columns.iter().find(|column| column.name == name);
     let unknown = |name: &str| {
         Refusal::invalid(

@@ -77,6 +77,12 @@ impl Uploads {
         found.ok_or_else(upload_unknown)
     }
     /// Keeps what was found in an upload; one that was published meanwhile does not come back by it.
+    /// What was found in an upload of this person's.
+    pub(crate) fn measured(&self, by: &Person, id: &str) -> Result<Ingested, Refusal> {
+        self.get(by, id)?.ingested.ok_or_else(|| {
+            Refusal::conflict("upload-not-inspected", "The upload has not been inspected yet.")
+        })
+    }
     fn inspected(&self, id: &str, ingested: Ingested) {
         self.with(|all| {
             if let Some(upload) = all.get_mut(id) {

@@ -271,7 +271,7 @@ impl House {
 /// What an account has left, for people; the owner's totals are the owner's own.
 fn left_shown(agreement: &Agreement, left: Loss, price: Loss) -> BudgetShown {
     let granted = agreement.terms.budget.unwrap_or(left);
-    let budget = Budget { granted, reserved: Loss::default(), spent: granted.saturating_sub(left) };
+    let budget = Budget { spent: granted.saturating_sub(left), ..Budget::granted(granted) };
     show(format!("agreement:{}", agreement.id), budget, Some(price))
 }
 
@@ -289,6 +289,7 @@ fn preview_of_rows(tables: &[(ProductRef, Option<Agreement>)]) -> Result<Answere
             ),
             "It costs no privacy budget. Each fetch is recorded in both ledgers.".into(),
         ],
+        releases: Vec::new(),
     };
     let agreement = tables.iter().find_map(|(_, agreement)| agreement.as_ref());
     let agreement = agreement.map(|agreement| agreement.id.to_string()).unwrap_or_default();

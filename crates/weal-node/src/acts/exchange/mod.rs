@@ -19,7 +19,7 @@ pub use fetch::ReceivedFile;
 pub(crate) use fetch::acting_role;
 pub use refusals::{REFUSALS_PER_MINUTE_MAX, Refusals};
 pub use rows::ReleasedRows;
-pub use uses::{Using, product_account};
+pub use uses::{Cost, Using, product_account};
 
 use crate::drivers::JOB_TRANSFER;
 use crate::fault::Result;

@@ -10,7 +10,7 @@ use weal_domain::ledger::{Fact, Receipt};
 use weal_exchange::{Released, RowsFormat, StreamEnd, Tally, release};
 use weal_wire::peer::Exact;
 
-use super::Using;
+use super::{Cost, Using};
 use crate::fault::{Fault, Result};
 use crate::house::House;
 
@@ -29,7 +29,7 @@ impl House {
         // Held before the gate decides: a revocation that comes right after it still finds this stream.
         let cut = self.doors.stream_of(&using.agreement.id);
         let mut tx = self.store.write("exchange.rows").await?;
-        let permit = match self.open_gate::<Extract>(&mut tx, &using, Loss::default()).await {
+        let permit = match self.open_gate::<Extract>(&mut tx, &using, Cost::Nothing).await {
             Ok(permit) => permit,
             Err(cause) => {
                 drop(tx);

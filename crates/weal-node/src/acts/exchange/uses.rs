@@ -6,7 +6,7 @@ use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, AgreementId, Side};
 use weal_domain::catalogue::{Offer, Product, check_offer};
 use weal_domain::citizens::ConsentCover;
-use weal_domain::compute::{Budget, Loss};
+use weal_domain::compute::{Account, Loss};
 use weal_domain::exchange::{Asking, Budgets, GateQuestion, Grant, Permit, Rung, Transfer, UseId, decide};
 use weal_domain::governance::Member;
 use weal_domain::identity::{Act, Person, one_may};
@@ -15,7 +15,7 @@ use weal_engine::Source;
 use weal_store::{StoredUse, Tx};
 use weal_wire::peer::Exact;
 
-use crate::acts::agreements::{agreement_account, agreement_unknown};
+use crate::acts::agreements::agreement_unknown;
 use crate::acts::sha256_hex;
 use crate::api::{Moment, UseShown};
 use crate::fault::{Fault, Result};
@@ -28,7 +28,17 @@ pub(super) const RECEIPT_VERSION: u8 = 1;
 /// The account from which every question about a product is paid.
 #[must_use]
 pub fn product_account(product: &weal_domain::catalogue::ProductName) -> String {
-    format!("product:{product}")
+    Account::Product(product.clone()).to_string()
+}
+
+/// What a use costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// Rows draw on no budget.
+    Nothing,
+    Loss(Loss),
+    /// An answer that was paid for is given again.
+    PaidBefore,
 }
 
 /// What the owner's node knows when a use is asked for.
@@ -69,16 +79,16 @@ impl House {
     }
 
     /// Asks the gate, in the transaction that will record its answer, and counts the use.
-    pub async fn open_gate<M: Rung>(&self, tx: &mut Tx, using: &Using, loss: Loss) -> Result<Permit<M>> {
+    pub async fn open_gate<M: Rung>(&self, tx: &mut Tx, using: &Using, cost: Cost) -> Result<Permit<M>> {
         let now = self.clock.now();
         // Read again inside the writer's turn: a revocation that came first is seen.
         let agreement = tx.agreement(&using.agreement.id).await?;
         let member: Option<Member> = tx.member(&using.asking.consumer).await?;
         let id = &using.agreement.id;
         let today = tx.uses_on(id, now).await?;
-        let budgets = Budgets {
-            product: Some(self.budget_in(tx, &product_account(&using.product.name)).await?),
-            agreement: Some(self.budget_in(tx, &agreement_account(id)).await?),
+        let (loss, budgets) = match cost {
+            Cost::Loss(loss) => (loss, self.budgets_for(tx, using).await?),
+            Cost::Nothing | Cost::PaidBefore => (Loss::ZERO, Budgets::default()),
         };
         let use_id: UseId =
             self.entropy.urn()?.parse().map_err(|cause| Fault::new("making a use id", cause))?;
@@ -95,7 +105,8 @@ impl House {
             uses_ever: tx.uses_ever(id).await?,
             consent: ConsentCover::NoRegister,
             loss,
-            budgets: if loss.is_zero() { Budgets::default() } else { budgets },
+            is_repeat: cost == Cost::PaidBefore,
+            budgets,
         };
         // A later version of the product may be about persons; what was agreed for an earlier one then
         // opens nothing until it is agreed anew.
@@ -105,10 +116,6 @@ impl House {
         let permit = decide::<M>(&question)?;
         tx.count_use(id, now).await?;
         Ok(permit)
-    }
-
-    pub(crate) async fn budget_in(&self, tx: &mut Tx, account: &str) -> Result<Budget> {
-        Ok(tx.budget(account).await?)
     }
 
     /// What both ledgers will keep of a use.

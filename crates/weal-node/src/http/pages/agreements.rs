@@ -11,7 +11,6 @@ use weal_domain::agreements::{
     Agreement, AgreementId, AgreementStatus, Negotiation, NegotiationState, Purpose, Side,
 };
 use weal_domain::catalogue::{Mode, ProductRef};
-use weal_domain::compute::Loss;
 use weal_domain::identity::Act;
 use weal_domain::{Refusal, RefusalKind};
 use weal_portal::view::{
@@ -31,6 +30,8 @@ use crate::house::House;
 
 /// Uses listed on an agreement's page.
 const USES_SHOWN_MAX: u32 = 50;
+/// The newest uses among which one that was paid for is looked for.
+const USES_LOOKED_AT_MAX: u32 = 20;
 
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new()
@@ -177,9 +178,10 @@ pub(super) async fn meter_of(house: &House, agreement: &Agreement) -> Result<Opt
     let Some(granted) = agreement.terms.budget else { return Ok(None) };
     let mut tx = house.store.read("pages.meter").await?;
     let spent = tx.uses_summed(&agreement.id).await?.loss;
-    let newest = tx.uses(Some(&agreement.id), None, 1).await?;
-    let question = newest.first().map(|newest| newest.receipt.loss).unwrap_or_default();
-    Ok(Some(Meter { granted, reserved: Loss::ZERO, spent, question }))
+    // Answers that were given again cost nothing.
+    let newest = tx.uses(Some(&agreement.id), None, USES_LOOKED_AT_MAX).await?;
+    let paid = newest.iter().map(|newest| newest.receipt.loss).find(|loss| !loss.is_zero());
+    Ok(Some(Meter { granted, spent, question: paid.unwrap_or_default(), ..Meter::default() }))
 }
 
 async fn view(visit: &Visit, id: &AgreementId) -> Result<AgreementView> {

@@ -219,6 +219,7 @@ fn unstated_terms() -> Terms {
         valid_until: None,
         uses_per_day_max: None,
         budget: None,
+        budget_rules: Default::default(),
         service_level: String::new(),
         liability: String::new(),
         licence: String::new(),

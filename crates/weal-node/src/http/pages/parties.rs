@@ -60,5 +60,14 @@ pub(super) fn title_of(entries: &[CatalogueEntry], owner: &Did, product: &Produc
 }
 
 pub(super) fn meter(shown: &BudgetShown, question: Loss) -> Meter {
-    Meter { granted: shown.granted, reserved: shown.reserved, spent: shown.spent, question }
+    let half_width = shown.question.as_ref().and_then(|question| question.half_width);
+    Meter {
+        granted: shown.granted,
+        renewed: shown.renewed,
+        reserved: shown.reserved,
+        spent: shown.spent,
+        // Of a count, a whole number.
+        half_width: half_width.map(|width| width.ceil() as u64),
+        question,
+    }
 }

@@ -50,6 +50,7 @@ fn payroll(node: &MemberNode) -> Product {
             question_loss_default: loss,
             question_loss_max: loss,
             budget: Loss { rho_nano: 100_000_000, delta_femto: 0 },
+            budget_rules: Default::default(),
         }),
         rows: 12,
         size_bytes: 400,

@@ -111,6 +111,14 @@ pub(super) const PRODUCT: Product = Product {
     largest: "Largest",
     no_profile: "The product was published without a profile.",
     no_profile_next: "`weal publish` measures one.",
+    typical: "What typical questions cost",
+    typical_lead: "At the loss that a question costs where it asks for no less. No row was read for this; how large groups are is from the profile, so only you see it.",
+    typical_question: "Question",
+    typical_costs: "Privacy loss",
+    typical_exact: "Exact to within",
+    typical_share: "Of a middling group",
+    typical_percent: "{percent}\u{a0}%",
+    typical_shown_from: "Groups shown from about",
 };
 
 pub(super) const OWN: Own = Own {

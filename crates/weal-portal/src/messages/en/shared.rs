@@ -64,6 +64,7 @@ pub(super) const PAGING: Paging = Paging {
 
 pub(super) const METER: Meter = Meter {
     spent: "Spent",
+    renewed: "Of it available again",
     reserved: "Reserved",
     left: "Left",
     left_of: "{left} of {granted}",
@@ -75,6 +76,7 @@ pub(super) const METER: Meter = Meter {
         "In units of privacy loss (\u{3c1}). The rest buys about {n} more question like this one.",
         "In units of privacy loss (\u{3c1}). The rest buys about {n} more questions like this one."
     ),
+    such_question: "Such a question, for how many there are, is exact to within \u{b1}\u{a0}{half}.",
     before: "Before",
     after: "After",
 };
@@ -141,6 +143,7 @@ pub(super) const FACTS: Facts = Facts {
     offer_made: "{who} offered {product} on the rung \u{201c}{mode}\u{201d}.",
     offer_withdrawn: "{who} withdrew an offer.",
     budget_granted: "{who} granted {product} a privacy budget of {loss}.",
+    budget_renewed: "{loss} of the privacy budget of {product} became available again; {spent} was spent since the beginning.",
     budget_changed: "{who} changed the privacy budget of {product} from {before} to {loss}.",
     own_rows_read: "{who} read rows of its own {product}.",
     catalogue_imported: "{who} took in the catalogue \u{201c}{catalogue}\u{201d} from elsewhere, with {entries}.",

@@ -298,6 +298,7 @@ pub(crate) fn preview() -> PreviewView {
             explanation: vec![
                 "Half of the loss pays for the counts and half for the sums of wages.".to_owned(),
             ],
+            releases: Vec::new(),
         },
         budget: Some(change()),
     }

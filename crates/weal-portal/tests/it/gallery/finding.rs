@@ -291,6 +291,7 @@ pub(crate) fn product() -> ProductView {
         profile: vec![],
         privacy: Some(privacy()),
         budget: None,
+        typical: vec![],
         names: names(),
         rungs: rungs(),
         contract_href: Some("/catalogue/revenue/payroll/contract.yaml".to_owned()),
@@ -310,6 +311,7 @@ fn privacy() -> PrivacyPolicy {
         question_loss_default: rho(5_000_000),
         question_loss_max: rho(50_000_000),
         budget: rho(4_000_000_000),
+        budget_rules: Default::default(),
     }
 }
 
@@ -325,6 +327,24 @@ fn product_refused() -> ProductView {
         refusal: Some(refusal()),
     };
     ProductView { draft: Some(draft), ..product() }
+}
+
+fn typical() -> Vec<Typical> {
+    let count = Typical {
+        about: "How many, by region".to_owned(),
+        sql: "SELECT \"region\", COUNT(*) AS number FROM revenue.payroll GROUP BY \"region\"".to_owned(),
+        loss: rho(5_000_000),
+        half_width: Some(73.0),
+        percent: Some(0.442),
+        shown_from: Some(210),
+        refused: None,
+    };
+    let refused = Typical {
+        about: "Average of wage, by region".to_owned(),
+        refused: Some("A loss of 0.005 is too little for that.".to_owned()),
+        ..count.clone()
+    };
+    vec![count, refused]
 }
 
 fn product_own() -> ProductView {
@@ -350,7 +370,14 @@ fn product_own() -> ProductView {
             value("employer_sector", 4_210, 21, "A", "U"),
             value("wage", 0, 88_412, "0.00", "1,204,000.00"),
         ],
-        budget: Some(Meter { granted: rho(4_000_000_000), ..meter() }),
+        budget: Some(Meter {
+            granted: rho(4_500_000_000),
+            renewed: rho(500_000_000),
+            spent: rho(840_000_000),
+            half_width: Some(73),
+            ..meter()
+        }),
+        typical: typical(),
         freshness: freshness(None),
         rungs,
         ..product()

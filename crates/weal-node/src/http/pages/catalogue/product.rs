@@ -7,13 +7,14 @@ use weal_domain::identity::Act;
 use weal_portal::paths;
 use weal_portal::view::{
     Freshness, Meter, OwnOffer, OwnProduct, OwnProductsView, Paging, ProductView, RequestDraft, Rung,
-    RungState,
+    RungState, Typical,
 };
 
 use super::super::frame::Visit;
 use super::super::parties::{self, own, party};
 use crate::acts::agreements::LIST_MAX;
 use crate::acts::exchange::product_account;
+use crate::api::TypicalQuestion;
 use crate::fault::Result;
 
 pub(super) async fn view(
@@ -33,6 +34,10 @@ pub(super) async fn view(
         Some(product) => budget_of(visit, product).await?,
         None => None,
     };
+    let typical = match &product {
+        Some(product) if is_open_to => house.typical(product).await?.into_iter().map(told).collect(),
+        _ => Vec::new(),
+    };
     let freshness = freshness(visit, &entry, product.as_ref());
     let rungs = if is_own { own_rungs(&entry.offers) } else { rungs(visit, &entry).await? };
     let contract = paths::contract(&entry.member, &entry.product);
@@ -49,6 +54,7 @@ pub(super) async fn view(
             .unwrap_or_default(),
         privacy: product.and_then(|product| product.privacy),
         budget,
+        typical,
         rungs,
         contract_href: is_open_to.then_some(contract),
         freshness,
@@ -61,6 +67,18 @@ pub(super) async fn view(
         classification: entry.classification,
         columns: entry.columns,
     })
+}
+
+fn told(question: TypicalQuestion) -> Typical {
+    Typical {
+        about: question.about,
+        sql: question.sql,
+        loss: question.loss,
+        half_width: question.half_width,
+        percent: question.half_width_percent,
+        shown_from: question.shown_from,
+        refused: question.refusal.map(|refusal| refusal.reason),
+    }
 }
 
 fn freshness(visit: &Visit, entry: &CatalogueEntry, own: Option<&Product>) -> Freshness {

@@ -1,0 +1,127 @@
+//! What the owner knows better than the proposal: how much a subject counts, what questions may cost.
+
+use std::collections::BTreeMap;
+
+use weal_domain::catalogue::{Bounds, PrivacyPolicy};
+use weal_domain::compute::{BudgetRules, Loss, Renewal};
+
+use super::Args;
+use crate::commands::ask::{loss_beside, loss_of_epsilon};
+use crate::failure::{Failure, Result};
+
+/// Of the privacy policy; what is left out is as proposed, or for a product that is published already as it is.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct PolicyArgs {
+    /// In how many groups of one answer a subject may count.
+    #[arg(long, value_name = "N")]
+    groups_per_subject: Option<u32>,
+    /// For how many rows a subject may count in one group.
+    #[arg(long, value_name = "N")]
+    rows_per_group: Option<u32>,
+    /// Groups of fewer subjects are never shown.
+    #[arg(long, value_name = "N")]
+    group_size_min: Option<u32>,
+    /// What one question costs, as epsilon.
+    #[arg(long, value_name = "EPSILON")]
+    question: Option<f64>,
+    /// What one question may cost at most, as epsilon.
+    #[arg(long, value_name = "EPSILON")]
+    question_max: Option<f64>,
+    /// What all questions of everybody together may cost, as epsilon.
+    #[arg(long, value_name = "EPSILON")]
+    product_budget: Option<f64>,
+    #[command(flatten)]
+    rules: RulesArgs,
+}
+
+/// Shares of a budget, and its renewal.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct RulesArgs {
+    /// What all questions of one member may cost, as epsilon; 0 takes the share away.
+    #[arg(long, value_name = "EPSILON")]
+    member_budget: Option<f64>,
+    /// What all questions of one analyst may cost, as epsilon; 0 takes the share away.
+    #[arg(long, value_name = "EPSILON")]
+    analyst_budget: Option<f64>,
+    /// Every so many days a part of what was spent becomes available again; 0 for never.
+    #[arg(long, value_name = "DAYS")]
+    renew_every: Option<u32>,
+    /// How much, as epsilon.
+    #[arg(long, value_name = "EPSILON", requires = "renew_every")]
+    renew_budget: Option<f64>,
+}
+
+impl RulesArgs {
+    #[must_use]
+    pub(crate) fn are_given(&self) -> bool {
+        self.member_budget.is_some() || self.analyst_budget.is_some() || self.renew_every.is_some()
+    }
+
+    /// The rules until now with what is said here. `delta_femto` is the product's: a share may spend all of it.
+    pub(crate) fn over(&self, before: BudgetRules, delta_femto: u64) -> Result<BudgetRules> {
+        let share = |given: Option<f64>, before: Option<Loss>| match given {
+            None => Ok(before),
+            Some(0.0) => Ok(None),
+            Some(epsilon) => loss_beside(epsilon, delta_femto).map(Some),
+        };
+        let renewal = match (self.renew_every, self.renew_budget) {
+            (None, _) => before.renewal,
+            (Some(0), _) => None,
+            (Some(every_days), Some(epsilon)) => {
+                Some(Renewal { every_days, loss: loss_beside(epsilon, delta_femto)? })
+            }
+            (Some(every_days), None) => match before.renewal {
+                Some(renewal) => Some(Renewal { every_days, ..renewal }),
+                None => {
+                    return Err(Failure::usage("a renewal needs to say how much becomes available again")
+                        .next("add --renew-budget EPSILON"));
+                }
+            },
+        };
+        Ok(BudgetRules {
+            member: share(self.member_budget, before.member)?,
+            analyst: share(self.analyst_budget, before.analyst)?,
+            renewal,
+        })
+    }
+}
+
+/// The proposed policy with what the owner knows better. What was decided about the budget when the product was
+/// published before stays, where nothing else is said.
+pub(super) fn policy(
+    args: &Args,
+    proposed: Option<PrivacyPolicy>,
+    former: Option<&PrivacyPolicy>,
+    public: BTreeMap<String, Vec<String>>,
+) -> Result<Option<PrivacyPolicy>> {
+    let Some(mut policy) = proposed else { return Ok(None) };
+    policy.public_keys.extend(public);
+    for (column, low, high) in &args.bounds {
+        let decimals = policy.bounds.get(column).map_or(0, |bounds| bounds.decimals);
+        policy.bounds.insert(column.clone(), Bounds { low: *low, high: *high, decimals });
+    }
+    if let Some(former) = former {
+        policy.budget = former.budget;
+        policy.budget_rules = former.budget_rules;
+    }
+    let given = &args.policy;
+    policy.groups_per_subject_max = given.groups_per_subject.unwrap_or(policy.groups_per_subject_max);
+    policy.rows_per_group_max = given.rows_per_group.unwrap_or(policy.rows_per_group_max);
+    policy.group_size_min = given.group_size_min.unwrap_or(policy.group_size_min);
+    if let Some(epsilon) = given.question {
+        policy.question_loss_default = loss_of_epsilon(epsilon)?;
+        policy.question_loss_max = at_least(policy.question_loss_max, policy.question_loss_default);
+    }
+    if let Some(epsilon) = given.question_max {
+        policy.question_loss_max = loss_beside(epsilon, policy.question_loss_max.delta_femto)?;
+    }
+    if let Some(epsilon) = given.product_budget {
+        policy.budget = loss_beside(epsilon, policy.budget.delta_femto)?;
+    }
+    policy.budget_rules = given.rules.over(policy.budget_rules, policy.budget.delta_femto)?;
+    Ok(Some(policy))
+}
+
+fn at_least(loss: Loss, least: Loss) -> Loss {
+    Loss { rho_nano: loss.rho_nano.max(least.rho_nano), delta_femto: loss.delta_femto.max(least.delta_femto) }
+}
