@@ -85,6 +85,9 @@ pub(crate) struct Edc {
     runtime: Runtime,
 }
 
+/// How long the connector may take to find that its data plane is there.
+const DATA_PLANE_WAIT_MAX: Duration = Duration::from_secs(30);
+
 impl Edc {
     pub(crate) fn addresses() -> Result<Addresses, String> {
         Ok(Addresses {
@@ -140,7 +143,21 @@ impl Edc {
         let mut control = Connection::to(&self.addresses.control);
         let body = registration.to_string();
         let answer = control.send("POST", "/control/v1/dataplanes", &headers, body.as_bytes())?;
-        if answer.is_success() { Ok(()) } else { Err(format!("registering a data plane: {}", answer.text())) }
+        if !answer.is_success() {
+            return Err(format!("registering a data plane: {}", answer.text()));
+        }
+        // The connector uses it once it has looked at it by itself, which whoever is quick comes before.
+        let began = Instant::now();
+        loop {
+            let all = control.send("GET", "/control/v1/dataplanes", &headers, b"")?.text();
+            if all.contains("\"AVAILABLE\"") {
+                return Ok(());
+            }
+            if began.elapsed() > DATA_PLANE_WAIT_MAX {
+                return Err(format!("the connector does not find its data plane: {all}"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     pub(crate) fn management(&self) -> Management {
