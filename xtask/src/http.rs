@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-/// How long an answer may take to begin or to go on.
+/// The patience of a connection that is told of no other.
 const READ_TIME_MAX: Duration = Duration::from_secs(120);
 /// The longest line of a head, and the most lines.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
@@ -17,6 +17,8 @@ pub(crate) struct Connection {
     address: String,
     /// What the other side is called in requests.
     host: String,
+    /// How long an answer may take to begin or to go on.
+    patience: Duration,
     stream: Option<BufReader<TcpStream>>,
 }
 
@@ -48,12 +50,16 @@ impl Answer {
 impl Connection {
     /// `address` is `host:port`. Nothing is connected before the first request.
     pub(crate) fn to(address: &str) -> Self {
-        Self { address: address.to_owned(), host: address.to_owned(), stream: None }
+        Self::named(address, address)
     }
 
     /// The same, but the other side is called `host`: what stands in front of somebody passes the name on.
     pub(crate) fn named(address: &str, host: &str) -> Self {
-        Self { address: address.to_owned(), host: host.to_owned(), stream: None }
+        Self { address: address.to_owned(), host: host.to_owned(), patience: READ_TIME_MAX, stream: None }
+    }
+
+    pub(crate) fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     pub(crate) fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
@@ -90,7 +96,7 @@ impl Connection {
             None => {
                 let stream = TcpStream::connect(&self.address)?;
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(READ_TIME_MAX))?;
+                stream.set_read_timeout(Some(self.patience))?;
                 BufReader::new(stream)
             }
         };

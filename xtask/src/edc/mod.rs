@@ -68,7 +68,9 @@ impl Addresses {
             (&self.management, "/management/v3/dataplanes"),
         ];
         all.iter().all(|(address, path)| {
-            Connection::to(address).get(path, &[]).is_ok_and(|answer| answer.is_success())
+            // A request that comes before it listens to what it accepts is never answered.
+            let mut asked = Connection::to(address).patient_for(ANSWER_WAIT_MAX);
+            asked.get(path, &[]).is_ok_and(|answer| answer.is_success())
         })
     }
 }
@@ -85,6 +87,8 @@ pub(crate) struct Edc {
     runtime: Runtime,
 }
 
+/// How long one look at a connector that is starting may take.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How long the connector may take to find that its data plane is there.
 const DATA_PLANE_WAIT_MAX: Duration = Duration::from_secs(30);
 
