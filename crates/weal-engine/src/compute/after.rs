@@ -21,7 +21,7 @@ use datafusion::physical_plan::collect;
 use weal_domain::Refusal;
 
 use super::reading::{Item, unknown_node};
-use super::relation::substitute;
+use super::relation::{names_of, substitute};
 use super::safe::{safe, type_of, unsupported};
 use super::shield::shielded;
 
@@ -76,17 +76,14 @@ pub(crate) fn read_above(
     columns: &mut Vec<(Column, Expr)>,
     after: &mut After,
 ) -> Result<(), Refusal> {
-    let names = |schema: &DFSchema| -> Vec<Column> {
-        schema.iter().map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name())).collect()
-    };
     match node {
         LogicalPlan::Projection(projection) => {
-            let next = projection.expr.iter().zip(names(&projection.schema));
+            let next = projection.expr.iter().zip(names_of(&projection.schema));
             let next = next.map(|(expr, name)| Ok((name, substitute(expr, columns)?)));
             *columns = next.collect::<Result<_, Refusal>>()?;
         }
         LogicalPlan::SubqueryAlias(alias) => {
-            let next = names(&alias.schema).into_iter().zip(std::mem::take(columns));
+            let next = names_of(&alias.schema).zip(std::mem::take(columns));
             *columns = next.map(|(name, (_, expr))| (name, expr)).collect();
         }
         LogicalPlan::Filter(filter) if after.fetch.is_none() && after.skip == 0 => {
@@ -98,7 +95,7 @@ pub(crate) fn read_above(
             if after.fetch.is_none() && after.skip == 0 && after.qualify.is_none() =>
         {
             let inputs = columns.len();
-            for (expr, name) in window.window_expr.iter().zip(names(&window.schema).split_off(inputs)) {
+            for (expr, name) in window.window_expr.iter().zip(names_of(&window.schema).skip(inputs)) {
                 if after.windows.len() == WINDOWS_MAX {
                     return Err(unsupported("so many window functions", "Ask several questions."));
                 }

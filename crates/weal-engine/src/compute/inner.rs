@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use arrow::datatypes::DataType;
-use datafusion::common::{Column, DFSchema, JoinType, Result as Planned};
+use datafusion::common::{Column, JoinType, Result as Planned};
 use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
-use datafusion::logical_expr::expr::{AggregateFunction, BinaryExpr, Case, InSubquery};
+use datafusion::logical_expr::expr::{BinaryExpr, InSubquery};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, Union, Values,
@@ -16,7 +16,7 @@ use weal_domain::catalogue::{Bounds, Column as ProductColumn, ColumnKind, Identi
 
 use super::measure::{Value, value};
 use super::plan::{SUBJECT, column};
-use super::relation::{Relation, Subject, relation};
+use super::relation::{Relation, Subject, names_of, own_columns, relation};
 use super::safe::{safe, safe_cast_of, type_of, unsupported};
 use super::shield::{shielded, shielded_condition};
 
@@ -63,10 +63,6 @@ fn broken(error: impl std::fmt::Display) -> Refusal {
     unsupported("this inner SELECT", "Write it more simply.").remedy(error.to_string())
 }
 
-fn called(schema: &DFSchema) -> Vec<Column> {
-    schema.iter().map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name())).collect()
-}
-
 /// The private rows below, or a refusal.
 fn policy_of(below: &Relation) -> Result<&PrivacyPolicy, Refusal> {
     below
@@ -85,7 +81,7 @@ fn put_out(
     let (mut columns, mut described) = (Vec::new(), Vec::new());
     let (mut known, mut public_keys) = (BTreeMap::new(), BTreeMap::new());
     for (place, made) in made.into_iter().enumerate() {
-        let name = if subject_at == Some(place) { SUBJECT.to_owned() } else { name_of(place) };
+        let name = name_of(place, subject_at);
         columns.push((made.called, column(&name)));
         if let Some(kind) = kind_of(&made.kind) {
             described.push(ProductColumn {
@@ -108,8 +104,15 @@ fn put_out(
     Relation { rows, is_table: false, conditions: Vec::new(), columns, described, policy }
 }
 
-fn name_of(place: usize) -> String {
-    format!("c{place}")
+/// How a step calls the column at `place`.
+fn name_of(place: usize, subject_at: Option<usize>) -> String {
+    if subject_at == Some(place) { SUBJECT.to_owned() } else { format!("c{place}") }
+}
+
+/// The columns of a step, under their names.
+fn named(made: &[Made], subject_at: Option<usize>) -> Vec<Expr> {
+    let named = made.iter().enumerate();
+    named.map(|(place, made)| made.expr.clone().alias(name_of(place, subject_at))).collect()
 }
 
 fn kind_of(kind: &DataType) -> Option<ColumnKind> {
@@ -128,7 +131,7 @@ fn kind_of(kind: &DataType) -> Option<ColumnKind> {
 pub(super) fn grouped(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Relation, Refusal> {
     let below = relation(&aggregate.input, subject)?;
     let policy = policy_of(&below)?.clone();
-    let mut names = called(&aggregate.schema).into_iter();
+    let mut names = names_of(&aggregate.schema);
     let mut made = Vec::new();
     let mut subject_at = None;
     for (place, key) in aggregate.group_expr.iter().enumerate() {
@@ -151,11 +154,7 @@ pub(super) fn grouped(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Rel
     for (expr, name) in aggregate.aggr_expr.iter().zip(names) {
         made.push(own_total(expr, name, &below, &policy)?);
     }
-    let as_named = |(place, made): (usize, &Made)| {
-        let name = if place == subject_at { SUBJECT.to_owned() } else { name_of(place) };
-        made.expr.clone().alias(name)
-    };
-    let named: Vec<Expr> = made.iter().enumerate().map(as_named).collect();
+    let named = named(&made, Some(subject_at));
     let (by, totals) = named.split_at(keys);
     let rows = below.kept().and_then(|kept| kept.aggregate(by.to_vec(), totals.to_vec())?.build());
     Ok(put_out(rows.map_err(broken)?, made, Some(subject_at), Some(&policy)))
@@ -186,11 +185,11 @@ fn own_total(expr: &Expr, called: Column, below: &Relation, policy: &PrivacyPoli
     let arg = below.over_rows(arg)?;
     let rows = f64::from(policy.rows_per_group_max);
     let counted = Bounds { low: 0.0, high: rows, decimals: 0 };
-    let plain = |arg: &Expr| shielded(filtered(call, safe(arg, below.schema())?, below)?, below.schema());
+    let plain = |arg: &Expr| shielded(below.filtered(call, safe(arg, below.schema())?)?, below.schema());
     let measured = |arg: &Expr| -> Result<(Expr, Value), Refusal> {
         let value = value(arg, below.schema(), policy)?;
         let expr =
-            filtered(call, safe_cast_of(value.expr.clone(), below.schema(), DataType::Float64)?, below)?;
+            below.filtered(call, safe_cast_of(value.expr.clone(), below.schema(), DataType::Float64)?)?;
         Ok((shielded(expr, below.schema())?, value))
     };
     let (expr, kind, nullable, bounds) = match name {
@@ -222,13 +221,6 @@ fn own_total(expr: &Expr, called: Column, below: &Relation, policy: &PrivacyPoli
     Ok(Made { called, expr, kind, nullable, bounds, public: None })
 }
 
-/// `FILTER (WHERE ...)`: rows outside count as NULL.
-fn filtered(call: &AggregateFunction, expr: Expr, below: &Relation) -> Result<Expr, Refusal> {
-    let Some(filter) = &call.params.filter else { return Ok(expr) };
-    let filter = safe(&below.over_rows(filter)?, below.schema())?;
-    Ok(Expr::Case(Case::new(None, vec![(Box::new(filter), Box::new(expr))], None)))
-}
-
 /// `SELECT DISTINCT subject, ...`.
 pub(super) fn distinct(distinct: &Distinct, subject: Subject<'_>) -> Result<Relation, Refusal> {
     let Distinct::All(input) = distinct else {
@@ -252,11 +244,7 @@ pub(super) fn distinct(distinct: &Distinct, subject: Subject<'_>) -> Result<Rela
 }
 
 fn project(below: &Relation, made: &[Made], subject_at: Option<usize>) -> Planned<LogicalPlanBuilder> {
-    let named = made.iter().enumerate().map(|(place, made)| {
-        let name = if subject_at == Some(place) { SUBJECT.to_owned() } else { name_of(place) };
-        made.expr.clone().alias(name)
-    });
-    below.kept()?.project(named.collect::<Vec<_>>())
+    below.kept()?.project(named(made, subject_at))
 }
 
 /// `VALUES ...`: a table that the question brings along, which is about nobody.
@@ -265,10 +253,7 @@ pub(super) fn values(list: &Values) -> Result<Relation, Refusal> {
     for expr in list.values.iter().flatten() {
         safe(expr, list.schema.as_ref())?;
     }
-    let own = list.schema.iter().map(|(qualifier, field)| {
-        (Column::new(qualifier.cloned(), field.name()), Expr::Column(Column::new_unqualified(field.name())))
-    });
-    let columns = own.collect();
+    let columns = own_columns(&list.schema);
     Ok(Relation {
         rows,
         is_table: false,
@@ -375,11 +360,7 @@ pub(super) fn joined(join: &Join, subject: Subject<'_>) -> Result<Relation, Refu
     let subject_at = made.iter().position(
         |made| matches!(&made.expr, Expr::Column(column) if Some(&column.name) == subject_column.as_ref()),
     );
-    let named = made.iter().enumerate().map(|(place, made)| {
-        let name = if subject_at == Some(place) { SUBJECT.to_owned() } else { name_of(place) };
-        made.expr.clone().alias(name)
-    });
-    let rows = rows.project(named.collect::<Vec<_>>()).and_then(LogicalPlanBuilder::build).map_err(broken)?;
+    let rows = rows.project(named(&made, subject_at)).and_then(LogicalPlanBuilder::build).map_err(broken)?;
     Ok(put_out(rows, made, subject_at, policy.as_ref()))
 }
 
@@ -431,7 +412,7 @@ const LISTED: &str = "listed";
 /// `UNION ALL` of subjects' rows.
 pub(super) fn stacked(union: &Union, subject: Subject<'_>) -> Result<Relation, Refusal> {
     let kinds: Vec<DataType> = union.schema.fields().iter().map(|field| field.data_type().clone()).collect();
-    let names = called(&union.schema);
+    let names: Vec<Column> = names_of(&union.schema).collect();
     let (mut plan, mut all): (Option<LogicalPlanBuilder>, Vec<Made>) = (None, Vec::new());
     let mut policy = None;
     for input in &union.inputs {

@@ -2,7 +2,7 @@
 
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::expr::{AggregateFunction, Case};
+use datafusion::logical_expr::expr::AggregateFunction;
 use weal_domain::Refusal;
 use weal_domain::catalogue::PrivacyPolicy;
 
@@ -110,7 +110,7 @@ impl Parts<'_> {
             return Ok(Estimate::Count { part: self.place(Part::Subjects) });
         }
         let counted = safe(arg, self.schema())?;
-        let counted = shielded(self.filtered(call, counted)?, self.schema())?;
+        let counted = shielded(self.relation.filtered(call, counted)?, self.schema())?;
         // Every distinct subject is brought by one subject, however many rows it has.
         let part = if of_subject { Part::Present(counted) } else { Part::Distinct(counted) };
         Ok(Estimate::Count { part: self.place(part) })
@@ -122,7 +122,7 @@ impl Parts<'_> {
             return Ok(self.rows());
         }
         let counted = safe(arg, self.schema())?;
-        let counted = shielded(self.filtered(call, counted)?, self.schema())?;
+        let counted = shielded(self.relation.filtered(call, counted)?, self.schema())?;
         Ok(self.count_of(counted))
     }
 
@@ -147,19 +147,8 @@ impl Parts<'_> {
     }
 
     fn sheltered(&self, call: &AggregateFunction, mut value: Value) -> Result<Value, Refusal> {
-        value.expr = shielded(self.filtered(call, value.expr)?, self.schema())?;
+        value.expr = shielded(self.relation.filtered(call, value.expr)?, self.schema())?;
         Ok(value)
-    }
-
-    /// `FILTER (WHERE ...)`: rows outside count as NULL.
-    fn filtered(&self, call: &AggregateFunction, expr: Expr) -> Result<Expr, Refusal> {
-        match &call.params.filter {
-            None => Ok(expr),
-            Some(filter) => {
-                let filter = safe(&self.relation.over_rows(filter)?, self.schema())?;
-                Ok(Expr::Case(Case::new(None, vec![(Box::new(filter), Box::new(expr))], None)))
-            }
-        }
     }
 
     fn place(&mut self, part: Part) -> usize {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::expr::{AggregateFunction, Case};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use weal_domain::Refusal;
@@ -52,21 +53,14 @@ pub(crate) struct Subject<'a> {
 /// Reads the plan below an aggregate.
 pub(crate) fn relation(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Relation, Refusal> {
     match plan {
-        LogicalPlan::TableScan(scan) if scan.filters.is_empty() && scan.fetch.is_none() => {
-            let own = |name: &str| Expr::Column(Column::new_unqualified(name));
-            let columns = scan
-                .projected_schema
-                .iter()
-                .map(|(qualifier, field)| (Column::new(qualifier.cloned(), field.name()), own(field.name())));
-            Ok(Relation {
-                rows: plan.clone(),
-                is_table: true,
-                conditions: Vec::new(),
-                columns: columns.collect(),
-                described: subject.columns.to_vec(),
-                policy: Some(subject.policy.clone()),
-            })
-        }
+        LogicalPlan::TableScan(scan) if scan.filters.is_empty() && scan.fetch.is_none() => Ok(Relation {
+            rows: plan.clone(),
+            is_table: true,
+            conditions: Vec::new(),
+            columns: own_columns(&scan.projected_schema),
+            described: subject.columns.to_vec(),
+            policy: Some(subject.policy.clone()),
+        }),
         LogicalPlan::SubqueryAlias(alias) => Ok(relation(&alias.input, subject)?.named(&alias.schema)),
         LogicalPlan::Filter(filter) => {
             let mut below = relation(&filter.input, subject)?;
@@ -80,10 +74,9 @@ pub(crate) fn relation(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Relat
         }
         LogicalPlan::Projection(projection) => {
             let below = relation(&projection.input, subject)?;
-            let mut columns = Vec::new();
-            for (expr, (qualifier, field)) in projection.expr.iter().zip(projection.schema.iter()) {
-                columns.push((Column::new(qualifier.cloned(), field.name()), below.over_rows(expr)?));
-            }
+            let columns = names_of(&projection.schema).zip(&projection.expr);
+            let columns = columns.map(|(name, expr)| Ok((name, below.over_rows(expr)?)));
+            let columns = columns.collect::<Result<_, Refusal>>()?;
             Ok(Relation { columns, ..below })
         }
         LogicalPlan::Aggregate(aggregate) => grouped(aggregate, subject),
@@ -105,6 +98,13 @@ impl Relation {
 
     pub(crate) fn schema(&self) -> &DFSchema {
         self.rows.schema()
+    }
+
+    /// `FILTER (WHERE ...)` of an aggregate: rows outside count as NULL. `expr` is safe already.
+    pub(crate) fn filtered(&self, call: &AggregateFunction, expr: Expr) -> Result<Expr, Refusal> {
+        let Some(filter) = &call.params.filter else { return Ok(expr) };
+        let filter = safe(&self.over_rows(filter)?, self.schema())?;
+        Ok(Expr::Case(Case::new(None, vec![(Box::new(filter), Box::new(expr))], None)))
     }
 
     fn where_it_holds(mut self, condition: &Expr) -> Result<Self, Refusal> {
@@ -131,10 +131,20 @@ impl Relation {
 
     /// The same columns under the names of `schema`.
     fn named(self, schema: &DFSchema) -> Self {
-        let names = schema.iter().map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name()));
-        let columns = names.zip(self.columns).map(|(name, (_, expr))| (name, expr)).collect();
+        let columns = names_of(schema).zip(self.columns).map(|(name, (_, expr))| (name, expr)).collect();
         Self { columns, ..self }
     }
+}
+
+/// How a plan calls the columns that it puts out.
+pub(crate) fn names_of(schema: &DFSchema) -> impl Iterator<Item = Column> + '_ {
+    schema.iter().map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name()))
+}
+
+/// Columns that stand for themselves.
+pub(crate) fn own_columns(schema: &DFSchema) -> Vec<(Column, Expr)> {
+    let own = |name: &Column| Expr::Column(Column::new_unqualified(&name.name));
+    names_of(schema).map(|name| (name.clone(), own(&name))).collect()
 }
 
 /// `expr` with columns replaced by what they stand for, and without names.
