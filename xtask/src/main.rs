@@ -86,10 +86,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The checkout that this program was built from.
+/// The checkout that this program is run in. Cargo says where; a target folder that several checkouts share may
+/// hold a program that was built in another one.
 fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).to_owned()
+    let own = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    own.parent().map_or_else(|| own.clone(), Path::to_owned)
 }
 
 /// Where everything built goes.
