@@ -14,6 +14,8 @@ use weal_node::peers::{Caller, Identity};
 use weal_node::seams::Seams;
 use weal_node::{House, InitOptions, Running};
 
+use crate::port::Port;
+
 /// What the node calls its peer.
 const PEER: &str = "edc";
 
@@ -22,6 +24,7 @@ const PEER: &str = "edc";
 pub struct Beside {
     running: Running,
     folder: TempDir,
+    _port: Port,
 }
 
 impl Beside {
@@ -29,7 +32,8 @@ impl Beside {
     pub async fn start(peer_origin: &str) -> Self {
         let temporary = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder::new(temporary.path().join("node"));
-        let listen = crate::federation::free_address();
+        let port = Port::free();
+        let listen = port.address;
         let options = InitOptions {
             title: "The node beside the connector".into(),
             ..crate::federation::governing(&folder, "council", listen)
@@ -40,7 +44,7 @@ impl Beside {
         let config = Config::read(&folder, []).expect("its configuration is read");
         let running = weal_node::start_with(config, folder, seams).await.expect("the node starts");
         admit(&running.house, peer, peer_origin).await;
-        Self { running, folder: temporary }
+        Self { running, folder: temporary, _port: port }
     }
 
     #[must_use]

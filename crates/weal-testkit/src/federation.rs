@@ -1,7 +1,7 @@
 //! A governing body and its members, each a running node.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use weal_node::seams::Seams;
 use weal_node::{House, InitOptions, Running};
 
 use crate::authority::{Authority, Certified, Years};
+use crate::port::Port;
 
 /// The name under which the governing body's node runs.
 pub const GOVERNING: &str = "council";
@@ -59,6 +60,8 @@ pub struct MemberNode {
     pub person: Person,
     running: Option<Running>,
     config: Config,
+    /// Its own also while it is stopped.
+    _port: Port,
 }
 
 impl Federation {
@@ -110,11 +113,6 @@ impl Federation {
     }
 }
 
-pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
-    listener.local_addr().expect("an address")
-}
-
 impl MemberNode {
     async fn start(
         parent: &Path,
@@ -122,7 +120,8 @@ impl MemberNode {
         governing_body: Option<Did>,
         authority: Option<&Authority>,
     ) -> Self {
-        let listen = free_address();
+        let port = Port::free();
+        let listen = port.address;
         let folder = Folder::new(parent.join(name));
         let host = format!("{name}.localhost");
         let origin = match authority {
@@ -147,7 +146,7 @@ impl MemberNode {
         }
         let running = weal_node::start(config.clone(), folder.clone()).await.expect("it starts");
         let person = running.house.persons().await.expect("persons").pop().expect("the first person");
-        Self { name: name.into(), folder, person, running: Some(running), config }
+        Self { name: name.into(), folder, person, running: Some(running), config, _port: port }
     }
 
     #[must_use]
@@ -225,7 +224,7 @@ impl MemberNode {
     }
 
     async fn until_admitted(&self, members: usize) {
-        for _ in 0..200 {
+        for _ in 0..2_400 {
             let ecosystem = self.house().ecosystem();
             let known = ecosystem.members.values().filter(|member| member.standing == Standing::Good).count();
             if ecosystem.credential.is_some() && known == members {
@@ -325,8 +324,9 @@ pub struct Wish<'a> {
 }
 
 impl Wish<'_> {
+    /// Waits for the answer as long as a busy machine may need.
     pub async fn for_purpose(self, purpose: &str) -> Answer {
-        self.waiting_at_most(10_000, purpose).await
+        self.waiting_at_most(60_000, purpose).await
     }
 
     /// Asks, and does not stay for the answer.

@@ -68,9 +68,10 @@ async fn counts_sums_and_averages_come_with_intervals_and_small_groups_do_not_co
     );
     let regions: Vec<_> = answer.rows.iter().map(|row| key(&row[0])).collect();
     assert_eq!(regions, ["north", "south"], "three subjects are too few");
-    // Noise here has deviations of about 2 rows and 5,000 of money; these are ten of them.
+    // Noise here has deviations of 2.2 rows, 11,000 of money in all and 13 on average. These are 8 of them or more, which
+    // come less than once in 10¹⁴ runs.
     near(&answer.rows[0][1], 440.0, 25.0);
-    near(&answer.rows[0][2], 840_000.0, 60_000.0);
+    near(&answer.rows[0][2], 840_000.0, 90_000.0);
     near(&answer.rows[0][3], 1909.0, 150.0);
     near(&answer.rows[1][1], 110.0, 25.0);
     assert_eq!(answer.confidence, 0.95);
@@ -148,6 +149,7 @@ async fn each_answer_draws_its_own_noise() {
     let sql = "SELECT SUM(wage) FROM owner.payroll";
     let first = ask(&house, sql, policy(), None).await;
     let second = ask(&house, sql, policy(), None).await;
+    // In cents, with a deviation of 2.2 million of them: two draws agree once in 8 million runs.
     assert_ne!(first.rows, second.rows);
 }
 

@@ -89,12 +89,27 @@ async fn quantiles_come_from_one_release_and_hold_together() {
         "{:?}",
         answer.protection
     );
-    let nobody = ask("SELECT MEDIAN(wage) FROM owner.payroll WHERE wage > 100000").await;
-    match &nobody.rows[0][0] {
-        Cell::Unknown => {}
-        Cell::Estimate { low, high, .. } => assert_eq!((*low, *high), (0.0, 5000.0), "nothing is known"),
-        other => panic!("{other:?}"),
+}
+
+/// Where the noise passes its bound an end of the interval is cut off. It does so in less than one draw of 400, so in more
+/// than three of 20 less than once in 10⁶ runs.
+#[tokio::test]
+async fn of_nobody_there_is_no_median_or_one_that_may_be_anything() {
+    let house = House::new();
+    let sql = "SELECT MEDIAN(wage) FROM owner.payroll WHERE wage > 100000";
+    let (product, source) = house.publish(&people(), generous()).await;
+    let permit = permit::<Statistics>(None, None, PLENTY);
+    let mut cut_short = Vec::new();
+    for _ in 0..20 {
+        let answer = house.engine.answer(&permit, sql, &product, &owner(), &source, PLENTY).await.unwrap();
+        match &answer.rows[0][0] {
+            Cell::Unknown => {}
+            Cell::Estimate { low, high, .. } if (*low, *high) == (0.0, 5000.0) => {}
+            Cell::Estimate { low, high, .. } => cut_short.push((*low, *high)),
+            other => panic!("{other:?}"),
+        }
     }
+    assert!(cut_short.len() <= 3, "nothing is known, and yet {cut_short:?}");
 }
 
 #[tokio::test]

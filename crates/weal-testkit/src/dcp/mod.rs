@@ -23,6 +23,7 @@ use weal_node::{House, InitOptions, Running};
 use weal_wire::problem::status_of;
 
 use crate::door::{Answered, Asked, Door};
+use crate::port::Port;
 
 /// What the kit's credentials are, beside the membership.
 const OTHER_KIND: &str = "SensitiveDataCredential";
@@ -67,6 +68,7 @@ pub struct Tested {
     /// How often the kit came to the door.
     came: Arc<AtomicUsize>,
     _folder: TempDir,
+    _port: Port,
 }
 
 impl Tested {
@@ -74,7 +76,8 @@ impl Tested {
     pub async fn start(role: Role, kit: SocketAddr) -> Self {
         let temporary = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder::new(temporary.path().join("tested"));
-        let listen = crate::federation::free_address();
+        let port = Port::free();
+        let listen = port.address;
         // A holder has no credentials but those of the kit.
         let governs = role != Role::Holder;
         let options = InitOptions { governs, ..crate::federation::governing(&folder, "tested", listen) };
@@ -90,7 +93,7 @@ impl Tested {
         admit(&running.house, kit).await;
         let came = Arc::new(AtomicUsize::new(0));
         let door = listen_for(Arc::clone(&running.house), Arc::clone(&came)).await;
-        Self { role, kit, running, door, came, _folder: temporary }
+        Self { role, kit, running, door, came, _folder: temporary, _port: port }
     }
 
     #[must_use]

@@ -19,6 +19,7 @@ use weal_node::config::{Config, Folder};
 use weal_node::seams::{Entropy, Moves, Seams, SystemEntropy};
 use weal_node::{InitOptions, Running};
 
+use crate::port::Port;
 use identity::OnlyTheKit;
 
 /// The node, running.
@@ -31,6 +32,7 @@ pub struct Tested {
     signals: crate::door::Door,
     player: tokio::task::JoinHandle<()>,
     _folder: TempDir,
+    _port: Port,
 }
 
 /// Who plays with whom, for everything in here.
@@ -45,7 +47,8 @@ impl Tested {
     pub async fn start(kit: SocketAddr) -> Self {
         let temporary = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder::new(temporary.path().join("tested"));
-        let listen = crate::federation::free_address();
+        let port = Port::free();
+        let listen = port.address;
         let options = InitOptions {
             title: "The node under test".into(),
             account: "player".parse().expect("an account name"),
@@ -71,7 +74,7 @@ impl Tested {
         seed::seed(&house, &cast).await;
         let signals = signals::listen(Arc::clone(&house), cast.clone()).await;
         let player = tokio::spawn(play::play(house, cast));
-        Self { running, kit, word, signals, player, _folder: temporary }
+        Self { running, kit, word, signals, player, _folder: temporary, _port: port }
     }
 
     #[must_use]

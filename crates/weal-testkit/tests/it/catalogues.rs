@@ -153,7 +153,6 @@ async fn the_name_of_a_first_page_is_the_catalogues_where_there_is_no_other_or_i
             let next = if page + 1 < pages { "link: <?p=2>; rel=\"next\"\r\n" } else { "" };
             (format!("etag: {etag}\r\n{next}"), catalogue(&peer, &[format!("d{page}")]))
         });
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         education.house().crawl().await.expect("no fault");
         task.abort();
         let _ = task.await;
@@ -281,8 +280,11 @@ fn impostor(
     let address = node.origin().trim_start_matches("http://").to_owned();
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
+    // Listening before anybody can come.
+    let listener = std::net::TcpListener::bind(&address).expect("the node's own port");
+    listener.set_nonblocking(true).expect("a runtime can wait for it");
+    let listener = tokio::net::TcpListener::from_std(listener).expect("within a runtime");
     let task = tokio::spawn(async move {
-        let listener = tokio::net::TcpListener::bind(&address).await.expect("the node's own port");
         while let Ok((mut stream, _)) = listener.accept().await {
             let _ = stream.read(&mut [0_u8; 65_536]).await;
             let (head, body) = answer(count.fetch_add(1, Ordering::SeqCst));
@@ -369,7 +371,6 @@ async fn a_hostile_catalogue_leads_nowhere() {
     ];
     for (what, why, hostile) in cases {
         let (asked, task) = impostor(revenue, hostile);
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         let refreshed = education.house().crawl().await.expect("no fault");
         task.abort();
         let _ = task.await;

@@ -55,9 +55,9 @@ fn message(holder_pid: &str, payloads: &[String]) -> CredentialMessage {
     }
 }
 
-/// Until `found` says so, for some seconds.
+/// Until `found` says so, for as long as a busy machine may need.
 async fn until<F: Future<Output = bool>>(what: &str, found: impl Fn() -> F) {
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if found().await {
             return;
         }

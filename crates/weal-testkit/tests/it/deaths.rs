@@ -27,7 +27,7 @@ const DIES_AT: &str = "TESTKIT_MORTAL_DIES_AT";
 /// A file in the node's folder from which on moments are counted.
 const ARMED: &str = "armed";
 /// A copy that neither dies nor is killed ends by itself.
-const SERVES_SECONDS_MAX: u64 = 60;
+const SERVES_SECONDS_MAX: u64 = 120;
 /// Far more than a question has.
 const MOMENTS_MAX: u64 = 60;
 /// Fewer would mean that the moments are not those of the question.

@@ -63,7 +63,7 @@ async fn a_peer_that_hangs_takes_its_own_places_only_and_gets_everything_when_it
     federation.member_mut("revenue").starts().await;
     let began = Instant::now();
     while finalized(federation.member("education")).await < REQUESTS + 1 {
-        assert!(began.elapsed() < Duration::from_secs(30), "not everything went out");
+        assert!(began.elapsed() < Duration::from_secs(120), "not everything went out");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

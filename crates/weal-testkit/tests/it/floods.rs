@@ -80,7 +80,8 @@ async fn refused_uses_are_all_in_the_ledger_and_do_not_fill_it() {
     // What is refused after a revocation is remembered as what was refused before it.
     fetches(education, revenue, &address).await.is_refused(403, "agreement-revoked");
     assert_eq!(refusals(revenue).await, (1, 0));
-    let asked = REFUSALS_PER_MINUTE_MAX * 2;
+    // More than three minutes take one by one, so that it does not matter at which moment of a minute this begins.
+    let asked = REFUSALS_PER_MINUTE_MAX * 3 + 5;
     for _ in 1..asked {
         fetches(education, revenue, &address).await.is_refused(403, "agreement-revoked");
     }
@@ -89,7 +90,7 @@ async fn refused_uses_are_all_in_the_ledger_and_do_not_fill_it() {
     federation.member_mut("revenue").stops().await;
     federation.member_mut("revenue").starts().await;
     let (single, summed) = refusals(federation.member("revenue")).await;
-    // At most two minutes ran meanwhile.
-    assert!(single <= 2 * REFUSALS_PER_MINUTE_MAX && summed > 0, "{single}, {summed}");
+    // At most three minutes ran meanwhile.
+    assert!(single <= 3 * REFUSALS_PER_MINUTE_MAX && summed > 0, "{single}, {summed}");
     assert_eq!(single + summed, asked, "none is forgotten");
 }

@@ -9,7 +9,7 @@ use weal_testkit::{Federation, MemberNode, open_terms, wire};
 async fn until_standing(node: &MemberNode, of: &MemberNode, standing: Standing) {
     let began = Instant::now();
     while node.house().ecosystem().standing(&of.did()) != Some(standing) {
-        assert!(began.elapsed() < Duration::from_secs(10), "{} never heard of it", node.name);
+        assert!(began.elapsed() < Duration::from_secs(60), "{} never heard of it", node.name);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -58,7 +58,7 @@ async fn an_asker_who_leaves_after_the_owner_was_asked_still_holds_the_receipt()
             break;
         }
         assert!(
-            began.elapsed() < Duration::from_secs(10),
+            began.elapsed() < Duration::from_secs(60),
             "the owner's ledger has {granted} of 6 uses, the asker's {received}"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;

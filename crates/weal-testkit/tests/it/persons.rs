@@ -10,9 +10,9 @@ use weal_testkit::{FRAUD, Federation, MemberNode, Stranger, open_terms, wire};
 
 use crate::asking::{callback, segment};
 
-/// Looks until it is so, for some seconds.
+/// Looks until it is so, for as long as a busy machine may need.
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if is_so().await {
             return;
         }
@@ -31,6 +31,18 @@ async fn line(node: &MemberNode) -> (String, String) {
     all.first().map(|one| (one.id.clone(), one.state.clone())).expect("a transfer")
 }
 
+/// Requests the regions, about which a steward decides, until that has arrived and is acknowledged. Answers its pid.
+async fn requested(asker: &MemberNode) -> String {
+    let requested = asker.requests("revenue.regions", Mode::Extract).without_waiting(FRAUD).await.waits();
+    until("the request is acknowledged", async || {
+        let mut tx = asker.house().store.read("testkit").await.expect("a look");
+        let all = tx.negotiations(1_000).await.expect("negotiations");
+        all.iter().all(|(one, _)| one.talk.peer_pid.is_some() && one.talk.awaiting_ack.is_none())
+    })
+    .await;
+    requested.negotiation.id
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_steward_offers_less_and_the_other_side_accepts() {
     let federation = Federation::of(&["revenue", "education"]).await;
@@ -44,14 +56,14 @@ async fn a_steward_offers_less_and_the_other_side_accepts() {
         terms: less,
     };
     education.looks_around().await;
-    let requested = education.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.waits();
+    let asked = requested(education).await;
     // Made after the request, so that it is not the one that was asked for.
     let less = revenue.house().make_offer(&revenue.person, make).await.expect("it is offered");
     let own = revenue.house().negotiations().await.expect("negotiations").pop().expect("one").id;
     revenue.house().offer_instead(&revenue.person, &own, &less.id).await.expect("it is said");
     until("the offer arrives", async || state(education).await == "OFFERED").await;
 
-    education.house().accept_offer(&education.person, &requested.negotiation.id).await.expect("it is said");
+    education.house().accept_offer(&education.person, &asked).await.expect("it is said");
     until("it is in force", async || {
         state(education).await == "FINALIZED" && state(revenue).await == "FINALIZED"
     })
@@ -109,8 +121,7 @@ async fn either_side_ends_what_waits() {
     let asks_steward = Terms { approval: Approval::Steward, ..open_terms() };
     revenue.offers_on_paper("regions", Mode::Extract, asks_steward).await;
     education.looks_around().await;
-    let requested = education.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.waits();
-    let id = requested.negotiation.id;
+    let id = requested(education).await;
     let house = education.house();
     let unsaid = house.end_negotiation(&education.person, &id, " ").await;
     assert!(unsaid.is_err(), "an end needs a reason");

@@ -412,7 +412,7 @@ async fn who_is_suspended_is_revoked_and_restored_anew() {
     assert_eq!(plain.is_set(stated.index), Ok(true));
     // Restored, it has another place; the old one stays revoked.
     council.house().set_standing(&council.person, &education.did(), Standing::Good, None).await.unwrap();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         let now = weal_trust::credential::peek(&education.credential()).unwrap().status.unwrap();
         if now.index != stated.index {
             let url = format!("{}{NOBODY}", dsp(revenue));

@@ -20,6 +20,18 @@ async fn picture(node: &MemberNode) -> (Vec<Negotiation>, Vec<Agreement>, u64) {
     (negotiations(node).await, agreements, size)
 }
 
+/// Until each of its negotiations has ended and everything it said is acknowledged.
+async fn until_nothing_is_on_its_way(node: &MemberNode) {
+    for _ in 0..2_400 {
+        let all = negotiations(node).await;
+        if all.iter().all(|one| one.state.is_final() && one.talk.awaiting_ack.is_none()) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("something is still on its way: {:#?}", negotiations(node).await);
+}
+
 fn message(kind: &str, provider_pid: &str, consumer_pid: &str, turn: Option<u32>) -> serde_json::Value {
     let mut message = serde_json::json!({
         "@context": ["https://w3id.org/dspace/2025/1/context.jsonld"],
@@ -38,7 +50,8 @@ async fn repeated_and_late_messages_leave_both_sides_equal() {
     revenue.offers_on_paper("regions", Mode::Extract, open_terms()).await;
     education.looks_around().await;
     let agreement = education.requests("revenue.regions", Mode::Extract).for_purpose(FRAUD).await.is_agreed();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    until_nothing_is_on_its_way(revenue).await;
+    until_nothing_is_on_its_way(education).await;
     let ours = negotiations(education).await.remove(0);
     let (consumer_pid, provider_pid) =
         (ours.own_pid.clone(), ours.talk.peer_pid.clone().expect("a peer's pid"));

@@ -21,7 +21,7 @@ async fn spent(node: &MemberNode) -> u64 {
 pub(crate) async fn agreed_by_a_steward(revenue: &MemberNode, education: &MemberNode) -> String {
     let known: Vec<_> = education.house().agreements().await.expect("agreements");
     let _ = education.requests("revenue.payroll", Mode::Statistics).without_waiting(FRAUD).await;
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         let negotiations = revenue.house().negotiations().await.expect("negotiations");
         if let Some(waiting) = negotiations.iter().find(|negotiation| negotiation.waits_for_us) {
             // It may have been decided a moment before; then it waits no more.
@@ -74,22 +74,25 @@ async fn a_question_that_fails_is_paid_told_in_one_sentence_and_soon_not_taken_a
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_answer_arrives_although_peers_are_given_up_sooner() {
     let mut federation = Federation::of(&["revenue", "education"]).await;
-    let education = federation.member_mut("education");
-    education.config_mut().network.peer_timeout_s = 1;
-    education.stops().await;
-    education.starts().await;
     let (revenue, education) = (federation.member("revenue"), federation.member("education"));
     revenue.publishes("payroll", &payroll(), vec![(Mode::Statistics, statistics_terms(500_000_000))]).await;
     education.looks_around().await;
-    let _ = education.requests("revenue.payroll", Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
-    // The owner has its hands full for longer than a peer is waited for.
+    let agreement =
+        education.requests("revenue.payroll", Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
+    education.house().open_line(&agreement).await.expect("a line");
+    let education = federation.member_mut("education");
+    education.stops().await;
+    education.config_mut().network.peer_timeout_s = 3;
+    education.starts().await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    // The owner has its hands full for longer than a peer is waited for, and less long than a question waits for its turn.
     let engine = &revenue.house().engine;
     let mut turns = Vec::new();
     for _ in 0..engine.limits().questions_at_once_max {
         turns.push(engine.turn().await.expect("a turn"));
     }
     let free = async {
-        tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(4_500)).await;
         drop(turns);
     };
     let (asked, ()) = tokio::join!(education.asks(SQL), free);
