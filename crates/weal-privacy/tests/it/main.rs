@@ -1,5 +1,5 @@
 //! Tests of the mathematics of privacy. OpenDP's randomness cannot be seeded, so every statistical test
-//! states how often it fails by chance: all of them together less than once in 10⁸ runs.
+//! states how often it fails by chance: all of them together less than once in 10⁷ runs.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
