@@ -1,6 +1,7 @@
 //! Rows on their way out: every format, and every way a stream can end.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -106,7 +107,19 @@ fn batch(first: i64) -> RecordBatch {
 
 type End = Arc<Mutex<Option<(u64, StreamEnd)>>>;
 
+/// For a reader on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn released(
+    batches: impl Stream<Item = Result<RecordBatch, String>> + Send + 'static,
+    format: RowsFormat,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> (impl Stream<Item = Result<Bytes, std::io::Error>> + Unpin, End) {
+    released_with(PATIENCE, batches, format, stop)
+}
+
+fn released_with(
+    patience: Duration,
     batches: impl Stream<Item = Result<RecordBatch, String>> + Send + 'static,
     format: RowsFormat,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -116,7 +129,6 @@ fn released(
     let ended = move |_permit: Permit<Extract>, tally: Arc<weal_exchange::Tally>, how| {
         *seen.lock().expect("not poisoned") = Some((tally.rows(), how));
     };
-    let patience = std::time::Duration::from_millis(300);
     (release(permit(), &schema(), batches, format, patience, stop, ended).expect("a stream"), end)
 }
 
@@ -131,11 +143,11 @@ async fn all(
 }
 
 async fn until_ended(end: &End) -> (u64, StreamEnd) {
-    for _ in 0..200 {
+    for _ in 0..12_000 {
         if let Some(how) = *end.lock().expect("not poisoned") {
             return how;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("the stream was never reported as ended");
 }
@@ -205,7 +217,8 @@ async fn a_reader_that_goes_away_ends_the_work() {
 #[tokio::test]
 async fn a_reader_that_takes_nothing_is_not_waited_for() {
     let endless = futures::stream::unfold(0_i64, |at| async move { Some((Ok(batch(at)), at + 1)) });
-    let (mut stream, end) = released(endless, RowsFormat::Csv, std::future::pending());
+    let patience = Duration::from_secs(1);
+    let (mut stream, end) = released_with(patience, endless, RowsFormat::Csv, std::future::pending());
     assert!(stream.next().await.expect("a first chunk").is_ok());
     assert_eq!(until_ended(&end).await.1, StreamEnd::Stalled);
     assert!(stream.next().await.expect("an error, not an end").is_err());

@@ -131,5 +131,6 @@ async fn an_unreachable_server_is_named_at_once() {
     // Port 9 (discard) of this machine: nobody listens there.
     let outcome = Store::open("postgres://nobody@127.0.0.1:9/none", OpenOptions::default()).await;
     assert!(matches!(outcome, Err(StoreError::Unreachable { .. })), "{outcome:?}");
-    assert!(began.elapsed().as_secs() < 5);
+    // Trying again until no connection is waited for any more takes 10 s.
+    assert!(began.elapsed().as_secs() < 9);
 }
