@@ -1,7 +1,6 @@
 //! A certificate from an authority that does as a test says: gives what is old already or another's, forgets
 //! orders, or has no time. Everything that goes well is tried with Pebble (`cargo xtask conformance acme`).
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,10 +19,10 @@ use tokio::net::TcpListener;
 use weal_node::config::{Config, Folder, TlsConfig};
 use weal_node::seams::{Clock as _, Seams};
 use weal_node::{InitOptions, Running};
-use weal_testkit::{Authority, TurnedClock, Years};
+use weal_testkit::{Authority, Port, TurnedClock, Years};
 
 const HOST: &str = "node.localhost";
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY_S: i64 = 24 * 3600;
 
@@ -171,6 +170,7 @@ struct Made {
     config: Config,
     clock: Arc<TurnedClock>,
     acme: Arc<Acme>,
+    _port: Port,
 }
 
 impl Made {
@@ -178,9 +178,8 @@ impl Made {
         let place = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(TurnedClock::default());
         let acme = Acme::opens(Arc::clone(&clock), gives).await;
-        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let listen: SocketAddr = port.local_addr().expect("an address");
-        drop(port);
+        let port = Port::free();
+        let listen = port.address;
         let folder = Folder::new(place.path().join("node"));
         let options = InitOptions {
             title: "Node".into(),
@@ -195,7 +194,7 @@ impl Made {
             acme_terms_agreed: true,
             ..TlsConfig::default()
         };
-        Self { _place: place, folder, config, clock, acme }
+        Self { _place: place, folder, config, clock, acme, _port: port }
     }
 
     async fn starts(&self) -> Running {

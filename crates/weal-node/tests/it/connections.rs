@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use weal_testkit::{Federation, GOVERNING, MemberNode};
 
 const OF_ADDRESS_MAX: usize = 64;
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 
 async fn connect(node: &MemberNode) -> TcpStream {
     let address = node.origin().trim_start_matches("http://").to_owned();
@@ -77,7 +77,7 @@ async fn one_address_has_some_of_the_places_and_a_proxy_of_ours_all() {
     assert_eq!(says(connect(node).await, HEALTH).await, "", "closed unheard");
     drop(busy);
     let mut answer = String::new();
-    for _ in 0..50 {
+    for _ in 0..1_500 {
         answer = says(connect(node).await, HEALTH).await;
         if !answer.is_empty() {
             break;

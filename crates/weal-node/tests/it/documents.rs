@@ -34,8 +34,11 @@ struct Web(AtomicUsize);
 
 impl Web {
     async fn serve(&self, answer: Fetched) -> Fetched {
+        self.serve_after(Duration::from_millis(30), answer).await
+    }
+    async fn serve_after(&self, time: Duration, answer: Fetched) -> Fetched {
         self.0.fetch_add(1, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        tokio::time::sleep(time).await;
         answer
     }
     fn fetched(&self) -> usize {
@@ -61,8 +64,18 @@ async fn however_many_ask_at_once_a_document_is_fetched_once() {
 #[tokio::test]
 async fn who_hangs_up_does_not_take_the_fetch_from_those_who_wait() {
     let (documents, web, peer) = (Documents::default(), Web::default(), did("peer"));
-    let ask = || documents.get(&peer, Asker::Member, Age::Fresh, at(0), || web.serve(document(&peer)));
-    let hangs_up = tokio::time::timeout(Duration::from_millis(5), ask());
+    // Nothing comes before the first has hung up, however late a busy machine lets it.
+    let hung_up = tokio::sync::Notify::new();
+    let fetch = || async {
+        hung_up.notified().await;
+        web.serve(document(&peer)).await
+    };
+    let ask = || documents.get(&peer, Asker::Member, Age::Fresh, at(0), fetch);
+    let hangs_up = async {
+        let heard = tokio::time::timeout(Duration::from_millis(5), ask()).await;
+        hung_up.notify_one();
+        heard
+    };
     let (first, second) = tokio::join!(hangs_up, ask());
     assert!(first.is_err() && second.is_ok());
 }
@@ -107,9 +120,13 @@ async fn for_strangers_only_so_many_at_once_and_in_a_minute_and_members_never_wa
     let strangers: Vec<Did> = (0..200).map(|number| did(&format!("stranger-{number}"))).collect();
     let ask = |peer, asker, s| documents.get(peer, asker, Age::Fresh, at(s), || web.serve(document(peer)));
     let member = did("member");
+    // So slowly that all of them have asked before the first is answered.
+    const SLOW: Duration = Duration::from_secs(1);
+    let ask_slowly =
+        |peer, asker| documents.get(peer, asker, Age::Fresh, at(0), || web.serve_after(SLOW, document(peer)));
     let (answers, served) = tokio::join!(
-        join_all(strangers.iter().map(|peer| ask(peer, Asker::Stranger, 0))),
-        ask(&member, Asker::Member, 0)
+        join_all(strangers.iter().map(|peer| ask_slowly(peer, Asker::Stranger))),
+        ask_slowly(&member, Asker::Member)
     );
     assert!(served.is_ok());
     let refused: Vec<&Refusal> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();

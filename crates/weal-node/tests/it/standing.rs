@@ -136,7 +136,7 @@ impl Entropy for Gate {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault> {
         if self.armed.swap(false, Ordering::SeqCst) {
             self.asked.lock().expect("whole").send(()).expect("the test listens");
-            let on = self.on.lock().expect("whole").recv_timeout(Duration::from_secs(20));
+            let on = self.on.lock().expect("whole").recv_timeout(Duration::from_secs(60));
             on.expect("let on in time");
         }
         SystemEntropy.fill(bytes)
@@ -167,7 +167,7 @@ async fn the_old_password_opens_nothing_once_it_is_changed_however_long_it_waite
         async move { house.sign_in(knock(PASSWORD)).await }
     });
     // The password was found right, and the session is about to be made.
-    let reached = tokio::task::spawn_blocking(move || is_asked.recv_timeout(Duration::from_secs(20)));
+    let reached = tokio::task::spawn_blocking(move || is_asked.recv_timeout(Duration::from_secs(60)));
     reached.await.expect("waited").expect("reached");
     house.set_password(Came::ByToken(&ada), &ada.account, OTHER_PASSWORD, None).await.expect("changed");
     let_on.send(()).expect("it waits");

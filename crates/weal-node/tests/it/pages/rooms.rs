@@ -140,7 +140,7 @@ async fn reads_well(browser: &Browser, path: &str) -> String {
 
 /// What the other side does reaches this page within a moment.
 async fn until_it_says(browser: &Browser, path: &str, words: &str) {
-    for _ in 0..100 {
+    for _ in 0..1_500 {
         if reads_well(browser, path).await.contains(words) {
             return;
         }
@@ -238,7 +238,7 @@ async fn a_steward_decides_what_waits() {
     let twice = at_owner.fill_in("/", &format!("{no}/approve"), &[]).await;
     assert_eq!(twice.status, 409);
     for id in &asked {
-        for _ in 0..100 {
+        for _ in 0..1_500 {
             if asker.house().negotiation(id).await.expect("known").state.is_final() {
                 break;
             }

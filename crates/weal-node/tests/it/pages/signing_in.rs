@@ -1,8 +1,34 @@
 //! Who gets in, and what a form must prove.
 
-use weal_testkit::{Federation, GOVERNING};
+use std::sync::Arc;
+
+use weal_domain::Timestamp;
+use weal_node::seams::{Clock, Seams, SystemClock};
+use weal_testkit::{Federation, GOVERNING, Port};
 
 use super::browser::{Browser, PASSWORD};
+
+/// A clock that stands: a wait of two seconds is not over while a busy machine looks at a password.
+#[derive(Debug, Clone)]
+struct Still(Timestamp);
+
+impl Still {
+    fn since_now() -> Self {
+        Self(SystemClock.now())
+    }
+
+    async fn starts(&self, federation: &mut Federation) {
+        let node = federation.member_mut(GOVERNING);
+        node.stops().await;
+        node.starts_with(Seams { clock: Arc::new(self.clone()), ..Seams::default() }).await;
+    }
+}
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_signs_in_and_out() {
@@ -69,7 +95,8 @@ async fn nobody_is_led_away_from_this_node() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_says_nothing_about_the_account_and_soon_waits() {
-    let federation = Federation::of(&[]).await;
+    let mut federation = Federation::of(&[]).await;
+    Still::since_now().starts(&mut federation).await;
     let browser = Browser::at(federation.member(GOVERNING));
     let unknown = browser.sign_in("nobody", "not the password", "/ask").await;
     let wrong = browser.sign_in("ada", "not the password", "/ask").await;
@@ -93,7 +120,8 @@ async fn a_wrong_password_says_nothing_about_the_account_and_soon_waits() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_guesses_at_once_are_no_more_than_a_few() {
-    let federation = Federation::of(&[]).await;
+    let mut federation = Federation::of(&[]).await;
+    Still::since_now().starts(&mut federation).await;
     let browsers: Vec<Browser> = (0..16).map(|_| Browser::at(federation.member(GOVERNING))).collect();
     let guesses = browsers.iter().map(|browser| browser.sign_in("ada", "not the password", ""));
     let answers = futures::future::join_all(guesses).await;
@@ -105,6 +133,8 @@ async fn many_guesses_at_once_are_no_more_than_a_few() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_guesses_shuts_nobody_out_of_a_browser_that_was_let_in_before() {
     let mut federation = Federation::of(&[]).await;
+    let still = Still::since_now();
+    still.starts(&mut federation).await;
     let node = federation.member(GOVERNING);
     let own = Browser::of(node, "ada").await;
     let stranger = Browser::at(node);
@@ -136,8 +166,7 @@ async fn whoever_guesses_shuts_nobody_out_of_a_browser_that_was_let_in_before() 
     assert_eq!(own.sign_in("ada", "not the password", "").await.status, 429);
 
     // What was counted is counted after a restart.
-    federation.member_mut(GOVERNING).stops().await;
-    federation.member_mut(GOVERNING).starts().await;
+    still.starts(&mut federation).await;
     let node = federation.member(GOVERNING);
     for _ in 0..3 {
         Browser::at(node).sign_in("ada", "not the password", "").await;
@@ -170,8 +199,8 @@ async fn a_form_that_is_not_ours_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_https_cookies_are_this_hosts_alone_and_plain_http_is_never_used_again() {
     let folder = tempfile::tempdir().expect("a folder");
-    let listen =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+    let port = Port::free();
+    let listen = port.address;
     let node = weal_node::config::Folder::new(folder.path().join("revenue"));
     let options = weal_node::InitOptions {
         folder: node.path().to_owned(),
