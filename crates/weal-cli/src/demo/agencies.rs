@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::failure::{Doing as _, Failure, Result};
 
 /// How long a node may take to be ready. It takes well under a second.
-const READY_SECONDS_MAX: u64 = 30;
+const READY_SECONDS_MAX: u64 = 60;
 /// How long a node may take to stop in order before it is killed.
 const STOP_SECONDS_MAX: u64 = 5;
 /// The last lines of a log that are shown when its node fails.

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use weal_cli::demo::median::of_bands;
@@ -9,6 +10,9 @@ use weal_cli::demo::truth::{Coverage, Truth, coverage};
 use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss};
 
 use super::{err, out, run, weal};
+
+/// One demo at a time: each asks for ports, lets go of them, and has its nodes take them.
+static DEMO: Mutex<()> = Mutex::new(());
 
 #[test]
 fn a_median_lies_where_half_of_the_people_are() {
@@ -65,6 +69,7 @@ fn a_folder_that_is_not_empty_is_left_alone() {
 /// The demo of the README, small: all nine steps hold, and nothing is left behind.
 #[test]
 fn the_whole_demo_holds() {
+    let _alone = DEMO.lock().unwrap_or_else(PoisonError::into_inner);
     let ended = run(&["--json", "demo", "--check", "--people", "2000"]);
     let said = format!("{}\n{}", out(&ended), err(&ended));
     assert_eq!(ended.status.code(), Some(0), "{said}");
@@ -78,6 +83,7 @@ fn the_whole_demo_holds() {
 /// Killed hard, the demo cannot tell its nodes to stop; they notice by themselves.
 #[test]
 fn no_node_outlives_the_demo() {
+    let _alone = DEMO.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().expect("a folder");
     let name = folder.path().to_str().expect("a name").to_owned();
     let mut child = weal(&["demo", "--people", "1000", "--folder", &name])
@@ -97,7 +103,7 @@ fn no_node_outlives_the_demo() {
     assert_eq!(portals.len(), 4, "four nodes answer");
     child.kill().expect("killed");
     child.wait().expect("gone");
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     for portal in portals {
         let address = portal.parse().expect("an address");
         while std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {

@@ -1,10 +1,9 @@
 //! How commands end when they do not end well: the promised code, and words that name the next step.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
 
-use super::{err, out, run};
+use super::{err, out, port, run};
 
 #[test]
 fn help_and_version_end_well() {
@@ -49,9 +48,8 @@ fn an_unknown_key_is_64_and_met_with_a_suggestion() {
 #[test]
 fn a_node_that_does_not_answer_is_4() {
     let folder = tempfile::tempdir().expect("a folder");
-    // A port that was just free: nobody listens there.
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|held| held.local_addr()).expect("a port");
-    node_folder(folder.path(), &address.to_string(), "");
+    // Port 1 (tcpmux) of this machine: nobody listens there.
+    node_folder(folder.path(), "127.0.0.1:1", "");
     let ended = run(&["--node", folder.path().to_str().expect("a name"), "status"]);
     assert_eq!(ended.status.code(), Some(4), "{}", err(&ended));
     assert!(err(&ended).contains("weal serve"), "{}", err(&ended));
@@ -149,7 +147,7 @@ fn node_folder(folder: &Path, listen: &str, more: &str) {
 
 /// A server that answers one request and is gone.
 fn answer_once(status: &str, kind: &str, body: &str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listener = port();
     let address = listener.local_addr().expect("an address").to_string();
     let length = body.len();
     let answer = format!(

@@ -1,6 +1,5 @@
 //! One's own node from the command line: made, run, fed, asked, backed up.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{err, out, weal};
+use super::{err, out, port, weal};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -21,7 +20,7 @@ struct Node {
 impl Node {
     fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let listen = TcpListener::bind("127.0.0.1:0").and_then(|held| held.local_addr()).expect("a port");
+        let listen = port().local_addr().expect("an address");
         let made = command(folder.path(), &["init", "revenue", "--governs", "--listen", &listen.to_string()])
             .env("WEAL_PASSWORD", PASSWORD)
             .output()
@@ -34,7 +33,7 @@ impl Node {
             .spawn()
             .expect("started");
         let node = Self { folder, serving };
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while node.run(&["status"]).status.code() != Some(0) {
             assert!(Instant::now() < deadline, "the node is not ready");
             std::thread::sleep(Duration::from_millis(20));

@@ -14,9 +14,9 @@ use crate::failure::{Doing as _, Failure, Result};
 use crate::print::number::duration;
 
 /// How long the analyst waits for the other side.
-const AGREE_WAIT_MS: u64 = 10_000;
+const AGREE_WAIT_MS: u64 = 60_000;
 /// How long the last acknowledgement may be on its way.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(2);
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(30);
 
 pub(super) async fn search(stage: &mut Stage) -> Result<()> {
     stage.narrator.step("An analyst of the education agency looks for wages");

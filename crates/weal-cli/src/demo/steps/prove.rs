@@ -17,8 +17,6 @@ use crate::failure::{Doing as _, Failure, Result};
 use crate::print::number::duration;
 
 const HEADS: &str = "SELECT COUNT(*) AS jobs FROM revenue.payroll";
-/// A revocation is felt within this time on every channel.
-const REVOKED_WITHIN: Duration = Duration::from_secs(1);
 /// After this long the demo stops hoping for a refusal.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -34,17 +32,19 @@ pub(super) async fn revoke(stage: &mut Stage) -> Result<()> {
     let shown: AgreementShown =
         stage.agencies.revenue.client.post(&path, &body, "revoking an agreement").await?;
     typed(stage, &stage.agencies.education, &format!("weal ask \"{HEADS}\""));
+    let mut answered = 0;
     let refusal = loop {
         match statistics(&stage.agencies.education.client, HEADS).await {
             Err(Failure::Refused { refusal, .. }) => break Some(refusal),
             Err(other) => return Err(other),
-            Ok(_) => stage.uses += 1,
+            Ok(_) => answered += 1,
         }
         if began.elapsed() > PATIENCE {
             break None;
         }
     };
     let took = began.elapsed();
+    stage.uses += answered;
     let Some(refusal) = refusal else {
         stage.narrator.check("questions are refused after the revocation", false);
         return Ok(());
@@ -59,7 +59,8 @@ pub(super) async fn revoke(stage: &mut Stage) -> Result<()> {
     let kind = refusal.kind;
     stage.narrator.show(&Failure::Refused { doing: "the question".into(), refusal }.words());
     stage.narrator.say(&format!("Refused {} after the owner's word.", duration(took)));
-    stage.narrator.check("the question is refused within a second of the revocation", took < REVOKED_WITHIN);
+    // Within milliseconds, which is for people to see: how many, a busy machine decides.
+    stage.narrator.check("the first question after the revocation is refused", answered == 0);
     stage.narrator.check("it is refused as not allowed", kind == RefusalKind::Forbidden);
     stage.narrator.check("the refusal names who revoked", names_whom);
     stage.narrator.check("the refusal names when", names_when);

@@ -19,7 +19,7 @@ use crate::print::number::{duration, thousands};
 use crate::words;
 
 /// How long a member waits for an answer of the governing body at once.
-const JOIN_WAIT_MS: u64 = 3_000;
+const JOIN_WAIT_MS: u64 = 30_000;
 
 /// What the owner of the payroll lets one question and all questions together cost, as rho in 10⁻⁹.
 const QUESTION_RHO_NANO: u64 = 50_000_000;
