@@ -199,7 +199,11 @@ async fn received_rows_are_private_and_go_with_the_question_that_fetched_them() 
         }
         asking.abort();
         was_given_up = asking.await.is_err_and(|ended| ended.is_cancelled());
-        assert_eq!(files(), Vec::<std::path::PathBuf>::new(), "nothing stays of a question that was given up");
+        assert_eq!(
+            files(),
+            Vec::<std::path::PathBuf>::new(),
+            "nothing stays of a question that was given up"
+        );
         if let Some(mode) = mode {
             assert_eq!(mode, 0o600);
         }

@@ -85,7 +85,7 @@ async fn a_slow_answer_arrives_although_peers_are_given_up_sooner() {
     education.config_mut().network.peer_timeout_s = 3;
     education.starts().await;
     let (revenue, education) = (federation.member("revenue"), federation.member("education"));
-    // The owner has its hands full for longer than a peer is waited for, and less long than a question waits for its turn.
+    // The owner has its hands full for longer than a peer is waited for, and for less than a question waits its turn.
     let engine = &revenue.house().engine;
     let mut turns = Vec::new();
     for _ in 0..engine.limits().questions_at_once_max {

@@ -269,7 +269,8 @@ async fn a_forgotten_message_and_a_revocation_that_nobody_hears_are_noticed() {
     lane.wire.troubled(Vec::new());
     does(&lane, Act::Requests).await;
     let began = std::time::Instant::now();
-    while let Err(why) = judge::at_rest(&lane).await {
+    loop {
+        let Err(why) = judge::at_rest(&lane).await else { break };
         assert!(began.elapsed() < SETTLING_MAX, "all should be well: {why}");
         lane.passes(Duration::from_millis(40), Duration::ZERO).await;
     }
