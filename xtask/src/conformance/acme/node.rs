@@ -82,7 +82,7 @@ impl Node {
         self.process = Some(command.spawn().map_err(failed)?);
         let (listen, began) = (self.listen, Instant::now());
         while std::net::TcpStream::connect(listen).is_err() {
-            if began.elapsed() > Duration::from_secs(20) {
+            if began.elapsed() > Duration::from_secs(60) {
                 return Err(format!("the node does not listen:\n{}", self.last_words()));
             }
             std::thread::sleep(Duration::from_millis(20));

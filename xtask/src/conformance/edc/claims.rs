@@ -14,7 +14,7 @@ use crate::edc::{Assembly, CREDENTIALS, DataPlane, Edc, Kind, PULL, Polling, Rou
 use crate::http::free_address;
 
 /// A node that has just refused a caller does not look again at what it presents for some seconds.
-const FORGOTTEN_MAX: Duration = Duration::from_secs(15);
+const FORGOTTEN_MAX: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(250);
 
 /// How many steps held, and with which release.

@@ -18,7 +18,7 @@ pub(super) const THEIRS: &str = "station,degrees\nharbour,17\nairport,21\n";
 const THEIR_DATASET: &str = "urn:example:weather";
 const PURPOSE: &str = "https://w3id.org/dpv#FraudPreventionAndDetection";
 const LEGAL_BASIS: &str = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e";
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(30);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) struct Talk<'a> {
