@@ -54,7 +54,7 @@ fn with_hardly_any_noise_quantiles_are_exact_up_to_it() {
 /// The same nodes are drawn once, so asking again, or for another quantile, gives away nothing more.
 #[test]
 fn noise_is_drawn_once_for_each_node() {
-    let leaves = Leaves::of(0, 999).unwrap();
+    let leaves = Leaves::of(0, 4_095).unwrap();
     let mut ranks = ranks(leaves, &(0..500).collect::<Vec<_>>(), 1_000_000);
     let first = ranks.quantile(0.5, 0.95).unwrap();
     ranks.quantile(0.9, 0.5).unwrap();
