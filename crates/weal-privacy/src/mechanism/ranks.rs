@@ -38,8 +38,9 @@ impl Leaves {
         self.levels
     }
 
+    /// Leaves beyond the range hold nothing, and yet noise may lead there: they stand at its end.
     fn first(self, leaf: u32) -> f64 {
-        self.low as f64 + f64::from(leaf) * self.width as f64
+        (self.low as f64 + f64::from(leaf) * self.width as f64).min(self.high as f64)
     }
 
     fn last(self, leaf: u32) -> f64 {
