@@ -9,6 +9,7 @@ use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use weal_wire::peer::RowsFormat;
 
@@ -65,6 +66,7 @@ impl Encoder {
             RowsFormat::Parquet => {
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+                    .set_key_value_metadata(Some(said_of(schema)))
                     .build();
                 Writer::Parquet(Box::new(ArrowWriter::try_new(
                     tray.clone(),
@@ -111,6 +113,14 @@ impl Encoder {
         }
         Ok(self.tray.take())
     }
+}
+
+/// What a schema says of its rows, for readers of Parquet that know nothing of Arrow.
+fn said_of(schema: &SchemaRef) -> Vec<KeyValue> {
+    let mut said: Vec<_> =
+        schema.metadata().iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+    said.sort_by(|a, b| a.key.cmp(&b.key));
+    said
 }
 
 /// The header line, written even where there is no row. Names are quoted where RFC 4180 asks for it.

@@ -1,5 +1,6 @@
 //! What was released to us, printed for its asker. No permit here: these rows and answers are ours already.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
@@ -21,7 +22,8 @@ pub const JSON_BYTES_MAX: usize = 16 * 1024 * 1024;
 const ROWS_AT_ONCE: usize = 256;
 
 /// A private answer as one batch: a text column per key, and per estimate the value with the ends of its
-/// interval (`name`, `name_low`, `name_high`).
+/// interval (`name`, `name_low`, `name_high`). The schema's metadata say the rest: what it cost, how sure the
+/// intervals are, how it was protected, whether groups add up to totals, how much is withheld.
 pub fn batch_of_answer(answer: &Answer) -> Result<RecordBatch, EncodeError> {
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
@@ -42,7 +44,19 @@ pub fn batch_of_answer(answer: &Answer) -> Result<RecordBatch, EncodeError> {
             }
         }
     }
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    Ok(RecordBatch::try_new(Arc::new(Schema::new_with_metadata(fields, about(answer)?)), columns)?)
+}
+
+/// All of an answer but its rows, as JSON by names of its own.
+fn about(answer: &Answer) -> Result<HashMap<String, String>, EncodeError> {
+    let said = [
+        ("weal.loss", serde_json::to_string(&answer.loss)?),
+        ("weal.confidence", serde_json::to_string(&answer.confidence)?),
+        ("weal.protection", serde_json::to_string(&answer.protection)?),
+        ("weal.totals", serde_json::to_string(&answer.totals)?),
+        ("weal.withheld", serde_json::to_string(&answer.withheld)?),
+    ];
+    Ok(said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// One number of an estimate.

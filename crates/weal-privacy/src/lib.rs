@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`mechanism`] | releases: [`mechanism::Gaussian`] for known cells, [`mechanism::Thresholded`] for groups whose keys are private, [`mechanism::Ranks`] for quantiles | Canonne, Kamath, Steinke 2020; Rogers 2023; Hay et al. 2010 |
 //! | [`accounting`] | zCDP to (epsilon, delta) and back | Canonne, Kamath, Steinke 2020, Corollary 13 |
+//! | [`totals`] | noisy totals and their parts that add up, as exact as all of them together allow | Hay et al. 2010 |
 //! | [`bounds`] | integers with stated sensitivity out of measured values; a loss split into parts | Casacuberta et al. 2022 |
 //!
 //! **Neighbours.** Two data sets are neighbours when one is the other without one *subject* (all of its
@@ -26,5 +27,6 @@ pub mod bounds;
 mod loss;
 pub mod mechanism;
 mod rounding;
+pub mod totals;
 
 pub use loss::Loss;

@@ -34,13 +34,18 @@ class Question:
         self.line, self.places = line, keys
         self.keys = [line["keys"][place] for place in keys]
         self.rows = line["policy"]["rows"]
-        regions = line["policy"]["public_regions"]
         # Groups are public where nobody groups, or only by what is on a public list.
-        by_list = regions is not None and bool(self.keys) and not any(map(OTHER_COLUMNS.search, self.keys))
-        self.public = not self.keys or (by_list and all("region" in key for key in self.keys))
+        self.public = not self.keys or self.by_list(keys)
+        # What is on no list is in none of the groupings, and so in no total.
+        listed = any(self.by_list(places) for places in line["sets"])
+        self.regions = line["policy"]["public_regions"] if listed else None
+
+    def by_list(self, places):
+        keys = [self.line["keys"][place] for place in places]
+        if self.line["policy"]["public_regions"] is None or not keys or any(map(OTHER_COLUMNS.search, keys)):
+            return False
         # A join with a table of names makes another region of it.
-        self.public = self.public and not (self.keys and "m.climate" in line["from"])
-        self.regions = regions if by_list and self.public else None
+        return all("region" in key for key in keys) and "m.climate" not in self.line["from"]
 
     def parts(self):
         """Where each total comes from: number of the aggregate, its kind, the place of the total."""

@@ -200,6 +200,10 @@ fn preview_words(preview: &Preview) -> String {
         }
     }
     lines.extend(preview.explanation.iter().flat_map(|sentence| wrap(sentence, WIDTH)));
+    if !preview.advice.is_empty() {
+        lines.push("For a sharper answer:".to_owned());
+        lines.extend(preview.advice.iter().flat_map(|advice| wrap(&format!("- {}", advice.said), WIDTH)));
+    }
     lines.join("\n") + "\n"
 }
 

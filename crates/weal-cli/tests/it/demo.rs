@@ -47,6 +47,8 @@ fn coverage_counts_the_intervals_that_hold_the_truth() {
         loss: Loss::default(),
         confidence: 0.95,
         protection: vec![],
+        totals: None,
+        withheld: Vec::new(),
     };
     let key = |name: &str| vec![Some(name.to_owned())];
     let truth = Truth::from([

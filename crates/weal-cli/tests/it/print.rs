@@ -28,6 +28,8 @@ fn answer() -> Answer {
         loss: Loss { rho_nano: 50_000_000, delta_femto: 0 },
         confidence: 0.95,
         protection: vec![],
+        totals: None,
+        withheld: Vec::new(),
     }
 }
 

@@ -14,6 +14,31 @@ pub struct Answer {
     pub confidence: f64,
     /// How it was protected, in plain sentences.
     pub protection: Vec<String>,
+    /// Whether groups fit the totals over them, where the question asks for both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<TotalsFit>,
+    /// What is missing because groups were too small to be shown, for each grouping with private keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
+}
+
+/// What one grouping does not show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// What it groups by.
+    pub keys: Vec<String>,
+    /// Subjects in groups that are not shown, each counted once for every such group: an estimate.
+    pub subjects: Cell,
+}
+
+/// Whether the counts and sums of groups are those of the totals over them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TotalsFit {
+    /// They add up to them exactly.
+    Exact,
+    /// They were left as they were released, since their true numbers do not add up, or not in one way.
+    Apart,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +79,37 @@ pub struct Preview {
     /// Groups of fewer subjects than about this are not shown; `None` where the groups are public.
     pub shown_from: Option<u64>,
     pub explanation: Vec<String>,
+    /// What would make the answer sharper, and how much.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<Advice>,
     /// The noise that the answer will be made with, for whoever keeps accounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<Release>,
+}
+
+/// One setting that could be another, with what that would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Advice {
+    pub change: Change,
+    /// Whose bounds, where bounds are changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// In a plain sentence.
+    pub said: String,
+    /// As those of the preview, after the change.
+    pub half_widths: Vec<Option<f64>>,
+}
+
+/// What is changed for a sharper answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// More of the budget is spent, as much as the owner allows for one question.
+    Loss,
+    /// A subject counts in one group only.
+    Groups,
+    /// Each number is asked for in a question of its own.
+    Alone,
+    /// The owner makes the bounds of a column narrower.
+    Bounds,
 }

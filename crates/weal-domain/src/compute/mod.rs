@@ -16,7 +16,7 @@ mod rules;
 mod step;
 
 pub use account::Account;
-pub use answer::{Answer, AnswerColumn, Cell, ColumnRole, Preview};
+pub use answer::{Advice, Answer, AnswerColumn, Cell, Change, ColumnRole, Preview, TotalsFit, Withheld};
 pub use budget::Budget;
 pub use event::{BUDGET_EVENT_VERSION, BudgetEvent, BudgetMove, Charge};
 pub use loss::Loss;

@@ -80,6 +80,7 @@ impl Engine {
         let subject_is_full = about.is_full(&prepared.policy.subject);
         let row_filter = grant.row_filter.as_deref();
         let run = Run { product, source, row_filter, subject_is_key, subject_is_full, rows: about.rows, key };
+        let one_row_each = run.one_row_each(&prepared);
         let totals = self.all_groups(&prepared, run, &session);
         let (began, most) = (Instant::now(), self.limits().question_time_max);
         let groups = tokio::time::timeout(most, totals).await.doing(IN_TIME)??;
@@ -88,7 +89,7 @@ impl Engine {
             return Err(Fault::new(IN_TIME, "it was done too late").into());
         }
         // Drawing is work for a processor, and what draws must not change threads.
-        tokio::task::spawn_blocking(move || release(&prepared, groups, &session, groups_max))
+        tokio::task::spawn_blocking(move || release(&prepared, groups, one_row_each, &session, groups_max))
             .await
             .doing("drawing noise")?
     }
@@ -129,22 +130,14 @@ impl Engine {
         let reading = &prepared.reading;
         let columns = &run.product.columns;
         let row_filter = run.row_filter.map(|filter| condition(columns, filter)).transpose()?;
-        let on_a_list = grouping.public.as_ref().and_then(|public| public.condition.clone());
-        let groups = grouping.public.as_ref().map(|public| public.keys.num_rows() as u64);
-        let keys: Vec<_> = grouping.keys.iter().map(|&key| reading.keys[key].clone()).collect();
-        let totals = Totals {
-            policy: &reading.policy,
-            conditions: [reading.filter.clone(), on_a_list].into_iter().flatten().collect(),
-            keys: &keys,
-            parts: &reading.parts,
-            subject_is_key: run.subject_is_key && reading.rows.is_none(),
-            subject_is_full: run.subject_is_full && reading.rows.is_none(),
-            choose: groups.is_none_or(|groups| groups > reading.policy.groups_per_subject_max.into()),
-            group_size_min: if grouping.public.is_none() { reading.policy.group_size_min } else { 0 },
-            // Steps may make many rows of one.
-            rows_max: if reading.rows.is_none() { run.rows.next_power_of_two() } else { u64::MAX },
-            key: run.key,
-        };
+        // Where totals are of what their groups count, these are bounded and the totals are sums of them.
+        let bounded = prepared.bounded_by(grouping);
+        let (keys, own_keys) = (reading.keys_of(bounded), reading.keys_of(grouping));
+        let place = |key: &usize| bounded.keys.iter().position(|known| known == key);
+        let by: Vec<usize> = grouping.keys.iter().filter_map(place).collect();
+        let all: Vec<usize> = (0..own_keys.len()).collect();
+        let totals = totals_of(prepared, &run, bounded, (&keys, &by));
+        let aside = totals_of(prepared, &run, grouping, (&own_keys, &all));
         let table = || {
             let table = scan(&run.source.file, schema_of(columns))?;
             row_filter.iter().try_fold(table, |table, condition| table.filter(condition.clone()))
@@ -155,13 +148,37 @@ impl Engine {
         };
         let planned = || {
             let main = totals.plan(file()?)?;
-            let sides = totals.side_plans(&file)?;
-            Ok(Plans { main, sides, keys: keys.len(), subject_is_key: totals.subject_is_key })
+            let sides = aside.side_plans(&file)?;
+            Ok(Plans { main, sides, keys: by.len(), subject_is_key: totals.subject_is_key })
         };
         planned().map_err(|error| match error {
             PlanError::Refused(refusal) => refusal.into(),
             PlanError::DataFusion(error) => Fault::new("planning a private answer", error).into(),
         })
+    }
+}
+
+/// The totals of a grouping `of` which (keys, and places of those that the totals are by).
+fn totals_of<'a>(
+    prepared: &'a Prepared,
+    run: &Run<'_>,
+    of: &Grouping,
+    (keys, by): (&'a [Expr], &'a [usize]),
+) -> Totals<'a> {
+    let reading = &prepared.reading;
+    let groups = of.public.as_ref().map(|public| public.keys.num_rows() as u64);
+    Totals {
+        policy: &reading.policy,
+        conditions: [reading.filter.clone(), prepared.on_lists.clone()].into_iter().flatten().collect(),
+        keys,
+        by,
+        parts: &reading.parts,
+        subject_is_key: run.one_row_each(prepared),
+        subject_is_full: run.subject_is_full && reading.rows.is_none(),
+        choose: groups.is_none_or(|groups| groups > reading.policy.groups_per_subject_max.into()),
+        // Steps may make many rows of one.
+        rows_max: if reading.rows.is_none() { run.rows.next_power_of_two() } else { u64::MAX },
+        key: run.key.clone(),
     }
 }
 
@@ -193,4 +210,11 @@ pub(super) struct Run<'a> {
     /// Of the file.
     pub rows: u64,
     pub key: QueryKey,
+}
+
+impl Run<'_> {
+    /// Whether no subject has more than one row: known by the file's schema, unless steps make new rows.
+    fn one_row_each(&self, prepared: &Prepared) -> bool {
+        self.subject_is_key && prepared.reading.rows.is_none()
+    }
 }

@@ -16,7 +16,7 @@ use super::safe::unsupported;
 /// A number and the interval around it; `None` where nothing can be said.
 pub(crate) type Estimated = Option<Triple>;
 /// A value, and the ends of its interval.
-type Triple = (f64, f64, f64);
+pub(crate) type Triple = (f64, f64, f64);
 
 /// How deep an expression may nest.
 const DEPTH_MAX: usize = 32;

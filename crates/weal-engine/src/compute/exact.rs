@@ -31,6 +31,8 @@ pub(crate) struct ExactGroups {
     pub totals: Vec<Totals>,
     /// Noisy counts of subjects where a threshold has chosen the groups; the others are not here.
     pub shown: Option<Vec<i64>>,
+    /// Subjects in the groups that did not pass the threshold, each once for every such group.
+    pub withheld: i64,
 }
 
 /// Of one part, by group.
@@ -59,7 +61,7 @@ pub(crate) async fn exact(
     choice: Choice,
 ) -> Result<ExactGroups, EngineError> {
     let physical = session.create_physical_plan(&plans.main).await.doing("planning a private answer")?;
-    let (all, shown) = collected(session, physical, choice).await?;
+    let Collected { all, shown, withheld } = collected(session, physical, choice).await?;
     let places: Vec<usize> = (0..plans.keys).collect();
     let keys = all.project(&places).doing("computing a private answer")?;
     let numbers = |name: &str| {
@@ -74,7 +76,7 @@ pub(crate) async fn exact(
         });
     }
     let subjects = numbers(SUBJECTS)?;
-    Ok(ExactGroups { keys, subjects, totals: all_totals, shown: choice.threshold.map(|_| shown) })
+    Ok(ExactGroups { keys, subjects, totals: all_totals, shown: choice.threshold.map(|_| shown), withheld })
 }
 
 /// Runs a plan beside the main one, and keeps what belongs to the groups that were found there.
@@ -150,6 +152,13 @@ pub(crate) struct Choice {
     pub groups_max: usize,
 }
 
+/// The groups that are kept, the noisy counts of subjects by which they were chosen, and the subjects of the others.
+struct Collected {
+    all: RecordBatch,
+    shown: Vec<i64>,
+    withheld: i64,
+}
+
 /// What is kept of the result, counted and charged to the engine's memory as it comes, and the noisy counts of
 /// subjects. The threshold is drawn for as the groups come, each group once, and only groups that pass are
 /// counted against the limit: a limit on exact groups would be passed or not by one person more or less, and
@@ -158,17 +167,18 @@ async fn collected(
     session: &SessionState,
     physical: std::sync::Arc<dyn ExecutionPlan>,
     choice: Choice,
-) -> Result<(RecordBatch, Vec<i64>), EngineError> {
+) -> Result<Collected, EngineError> {
     let schema = physical.schema();
     let held = MemoryConsumer::new("private answer").register(&session.runtime_env().memory_pool);
     let mut stream = execute_stream(physical, session.task_ctx()).doing("computing a private answer")?;
-    let (mut batches, mut groups, mut shown) = (Vec::new(), 0, Vec::new());
+    let (mut batches, mut groups, mut shown, mut withheld) = (Vec::new(), 0, Vec::new(), 0_i64);
     while let Some(batch) = stream.next().await {
         let mut batch = batch.doing("computing a private answer")?;
         if let Some(threshold) = choice.threshold {
-            let counts;
-            (batch, counts) = passed(threshold, batch).await?;
-            shown.extend(counts);
+            let passed = passed(threshold, batch).await?;
+            shown.extend(passed.shown);
+            withheld = withheld.saturating_add(passed.withheld);
+            batch = passed.all;
         }
         groups += batch.num_rows();
         if groups > choice.groups_max {
@@ -178,19 +188,22 @@ async fn collected(
         held.try_grow(2 * batch.get_array_memory_size()).doing("computing a private answer")?;
         batches.push(batch);
     }
-    Ok((concat_batches(&schema, &batches).doing("computing a private answer")?, shown))
+    let all = concat_batches(&schema, &batches).doing("computing a private answer")?;
+    Ok(Collected { all, shown, withheld })
 }
 
 /// The groups of a batch that may be shown, with their noisy counts.
-async fn passed(threshold: Thresholded, batch: RecordBatch) -> Result<(RecordBatch, Vec<i64>), EngineError> {
+async fn passed(threshold: Thresholded, batch: RecordBatch) -> Result<Collected, EngineError> {
     // Drawing is work for a processor, and what draws must not change threads.
     let work = tokio::task::spawn_blocking(move || {
         let subjects = batch.column_by_name(SUBJECTS).ok_or("the plan counts no subjects");
         let subjects = totals(subjects.doing("drawing noise")?).doing("drawing noise")?;
         let shown = threshold.release(&subjects).doing("drawing noise")?;
         let places = UInt32Array::from_iter_values(shown.iter().map(|&(group, _)| group as u32));
-        let kept = take_record_batch(&batch, &places).doing("choosing groups")?;
-        Ok((kept, shown.into_iter().map(|(_, count)| count).collect()))
+        let all = take_record_batch(&batch, &places).doing("choosing groups")?;
+        let kept: i64 = shown.iter().map(|&(group, _)| subjects[group]).sum();
+        let withheld = subjects.iter().sum::<i64>() - kept;
+        Ok(Collected { all, shown: shown.into_iter().map(|(_, count)| count).collect(), withheld })
     });
     work.await.doing("drawing noise")?
 }

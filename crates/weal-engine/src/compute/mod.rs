@@ -7,6 +7,7 @@
 //! totals, `after` what is done with them) → `public` (groups known beforehand) → `price` → `plan` and `sides`
 //! (exact totals of bounded sensitivity) → `exact` (run) → `release` (noise, then post-processing).
 
+mod advice;
 mod after;
 mod answer;
 mod choose;
@@ -17,6 +18,7 @@ mod deep;
 mod derived;
 mod exact;
 mod functions;
+mod groupings;
 mod inner;
 mod measure;
 mod names;

@@ -14,6 +14,7 @@ pub(crate) struct Options {
     delta: Option<f64>,
     groups_max: Option<u32>,
     subject: Option<String>,
+    report_suppressed: Option<bool>,
 }
 
 const FORM: &str = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = 0.5, max_groups_contributed = 2) ...";
@@ -68,6 +69,15 @@ impl Options {
                 let whole = number().filter(|groups| *groups >= 1.0 && groups.fract() == 0.0);
                 self.groups_max = Some(whole.ok_or_else(malformed)?.min(f64::from(u32::MAX)) as u32);
             }
+            "report_suppressed" => match value {
+                Token::Word(word) if word.value.eq_ignore_ascii_case("true") => {
+                    self.report_suppressed = Some(true)
+                }
+                Token::Word(word) if word.value.eq_ignore_ascii_case("false") => {
+                    self.report_suppressed = Some(false)
+                }
+                _ => return Err(malformed()),
+            },
             "privacy_unit_column" => match value {
                 Token::Word(column) => self.subject = Some(column.value.clone()),
                 _ => return Err(malformed()),
@@ -75,11 +85,17 @@ impl Options {
             other => {
                 let reason = format!("`{other}` is no option of a private question here.");
                 return Err(Refusal::invalid("unknown-option", reason).remedy(
-                    "Use epsilon, delta, max_groups_contributed and privacy_unit_column; the owner decides the rest.",
+                    "Use epsilon, delta, max_groups_contributed, privacy_unit_column and report_suppressed; the owner \
+                     decides the rest.",
                 ));
             }
         }
         Ok(())
+    }
+
+    /// Whether to tell how much is withheld.
+    pub(crate) fn reports_withheld(&self) -> bool {
+        self.report_suppressed.unwrap_or(true)
     }
 
     /// The owner's policy and the loss asked for, made tighter where an option says so.

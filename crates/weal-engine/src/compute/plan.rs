@@ -2,8 +2,7 @@
 //! mechanisms were told.
 //!
 //! filter → one row per subject and group, its totals clamped (Wilson et al. 2019, arXiv 1909.01917) →
-//! at most so many groups of each subject, chosen by a secret → totals per group → where keys are private,
-//! without the groups below the owner's minimum, which `Thresholded` reads as empty.
+//! at most so many groups of each subject, chosen by a secret → totals per group.
 //!
 //! Where the subject column is a key of the table, every row is a subject's only one and the two steps in
 //! the middle have nothing to do; the same totals come out without them. That a column is a key belongs to
@@ -36,7 +35,11 @@ pub(crate) struct Totals<'a> {
     pub policy: &'a PrivacyPolicy,
     /// The agreement's row filter, WHERE, and the lists of public keys.
     pub conditions: Vec<Expr>,
+    /// What a subject's groups are chosen and its contributions bounded by.
     pub keys: &'a [Expr],
+    /// Of the keys, by their places, those that the totals are by: fewer, where the totals are of other groups' bounded
+    /// contributions.
+    pub by: &'a [usize],
     pub parts: &'a [Part],
     /// Whether the subject column is a key of the table.
     pub subject_is_key: bool,
@@ -44,8 +47,6 @@ pub(crate) struct Totals<'a> {
     pub subject_is_full: bool,
     /// Whether a subject may be in more groups than it may influence.
     pub choose: bool,
-    /// Groups of fewer subjects than this are ignored by the mechanism, so they need not be kept.
-    pub group_size_min: u32,
     /// The rows that the table has at most; bounds how far totals can grow.
     pub rows_max: u64,
     pub key: QueryKey,
@@ -61,10 +62,6 @@ impl Totals<'_> {
         let plan = self.rows(scan, values)?;
         let plan =
             if self.subject_is_key { self.of_rows(plan, &parts)? } else { self.of_subjects(plan, &parts)? };
-        let plan = match self.group_size_min {
-            0 | 1 => plan,
-            min => plan.filter(column(SUBJECTS).gt_eq(lit(i64::from(min))))?,
-        };
         Ok(plan.build()?)
     }
 
@@ -88,6 +85,10 @@ impl Totals<'_> {
         (0..self.keys.len()).map(|i| column(&Item::Key(i).column())).collect()
     }
 
+    fn by_columns(&self) -> Vec<Expr> {
+        self.by.iter().map(|&key| column(&Item::Key(key).column())).collect()
+    }
+
     /// One row is all that a subject has.
     fn of_rows(&self, plan: LogicalPlanBuilder, parts: &[Contributed]) -> Result<LogicalPlanBuilder> {
         let totals = parts.iter().enumerate().filter_map(|(i, part)| {
@@ -99,7 +100,7 @@ impl Totals<'_> {
             }
         });
         let totals = [count(lit(1_i64)).alias(SUBJECTS)].into_iter().chain(totals);
-        plan.aggregate(self.key_columns(), totals.collect::<Vec<_>>())
+        plan.aggregate(self.by_columns(), totals.collect::<Vec<_>>())
     }
 
     fn of_subjects(&self, plan: LogicalPlanBuilder, parts: &[Contributed]) -> Result<LogicalPlanBuilder> {
@@ -129,7 +130,7 @@ impl Totals<'_> {
         let totals =
             totals.map(|(i, part)| sum(self.widened(part, column(&total_name(i)))).alias(total_name(i)));
         let totals = [count(lit(1_i64)).alias(SUBJECTS)].into_iter().chain(totals);
-        plan.aggregate(self.key_columns(), totals.collect::<Vec<_>>())
+        plan.aggregate(self.by_columns(), totals.collect::<Vec<_>>())
     }
 
     /// Summed over every row a table may have, this must not run over.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use datafusion::common::TableReference;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::utils::split_conjunction_owned;
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Column, PrivacyPolicy, Product, ProductRef};
 use weal_domain::compute::{AnswerColumn, ColumnRole, Loss, Preview, Release};
@@ -13,9 +14,12 @@ use weal_privacy::accounting::epsilon_of;
 
 use super::deep::on_deep_stack;
 use super::derived::Derived;
+use super::groupings::Chain;
 use super::names::{Columns, settle_names};
 use super::parts::EXTREME;
-use super::price::{CONFIDENCE, Price, confidence_of_each, price, shares_of, with_threshold};
+use super::price::{
+    CONFIDENCE, Price, confidence_of_each, price, price_with_withheld, shares_of, with_threshold,
+};
 use super::public::{PublicGroups, public_groups};
 use super::question::look_at;
 use super::reading::{Estimate, Item, Part, Reading, read};
@@ -25,7 +29,7 @@ use super::schema::{plan, schema_of};
 use super::sql::parse_with_options;
 
 /// The delta at which an epsilon is quoted to people.
-const QUOTED_DELTA: f64 = 1e-6;
+pub(crate) const QUOTED_DELTA: f64 = 1e-6;
 
 /// A question about one product, ready to be answered.
 #[derive(Debug)]
@@ -33,9 +37,16 @@ pub(crate) struct Prepared {
     pub policy: PrivacyPolicy,
     pub reading: Reading,
     pub groupings: Vec<Grouping>,
+    /// Rows whose values are on no list do not exist here, in none of the groupings: that they do would be news, and
+    /// a total is of the groups that it stands over.
+    pub on_lists: Option<Expr>,
+    /// Where each of several groupings refines another.
+    pub chain: Option<Chain>,
     /// What is charged for all groupings together. All of what was asked for, even if rounding leaves a little of
     /// it unspent: so a preview, a reservation and the answer name the same figure.
     pub loss: Loss,
+    /// Whether it is told how much is withheld.
+    reports_withheld: bool,
 }
 
 /// One way in which the question groups.
@@ -100,6 +111,15 @@ fn prepare_here(
         let known = (&reading.described[..], &reading.policy);
         publics.push(public_groups(&keys, &conditions, known, session, groups_max)?);
     }
+    let mut on_lists: Vec<Expr> = Vec::new();
+    for list in publics.iter().flatten().filter_map(|public| public.condition.clone()) {
+        for list in split_conjunction_owned(list) {
+            if !on_lists.contains(&list) {
+                on_lists.push(list);
+            }
+        }
+    }
+    let on_lists = on_lists.into_iter().reduce(Expr::and);
     let private: Vec<bool> = publics.iter().map(Option::is_none).collect();
     if private.contains(&true) {
         with_threshold(&mut reading);
@@ -107,13 +127,29 @@ fn prepare_here(
     if !private.contains(&true) {
         loss.delta_femto = 0;
     }
+    let reports_withheld = options.reports_withheld();
+    let groupings = groupings(&reading, policy, publics, loss, reports_withheld)?;
+    let chain = Chain::of(&groupings);
+    Ok(Prepared { policy: policy.clone(), reading, groupings, on_lists, chain, loss, reports_withheld })
+}
+
+/// The question's groupings, each priced at its share of the loss.
+fn groupings(
+    reading: &Reading,
+    policy: &PrivacyPolicy,
+    publics: Vec<Option<PublicGroups>>,
+    loss: Loss,
+    reports_withheld: bool,
+) -> Result<Vec<Grouping>, Refusal> {
+    let private: Vec<bool> = publics.iter().map(Option::is_none).collect();
     let mut groupings = Vec::new();
     for ((public, share), keys) in publics.into_iter().zip(shares_of(loss, &private)).zip(&reading.sets) {
         let groups = public.as_ref().map(|public| public.keys.num_rows());
-        let price = price(&reading, policy, groups, share)?;
+        let price = if reports_withheld { price_with_withheld } else { price };
+        let price = price(reading, policy, groups, share)?;
         groupings.push(Grouping { keys: keys.clone(), public, price });
     }
-    Ok(Prepared { policy: policy.clone(), reading, groupings, loss })
+    Ok(groupings)
 }
 
 fn names(columns: &[Column]) -> BTreeSet<String> {
@@ -146,7 +182,29 @@ impl Prepared {
         outputs.map(|(name, item)| AnswerColumn { name: name.clone(), role: role(*item) }).collect()
     }
 
-    pub(crate) fn preview(&self) -> Result<Preview, Refusal> {
+    /// The groupings, if the totals of each are what the groups of the next add up to: where a subject has one row, and
+    /// where it counts in one group, since it is then bounded once for all of them.
+    pub(crate) fn adding_up(&self, one_row_each: bool) -> Option<&Chain> {
+        self.chain.as_ref().filter(|_| one_row_each || self.policy.groups_per_subject_max == 1)
+    }
+
+    /// The grouping in which subjects are bounded for the totals of another.
+    pub(crate) fn bounded_by<'a>(&'a self, grouping: &'a Grouping) -> &'a Grouping {
+        self.adding_up(false).map_or(grouping, |chain| &self.groupings[chain.finest()])
+    }
+
+    /// The same question under another policy or at another loss; `None` where that cannot be answered. `reading` is of
+    /// the same groupings.
+    pub(crate) fn again(&self, policy: &PrivacyPolicy, reading: Reading, loss: Loss) -> Option<Prepared> {
+        let publics = self.groupings.iter().map(|grouping| grouping.public.clone()).collect();
+        let groupings = groupings(&reading, policy, publics, loss, self.reports_withheld).ok()?;
+        let (policy, on_lists) = (policy.clone(), self.on_lists.clone());
+        let (chain, reports_withheld) = (None, self.reports_withheld);
+        Some(Prepared { policy, reading, groupings, on_lists, chain, loss, reports_withheld })
+    }
+
+    /// Of each column with an interval half its width, where it does not depend on the data.
+    pub(crate) fn half_widths(&self) -> Result<Vec<Option<f64>>, Refusal> {
         let mut half_widths = Vec::new();
         for (_, item) in &self.reading.outputs {
             match item {
@@ -160,7 +218,19 @@ impl Prepared {
                     .push(self.widest(|grouping| self.width_of(grouping, &self.reading.derived[*i]))?),
             }
         }
+        Ok(half_widths)
+    }
+
+    pub(crate) fn preview(&self) -> Result<Preview, Refusal> {
+        let half_widths = self.half_widths()?;
         let mut explanation = self.protection();
+        let withheld = self.groupings.iter().filter_map(|grouping| grouping.price.withheld);
+        if let Some(width) = withheld.map(|noise| noise.half_width(CONFIDENCE)).max() {
+            explanation.push(format!(
+                "How many subjects are in groups that are not shown is told as well, ± {width}; \
+                 report_suppressed = false would leave that out."
+            ));
+        }
         if let Some(groups) = self.public_groups()
             && !self.reading.keys.is_empty()
         {
@@ -172,6 +242,7 @@ impl Prepared {
             half_widths,
             shown_from: self.shown_from(),
             explanation,
+            advice: self.advice(),
             releases: self.releases(),
         })
     }
@@ -187,7 +258,7 @@ impl Prepared {
     }
 
     /// About how many subjects a group needs to be shown in any grouping; `None` where all groups are public.
-    fn shown_from(&self) -> Option<u64> {
+    pub(crate) fn shown_from(&self) -> Option<u64> {
         let thresholds = self.groupings.iter().filter_map(|grouping| grouping.price.threshold);
         thresholds.map(|threshold| threshold.shown_from(0.5)).max()
     }
@@ -269,6 +340,11 @@ impl Prepared {
                     .to_owned(),
             ),
             _ => {}
+        }
+        if self.groupings.len() > 1 && self.on_lists.is_some() {
+            said.push(
+                "Rows whose keys are on no public list are left out, of the totals as well.".to_owned(),
+            );
         }
         said.push(format!("Rows without a value in `{}` are left out.", policy.subject));
         let Loss { rho_nano, delta_femto } = self.loss;

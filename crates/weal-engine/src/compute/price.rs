@@ -7,7 +7,7 @@ use weal_privacy::bounds::{BoundsError, PER_GROUP_MAX, Sensitivity, split_loss};
 use weal_privacy::mechanism::{Gaussian, MechanismError, Thresholded};
 
 use super::measure::Value;
-use super::reading::{Estimate, Part, Reading};
+use super::reading::{Part, Reading};
 use super::sides::leaves_of;
 
 /// Of every interval.
@@ -30,9 +30,15 @@ pub(crate) struct Price {
     pub threshold: Option<Thresholded>,
     /// Of the other parts, in their order.
     pub noise: Vec<Gaussian>,
+    /// Of the number of subjects in groups that do not pass the threshold, where that is told.
+    pub withheld: Option<Gaussian>,
     /// The same for whoever keeps accounts.
     pub releases: Vec<Release>,
 }
+
+/// Of a grouping's loss one part in so many tells how much is withheld; every interval is one in a hundred wider
+/// for it.
+const WITHHELD_PARTS: u64 = 50;
 
 /// A value in fixed point, and what one subject adds to its total in one group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,14 +89,7 @@ pub(crate) fn with_threshold(reading: &mut Reading) {
     }
     reading.parts.insert(0, Part::Subjects);
     for estimate in &mut reading.estimates {
-        match estimate {
-            Estimate::Count { part } | Estimate::Sum { part } => *part = moved(*part),
-            Estimate::Average { spread, count } => (*spread, *count) = (moved(*spread), moved(*count)),
-            Estimate::Variance { square, spread, count, .. } => {
-                (*square, *spread, *count) = (moved(*square), moved(*spread), moved(*count));
-            }
-            Estimate::Quantile { ranks, .. } => *ranks = moved(*ranks),
-        }
+        *estimate = estimate.over(moved);
     }
 }
 
@@ -101,6 +100,28 @@ pub(crate) fn shares_of(asked: Loss, private: &[bool]) -> Vec<Loss> {
     let shares = split_loss(total, private.len(), false).into_iter().zip(private);
     let delta = |private: bool| if private { asked.delta_femto / needing } else { 0 };
     shares.map(|(share, &private)| Loss { rho_nano: share.rho_nano, delta_femto: delta(private) }).collect()
+}
+
+/// As [`price`], and where groups must pass a threshold some of the loss is for telling how much did not.
+///
+/// That number is the sum of the counts of the groups that were not shown. Given which were, a subject moves it by at
+/// most one for each group that it may be in, so it is a release of its own after the one that chose the groups.
+pub(crate) fn price_with_withheld(
+    reading: &Reading,
+    policy: &PrivacyPolicy,
+    public_groups: Option<usize>,
+    asked: Loss,
+) -> Result<Price, Refusal> {
+    let aside = if public_groups.is_none() { asked.rho_nano / WITHHELD_PARTS } else { 0 };
+    let rest = Loss { rho_nano: asked.rho_nano - aside, ..asked };
+    let mut price = price(reading, policy, public_groups, rest)?;
+    let sensitivity = Sensitivity::new(1, policy.groups_per_subject_max.into()).map_err(bad_bounds)?;
+    // With too little loss for it, it is not told.
+    if let Ok(noise) = Gaussian::for_loss(sensitivity, aside) {
+        price.releases.push(told(Mechanism::DiscreteGaussian, noise.scale(), sensitivity, noise.loss()));
+        price.withheld = Some(noise);
+    }
+    Ok(price)
 }
 
 /// Prices the parts of `reading` in one grouping at `asked`. `public_groups` is their number where it is public.
@@ -159,7 +180,7 @@ pub(crate) fn price(
         releases.push(told(Mechanism::DiscreteGaussian, found.scale(), found.sensitivity(), found.loss()));
         noise.push(found);
     }
-    Ok(Price { threshold, noise, releases })
+    Ok(Price { threshold, noise, withheld: None, releases })
 }
 
 /// One release as an accountant reads it.
@@ -177,6 +198,15 @@ fn told(mechanism: Mechanism, scale: f64, sensitivity: Sensitivity, loss: weal_p
 }
 
 impl Price {
+    /// The standard deviation of a part's noise, or a little more.
+    pub(crate) fn scale(&self, part: usize) -> f64 {
+        match (&self.threshold, part) {
+            (Some(threshold), 0) => threshold.scale(),
+            (Some(_), part) => self.noise[part - 1].scale(),
+            (None, part) => self.noise[part].scale(),
+        }
+    }
+
     /// Half the width of the interval of a part's noise.
     pub(crate) fn half_width(&self, part: usize, confidence: f64) -> u64 {
         match (&self.threshold, part) {

@@ -29,7 +29,7 @@ const KEY_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct PublicGroups {
     /// One row per group; its columns are the keys, named as [`Item::column`]s. Without keys: one row, no column.
     pub keys: RecordBatch,
-    /// Rows whose values are on no list do not exist here: that they do would be news.
+    /// That every column of the keys has a value on its list.
     pub condition: Option<Expr>,
 }
 

@@ -9,8 +9,10 @@ use weal_domain::{Refusal, RefusalKind};
 
 use super::after::{After, read_above};
 use super::derived::{Derived, derived};
+use super::groupings::{GROUPING, with_groupings};
 use super::measure::Value;
 use super::parts::{Fraction, Parts};
+use super::prepare::Grouping;
 use super::relation::{Subject, relation};
 use super::safe::{safe, type_of, unsupported};
 use super::shield::shielded;
@@ -33,6 +35,8 @@ pub(crate) struct Reading {
     pub filter: Option<Expr>,
     /// GROUP BY, made safe.
     pub keys: Vec<Expr>,
+    /// Of the keys, in their order, as the question writes them.
+    pub key_names: Vec<String>,
     /// Of the keys, in their order, as they are released.
     pub key_types: Vec<DataType>,
     /// The groupings that are asked for, by places in `keys`: one, unless it says ROLLUP, CUBE or GROUPING SETS.
@@ -96,6 +100,34 @@ pub(crate) enum Estimate {
     },
 }
 
+impl Estimate {
+    /// The parts that it follows from; the first weighs most.
+    pub(crate) fn parts(&self) -> Vec<usize> {
+        match *self {
+            Estimate::Count { part } | Estimate::Sum { part } => vec![part],
+            Estimate::Average { spread, count } => vec![spread, count],
+            Estimate::Variance { square, spread, count, .. } => vec![square, spread, count],
+            Estimate::Quantile { ranks, .. } => vec![ranks],
+        }
+    }
+
+    /// The same over parts that stand elsewhere.
+    pub(crate) fn over(self, now_at: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Estimate::Count { part } => Estimate::Count { part: now_at(part) },
+            Estimate::Sum { part } => Estimate::Sum { part: now_at(part) },
+            Estimate::Average { spread, count } => {
+                Estimate::Average { spread: now_at(spread), count: now_at(count) }
+            }
+            Estimate::Variance { square, spread, count, sample, root } => {
+                let (square, spread, count) = (now_at(square), now_at(spread), now_at(count));
+                Estimate::Variance { square, spread, count, sample, root }
+            }
+            Estimate::Quantile { ranks, fraction } => Estimate::Quantile { ranks: now_at(ranks), fraction },
+        }
+    }
+}
+
 /// A column of the answer: the n-th key, the n-th estimate, the n-th arithmetic over estimates, which has an
 /// interval, or the n-th of what else is computed from released values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,27 +166,36 @@ pub(crate) fn read(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Reading, 
     let keys = reading.keys.len();
     // Where there are several groupings, a column of DataFusion's own stands between keys and aggregates.
     let own = usize::from(matches!(aggregate.group_expr[..], [Expr::GroupingSet(_)]));
-    let (mut columns, mut released) = (Vec::new(), Vec::new());
-    for (i, (qualifier, field)) in aggregate.schema.iter().enumerate() {
-        let (item, kind) = match i.checked_sub(keys + own) {
-            _ if i >= keys && i < keys + own => continue,
-            None => (Item::Key(i), reading.key_types[i].clone()),
-            Some(estimate) => (Item::Estimate(estimate), DataType::Float64),
-        };
-        let stands_for = Expr::Column(Column::new_unqualified(item.column()));
-        columns.push((Column::new(qualifier.cloned(), field.name()), stands_for));
-        released.push(Field::new(item.column(), kind, true));
-    }
-    for node in above.into_iter().rev() {
-        read_above(node, &mut columns, &mut reading.after)?;
-    }
     // `sum(revenue.payroll.wage)` is called `sum(wage)`.
     let table =
         aggregate.input.schema().iter().find_map(|(qualifier, _)| qualifier).map(|table| format!("{table}."));
+    let plain = |name: &str| table.as_ref().map_or_else(|| name.to_owned(), |table| name.replace(table, ""));
+    let (mut columns, mut released) = (Vec::new(), Vec::new());
+    for (i, (qualifier, field)) in aggregate.schema.iter().enumerate() {
+        let (item, kind) = match i.checked_sub(keys + own) {
+            _ if i >= keys && i < keys + own => (GROUPING.to_owned(), DataType::Int64),
+            None => {
+                reading.key_names.push(plain(field.name()));
+                (Item::Key(i).column(), reading.key_types[i].clone())
+            }
+            Some(estimate) => (Item::Estimate(estimate).column(), DataType::Float64),
+        };
+        let stands_for = Expr::Column(Column::new_unqualified(&item));
+        columns.push((Column::new(qualifier.cloned(), field.name()), stands_for));
+        released.push(Field::new(item, kind, true));
+    }
+    for (place, node) in above.into_iter().rev().enumerate() {
+        read_above(node, &mut columns, &mut reading.after)?;
+        // What says GROUPING stands directly above the aggregate.
+        if place == 0 && own > 0 {
+            for (_, expr) in &mut columns {
+                *expr = with_groupings(std::mem::take(expr), &reading.sets, keys)?;
+            }
+        }
+    }
     for (column, expr) in columns {
-        let name = table.as_ref().map_or_else(|| column.name.clone(), |table| column.name.replace(table, ""));
         let item = reading.item(&expr)?;
-        reading.outputs.push((name, item));
+        reading.outputs.push((plain(&column.name), item));
     }
     reading.after.make_safe(released)?;
     Ok(reading)
@@ -182,6 +223,10 @@ fn split(plan: &LogicalPlan) -> Result<(Vec<&LogicalPlan>, &Aggregate), Refusal>
 }
 
 impl Reading {
+    pub(crate) fn keys_of(&self, grouping: &Grouping) -> Vec<Expr> {
+        grouping.keys.iter().map(|&key| self.keys[key].clone()).collect()
+    }
+
     /// What stands in a column of the answer.
     fn item(&mut self, expr: &Expr) -> Result<Item, Refusal> {
         if let Some(item) = plain_item(expr) {
@@ -264,6 +309,7 @@ fn read_aggregate(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Reading
         policy,
         filter: relation.conditions.into_iter().reduce(Expr::and),
         keys,
+        key_names: Vec::new(),
         key_types,
         sets,
         parts,

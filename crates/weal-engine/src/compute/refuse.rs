@@ -36,6 +36,11 @@ pub(crate) fn planning(
                     "Sum and average numbers; compare values of the same kind; use CAST where needed.",
                 );
             }
+            if text.contains("to grouping function is not in grouping columns") {
+                let reason = "GROUPING is asked of something that the question does not group by.";
+                return Refusal::invalid("sql-not-understood", reason)
+                    .remedy("Give it keys as they stand in GROUP BY: GROUPING(region).");
+            }
             let text = text.trim_start_matches("Error during planning: ").lines().next().unwrap_or_default();
             let text = text.trim_end_matches('.');
             Refusal::invalid("sql-not-understood", format!("The question cannot be understood: {text}."))

@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use std::mem::take;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, new_null_array,
+};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SessionState;
 use tokio::runtime::Handle;
-use weal_domain::compute::{Answer, Cell};
+use weal_domain::compute::{Answer, Cell, Withheld};
 use weal_privacy::mechanism::Ranks;
+use weal_privacy::totals::Fitted;
 
-use super::derived::{Derived, Estimated};
+use super::derived::{Derived, Estimated, Triple};
 use super::exact::{ExactGroups, Groups, Totals};
+use super::groupings::{Chain, GROUPING, said};
 use super::measure::{Value, middle_of};
 use super::prepare::{Grouping, Prepared};
 use super::price::{CONFIDENCE, Contribution, confidence_of_each, share_of};
@@ -27,12 +31,14 @@ use crate::{EngineError, Fault};
 const DRAWING: &str = "drawing noise";
 const FORMING: &str = "forming the answer";
 
-/// Draws the noise, once, and forms the answer. Everything after the draw is post-processing.
+/// Draws the noise, once, and forms the answer. Everything after the draw is post-processing. `one_row_each`: no
+/// subject has more than one row, so that totals are what their groups add up to.
 ///
 /// To be called on a thread that may wait for others.
 pub(crate) fn release(
     prepared: &Prepared,
     exact: Vec<ExactGroups>,
+    one_row_each: bool,
     session: &SessionState,
     groups_max: usize,
 ) -> Result<Answer, EngineError> {
@@ -40,21 +46,33 @@ pub(crate) fn release(
     let mut keys = Vec::new();
     let mut estimates = vec![Vec::new(); reading.estimates.len()];
     let mut derived = vec![Vec::new(); reading.derived.len()];
-    for (grouping, exact) in prepared.groupings.iter().zip(exact) {
-        let noisy = Noisy::draw(prepared, grouping, exact)?;
+    let drawn = prepared.groupings.iter().zip(exact);
+    let mut drawn = drawn
+        .map(|(grouping, exact)| Noisy::draw(prepared, grouping, exact))
+        .collect::<Result<Vec<_>, _>>()?;
+    let all_fitted = match prepared.adding_up(one_row_each) {
+        Some(chain) => fit_to_totals(chain, prepared, &mut drawn)?,
+        None => false,
+    };
+    for noisy in &drawn {
         for (all, estimate) in estimates.iter_mut().zip(&reading.estimates) {
             all.extend(noisy.estimated(*estimate, CONFIDENCE)?);
         }
         for (all, derived) in derived.iter_mut().zip(&reading.derived) {
             all.extend(noisy.computed(derived)?);
         }
-        keys.push(widened(&noisy.keys, grouping, &reading.key_types)?);
+        keys.push(widened(&noisy.keys, noisy.grouping, &reading.key_types)?);
     }
+    let groupings = keys.iter().zip(0..).flat_map(|(keys, place)| vec![place; keys.num_rows()]).collect();
     let keys = concat_batches(&keys[0].schema(), &keys).doing(FORMING)?;
-    let released = released(&keys, &estimates)?;
+    let released = released(&keys, groupings, &estimates)?;
     let after = reading.after.run(&released, reading.keys.len(), session);
     let (mut rows, computed) = Handle::current().block_on(after).doing(FORMING)?;
     let mut protection = prepared.protection();
+    let totals = said(prepared, one_row_each, all_fitted);
+    protection.extend(totals.map(|(_, said)| said.to_owned()));
+    let withheld: Vec<Withheld> = drawn.iter().filter_map(Noisy::withheld).collect();
+    protection.extend(withheld.iter().filter_map(withheld_said));
     if rows.len() > groups_max {
         rows.truncate(groups_max);
         protection.push(format!("Only the first {groups_max} groups are shown."));
@@ -85,7 +103,17 @@ pub(crate) fn release(
         loss: prepared.loss,
         confidence: CONFIDENCE,
         protection,
+        totals: totals.map(|(fit, _)| fit),
+        withheld,
     })
+}
+
+fn withheld_said(withheld: &Withheld) -> Option<String> {
+    let Cell::Estimate { value, low, high } = withheld.subjects else { return None };
+    Some(format!(
+        "Groups by {} that are not shown hold about {value} subjects ({low} to {high}), each counted once for every such group.",
+        withheld.keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+    ))
 }
 
 fn shown(estimated: Estimated) -> Cell {
@@ -116,11 +144,37 @@ struct Noisy<'a> {
     grouping: &'a Grouping,
     keys: RecordBatch,
     parts: Vec<Drawn>,
+    /// Subjects in groups that are not shown, with the ends of the interval.
+    withheld: Estimated,
+}
+
+/// Fits counts and sums of groups to the totals over them, where one is what the other adds up to. `true` where
+/// that was all of them.
+fn fit_to_totals(chain: &Chain, prepared: &Prepared, drawn: &mut [Noisy<'_>]) -> Result<bool, EngineError> {
+    let mut all = true;
+    for (place, part) in prepared.reading.parts.iter().enumerate() {
+        let released = chain.groupings.iter().filter_map(|&grouping| match &drawn[grouping].parts[place] {
+            Drawn::Numbers(numbers) => Some((numbers.clone(), drawn[grouping].grouping.price.scale(place))),
+            Drawn::Fitted(_) | Drawn::Ranks(_) => None,
+        });
+        match chain.fitted(part, released.collect())? {
+            Some(levels) => {
+                for (&grouping, fitted) in chain.groupings.iter().zip(levels) {
+                    drawn[grouping].parts[place] = Drawn::Fitted(fitted);
+                }
+            }
+            // Distinct values and quantiles do not add up, and nobody expects it of them.
+            None => all &= matches!(part, Part::Distinct(_) | Part::Ranks(_)),
+        }
+    }
+    Ok(all)
 }
 
 /// By group.
 enum Drawn {
     Numbers(Vec<i64>),
+    /// Numbers that add up to those of other groupings.
+    Fitted(Vec<Fitted>),
     /// Noise is drawn as it is looked at, once.
     Ranks(RefCell<Vec<Ranks>>),
 }
@@ -128,6 +182,13 @@ enum Drawn {
 impl<'a> Noisy<'a> {
     fn draw(prepared: &'a Prepared, grouping: &'a Grouping, exact: ExactGroups) -> Result<Self, EngineError> {
         let price = &grouping.price;
+        let withheld = match price.withheld {
+            Some(noise) => noise.release(&[exact.withheld]).doing(DRAWING)?.first().map(|&subjects| {
+                let (subjects, width) = (subjects as f64, noise.half_width(CONFIDENCE) as f64);
+                (subjects, subjects - width, subjects + width)
+            }),
+            None => None,
+        };
         let mut parts = Vec::new();
         let mut totals = exact.totals.into_iter().enumerate();
         let (keys, places) = match &grouping.public {
@@ -165,12 +226,31 @@ impl<'a> Noisy<'a> {
                 _ => return Err(Fault::new(DRAWING, "ranks where a number should be").into()),
             });
         }
-        Ok(Self { prepared, grouping, keys, parts })
+        Ok(Self { prepared, grouping, keys, parts, withheld: at_least(0.0, withheld) })
     }
 
-    fn numbers(&self, part: usize) -> Result<&[i64], EngineError> {
+    /// What this grouping does not show.
+    fn withheld(&self) -> Option<Withheld> {
+        let (value, low, high) = self.withheld?;
+        let keys =
+            self.grouping.keys.iter().map(|&key| self.prepared.reading.key_names[key].clone()).collect();
+        Some(Withheld { keys, subjects: Cell::Estimate { value, low, high } })
+    }
+
+    /// Numbers with the ends of their intervals, in the fixed point of their part.
+    fn numbers(&self, part: usize, confidence: f64) -> Result<Vec<Triple>, EngineError> {
+        let width = self.grouping.price.half_width(part, confidence);
+        let around =
+            |number: i64| (number as f64, number as f64 - width as f64, number as f64 + width as f64);
         match &self.parts[part] {
-            Drawn::Numbers(numbers) => Ok(numbers),
+            Drawn::Numbers(numbers) => Ok(numbers.iter().copied().map(around).collect()),
+            Drawn::Fitted(fitted) => Ok(fitted
+                .iter()
+                .map(|fitted| {
+                    let (low, high) = fitted.interval(confidence, width);
+                    (fitted.value as f64, low as f64, high as f64)
+                })
+                .collect()),
             Drawn::Ranks(_) => Err(Fault::new(FORMING, "ranks where a number should be").into()),
         }
     }
@@ -182,30 +262,26 @@ impl<'a> Noisy<'a> {
         }
     }
 
-    fn width(&self, part: usize, confidence: f64) -> f64 {
-        self.grouping.price.half_width(part, confidence) as f64
-    }
-
     fn estimated(&self, estimate: Estimate, confidence: f64) -> Result<Vec<Estimated>, EngineError> {
         match estimate {
             Estimate::Count { part } => {
-                let width = self.width(part, confidence);
-                let counts = self.numbers(part)?.iter();
-                Ok(counts.map(|&count| at_least(0.0, around(count as f64, width))).collect())
+                let counts = self.numbers(part, confidence)?.into_iter();
+                Ok(counts.map(|count| at_least(0.0, Some(count))).collect())
             }
             Estimate::Sum { part } => {
                 let fixed = self.value(part)?.fixed()?;
-                let width = self.width(part, confidence) / 10_f64.powi(fixed.decimals().into());
+                let unit = 10_f64.powi(fixed.decimals().into());
                 // A sum of what is never negative is not negative either.
                 let least = if fixed.low() >= 0 { 0.0 } else { f64::NEG_INFINITY };
-                let sums = self.numbers(part)?.iter();
-                Ok(sums.map(|&total| at_least(least, around(fixed.from_fixed(total), width))).collect())
+                let sums = self.numbers(part, confidence)?.into_iter();
+                let in_units = |(sum, low, high): Triple| Some((sum / unit, low / unit, high / unit));
+                Ok(sums.map(|sum| at_least(least, in_units(sum))).collect())
             }
             Estimate::Average { spread, count } => self.averages(spread, count, confidence),
             Estimate::Variance { square, spread, count, sample, root } => {
                 let each = share_of(confidence, 2);
                 let value = self.value(spread)?;
-                let counts = around_all(self.numbers(count)?, self.width(count, each));
+                let counts = self.numbers(count, each)?.into_iter().map(Some);
                 let variance = Variance { low: value.low, high: value.high, sample, root };
                 let means = self.averages(spread, count, each)?.into_iter();
                 let squares = self.averages(square, count, each)?;
@@ -234,9 +310,8 @@ impl<'a> Noisy<'a> {
     fn averages(&self, spread: usize, count: usize, confidence: f64) -> Result<Vec<Estimated>, EngineError> {
         let average = Average::new(self.value(spread)?, self.prepared.policy.rows_per_group_max)?;
         let each = share_of(confidence, 2);
-        let widths = (self.width(spread, each), self.width(count, each));
-        let pairs = self.numbers(spread)?.iter().zip(self.numbers(count)?);
-        Ok(pairs.map(|(&spread, &count)| average.of(spread as f64, count as f64, widths)).collect())
+        let pairs = self.numbers(spread, each)?.into_iter().zip(self.numbers(count, each)?);
+        Ok(pairs.map(|(spread, count)| average.of(spread, count)).collect())
     }
 
     /// What is computed from several estimates holds with the answer's confidence if each of them holds with more.
@@ -257,14 +332,6 @@ fn at_least(least: f64, estimated: Estimated) -> Estimated {
     estimated.map(|(value, low, high)| (value.max(least), low.max(least), high.max(least)))
 }
 
-fn around_all(counts: &[i64], width: f64) -> Vec<Estimated> {
-    counts.iter().map(|&count| around(count as f64, width)).collect()
-}
-
-fn around(value: f64, width: f64) -> Estimated {
-    Some((value, value - width, value + width))
-}
-
 /// A noisy distance from the middle over a noisy count.
 struct Average {
     middle: f64,
@@ -280,20 +347,18 @@ impl Average {
         Ok(Self { middle, unit, low: value.low, high: value.high })
     }
 
-    /// The interval covers every quotient of numbers within both widths; so its confidence is at least that
+    /// The interval covers every quotient of numbers within both intervals; so its confidence is at least that
     /// of both holding at once. An average never leaves the bounds of what is averaged.
-    fn of(&self, spread: f64, count: f64, (spread_width, count_width): (f64, f64)) -> Estimated {
+    fn of(&self, (spread, least, most): Triple, (count, fewest, greatest): Triple) -> Estimated {
         if count <= 0.0 {
             return None;
         }
         let at =
             |spread: f64, count: f64| ((self.middle + spread / count) / self.unit).clamp(self.low, self.high);
-        let fewest = count - count_width;
         if fewest < 1.0 {
             return Some((at(spread, count), self.low, self.high));
         }
-        let (least, most) = (spread - spread_width, spread + spread_width);
-        let counts = [fewest, count + count_width];
+        let counts = [fewest, greatest];
         let low = counts.into_iter().map(|count| at(least, count)).fold(f64::INFINITY, f64::min);
         let high = counts.into_iter().map(|count| at(most, count)).fold(f64::NEG_INFINITY, f64::max);
         Some((at(spread, count), low, high))
@@ -338,10 +403,17 @@ impl Variance {
     }
 }
 
-/// What has been released, as a table: the keys and the estimates by the names of their [`Item`]s.
-fn released(keys: &RecordBatch, estimates: &[Vec<Estimated>]) -> Result<RecordBatch, EngineError> {
+/// What has been released, as a table: the keys and the estimates by the names of their [`Item`]s, and the place of
+/// the grouping that a row belongs to.
+fn released(
+    keys: &RecordBatch,
+    groupings: Vec<i64>,
+    estimates: &[Vec<Estimated>],
+) -> Result<RecordBatch, EngineError> {
     let mut fields: Vec<Field> = keys.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
     let mut arrays = keys.columns().to_vec();
+    fields.push(Field::new(GROUPING, DataType::Int64, false));
+    arrays.push(Arc::new(Int64Array::from(groupings)));
     for (i, column) in estimates.iter().enumerate() {
         fields.push(Field::new(Item::Estimate(i).column(), DataType::Float64, true));
         let values = column.iter().map(|estimated| estimated.map(|(value, ..)| value));

@@ -10,6 +10,7 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::functions_aggregate::{
     average::avg_udaf,
     count::count_udaf,
+    grouping::grouping_udaf,
     median::median_udaf,
     min_max::{max_udaf, min_udaf},
     percentile_cont::percentile_cont_udaf,
@@ -84,6 +85,8 @@ static PLANNERS: LazyLock<Vec<Arc<dyn ExprPlanner>>> =
 pub(crate) static AGGREGATES: LazyLock<BTreeMap<&str, Arc<AggregateUDF>>> = LazyLock::new(|| {
     BTreeMap::from([
         ("count", count_udaf()),
+        // Resolved by the analyzer: it is no total, but says which grouping a row belongs to.
+        ("grouping", grouping_udaf()),
         ("sum", sum_udaf()),
         ("avg", avg_udaf()),
         ("mean", avg_udaf()),

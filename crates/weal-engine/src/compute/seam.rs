@@ -77,15 +77,6 @@ impl ExactPart {
     }
 }
 
-fn places_of(estimate: &Estimate) -> Vec<usize> {
-    match *estimate {
-        Estimate::Count { part } | Estimate::Sum { part } => vec![part],
-        Estimate::Average { spread, count } => vec![spread, count],
-        Estimate::Variance { square, spread, count, .. } => vec![square, spread, count],
-        Estimate::Quantile { ranks, .. } => vec![ranks],
-    }
-}
-
 impl ExactAnswer {
     /// Exact totals: for tests only, since nothing here is private. `key` stands for the query's secret;
     /// `general` takes the way of tables whose subject column is no key.
@@ -113,7 +104,10 @@ impl ExactAnswer {
         let (mut groups, mut leaves) = (Vec::new(), Vec::new());
         for grouping in &prepared.groupings {
             let exact = engine.exact_groups(&prepared, grouping, run(), &session, None).await?;
-            for (group, subjects) in exact.subjects.iter().enumerate() {
+            // What is below the owner's minimum is as if nobody were there.
+            let least = if grouping.public.is_none() { prepared.policy.group_size_min.into() } else { 0 };
+            let large = exact.subjects.iter().enumerate().filter(|(_, subjects)| **subjects >= least);
+            for (group, subjects) in large {
                 let keys = shown_keys(&exact, group)?;
                 let mut totals = Vec::new();
                 for (part, total) in exact.totals.iter().enumerate() {
@@ -147,7 +141,7 @@ impl ExactAnswer {
             per_group_max,
             cells_max,
             parts: parts.collect::<Result<_, _>>()?,
-            aggregates: prepared.reading.estimates.iter().map(places_of).collect(),
+            aggregates: prepared.reading.estimates.iter().map(Estimate::parts).collect(),
             plan: plan.display_indent().to_string(),
         })
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::too_many_lines, reason = "tables of cases")]
 
 mod accounted;
+mod advice;
 mod answers;
 #[path = "../../../weal-privacy/tests/it/auditor.rs"]
 mod auditor;
@@ -25,3 +26,4 @@ mod real_data;
 mod refusals;
 mod rewriting;
 mod sensitivity;
+mod totals;

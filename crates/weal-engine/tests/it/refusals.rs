@@ -50,7 +50,7 @@ fn what_has_no_private_form_is_named_with_what_to_write_instead() {
         "SELECT COUNT(*) FROM (SELECT person, ROW_NUMBER() OVER (ORDER BY wage) AS r FROM owner.payroll) x",
         "SELECT COUNT(*) FROM owner.payroll WHERE wage IN (SELECT wage FROM owner.payroll)",
         "SELECT COUNT(*) FROM owner.payroll WHERE wage > (SELECT AVG(wage) FROM owner.payroll)",
-        "SELECT region, GROUPING(region), COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)",
+        "SELECT region, GROUPING(hours), COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)",
         "SELECT region, COUNT(*) FROM owner.payroll GROUP BY region LIMIT 3 OFFSET 1 + 1",
         "SELECT COUNT(*) FROM owner.payroll WHERE random() < 0.5",
         "SELECT COUNT(*) FROM owner.payroll WHERE hired < now()",
@@ -115,8 +115,8 @@ fn what_has_no_private_form_is_named_with_what_to_write_instead() {
       unsupported-sql: IN (SELECT ...) of something else than the subject cannot be used in private statistics or row filters. Write `person IN (SELECT person ...)`, or list the values.
     SELECT COUNT(*) FROM owner.payroll WHERE wage > (SELECT AVG(wage) FROM owner.payroll)
       unsupported-sql: A subquery in an expression cannot be used in private statistics or row filters. Use IN (SELECT ...) of the subject, or ask the inner question first and write its answer.
-    SELECT region, GROUPING(region), COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)
-      unsupported-sql: The function grouping cannot be used in private statistics or row filters. Use COUNT, SUM, AVG, VAR_POP, STDDEV, MEDIAN, PERCENTILE_CONT, MIN, MAX, and of functions abs, btrim, ceil, char_length, character_length, coalesce, concat, contains, date_part, date_trunc, datepart, datetrunc, ends_with, floor, greatest, ifnull, instr, least, left, length, lower, ltrim, nullif, nvl, position, right, round, rtrim, starts_with, strpos, substr, substring, trim, trunc, upper.
+    SELECT region, GROUPING(hours), COUNT(*) FROM owner.payroll GROUP BY ROLLUP(region)
+      sql-not-understood: GROUPING is asked of something that the question does not group by. Give it keys as they stand in GROUP BY: GROUPING(region).
     SELECT region, COUNT(*) FROM owner.payroll GROUP BY region LIMIT 3 OFFSET 1 + 1
       unsupported-sql: A computed LIMIT or OFFSET cannot be used in private statistics or row filters. Write a whole number.
     SELECT COUNT(*) FROM owner.payroll WHERE random() < 0.5

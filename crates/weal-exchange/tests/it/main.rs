@@ -11,13 +11,13 @@ use weal_domain::Timestamp;
 use weal_domain::agreements::{Agreement, Conclusion, Side, policy_of_terms};
 use weal_domain::catalogue::{Approval, Mode, Terms};
 use weal_domain::citizens::ConsentCover;
-use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss};
+use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss, TotalsFit, Withheld};
 use weal_domain::exchange::{Asking, Budgets, Extract, GateQuestion, Permit, decide};
 use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Role;
 use weal_exchange::{
-    EncodeError, JSON_BYTES_MAX, RowsFormat, StreamEnd, batch_of_answer, release, sheet_of_answer,
-    table_of_rows,
+    EncodeError, JSON_BYTES_MAX, RowsFormat, StreamEnd, batch_of_answer, print_rows, release,
+    sheet_of_answer, table_of_rows,
 };
 
 fn now() -> Timestamp {
@@ -224,8 +224,8 @@ async fn a_reader_that_takes_nothing_is_not_waited_for() {
     assert!(stream.next().await.expect("an error, not an end").is_err());
 }
 
-#[test]
-fn a_private_answer_becomes_a_table_with_its_intervals() {
+#[tokio::test]
+async fn a_private_answer_becomes_a_table_with_its_intervals_and_what_is_said_of_it() {
     let column = |name: &str, role| AnswerColumn { name: name.into(), role };
     let answer = Answer {
         columns: vec![column("region", ColumnRole::Key), column("heads", ColumnRole::Estimate)],
@@ -233,14 +233,36 @@ fn a_private_answer_becomes_a_table_with_its_intervals() {
             vec![Cell::Key(Some("north".into())), Cell::Estimate { value: 10.0, low: 8.0, high: 12.0 }],
             vec![Cell::Key(None), Cell::Unknown],
         ],
-        loss: Loss::default(),
+        loss: Loss { rho_nano: 7, delta_femto: 0 },
         confidence: 0.95,
-        protection: Vec::new(),
+        protection: vec!["Noise was added.".into()],
+        totals: Some(TotalsFit::Exact),
+        withheld: vec![Withheld {
+            keys: vec!["region".into()],
+            subjects: Cell::Estimate { value: 3.0, low: 0.0, high: 9.0 },
+        }],
     };
     let batch = batch_of_answer(&answer).expect("a batch");
     let names: Vec<&str> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names, ["region", "heads", "heads_low", "heads_high"]);
     assert_eq!(batch.column(1).null_count(), 1);
+    let schema = batch.schema();
+    let one = futures::stream::iter([Ok::<_, EncodeError>(batch)]);
+    let chunks = print_rows(&schema, one, RowsFormat::Parquet).expect("a stream");
+    let chunks: Vec<_> = chunks.map(|chunk| chunk.expect("bytes")).collect().await;
+    let bytes = Bytes::from(chunks.concat());
+    let read =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes).expect("Parquet");
+    let said = read.metadata().file_metadata().key_value_metadata().expect("metadata");
+    let said = |key: &str| {
+        let found = said.iter().find(|said| said.key == key).and_then(|said| said.value.clone());
+        serde_json::from_str::<serde_json::Value>(&found.expect(key)).expect("JSON")
+    };
+    assert_eq!(said("weal.loss")["rho_nano"], 7);
+    assert_eq!(said("weal.confidence"), 0.95);
+    assert_eq!(said("weal.protection")[0], "Noise was added.");
+    assert_eq!(said("weal.totals"), "exact");
+    assert_eq!(said("weal.withheld")[0]["subjects"]["estimate"]["high"], 9.0);
 }
 
 #[tokio::test]
@@ -275,6 +297,8 @@ fn a_sheet_of_an_answer_runs_no_formula() {
         loss: Loss::default(),
         confidence: 0.95,
         protection: Vec::new(),
+        totals: None,
+        withheld: Vec::new(),
     };
     let sheet = String::from_utf8(sheet_of_answer(&answer).expect("a sheet")).expect("text");
     assert!(sheet.starts_with("'=region,heads,"), "{sheet}");

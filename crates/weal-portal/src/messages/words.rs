@@ -335,7 +335,7 @@ words!(Ask {
     title, title_preview, title_answer, title_refused, lead, none_held, agreement, agreement_hint,
     sql, sql_hint, preview, ask, buttons_hint, held, held_for, all_held, choose, owner, purpose,
     legal_basis, until, examples, use_example, columns, preview_title, preview_nothing_asked,
-    preview_cost, expected, expected_column, expected_width, plus_minus, depends, budget, ask_for_cost,
+    preview_cost, sharper, expected, expected_column, expected_width, plus_minus, depends, budget, ask_for_cost,
     change, refused_what, refused_any, refused_free,
 } counts {
     shown_from,

@@ -234,6 +234,10 @@ fn preview(chrome: &Chrome, m: &Messages, view: &AskView, given: &PreviewView) -
         @for sentence in &preview.explanation { p.measure { (with_code(sentence)) } }
         (expected(m, given))
         @if let Some(from) = preview.shown_from { p.measure { (m.count(&words.shown_from, from)) } }
+        @if !preview.advice.is_empty() {
+            h3 { (words.sharper) }
+            ul.measure { @for advice in &preview.advice { li { (with_code(&advice.said)) } } }
+        }
         @if let Some(budget) = &given.budget { h3 { (words.budget) } (meter::change(m, budget)) }
         @if let Some(held) = chosen(view) {
             @let ask = match held.mode {

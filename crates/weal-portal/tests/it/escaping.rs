@@ -160,6 +160,7 @@ fn hostile_questions_and_answers_stay_text() {
     (rows.title, rows.columns[0], rows.rows[0][0]) = (hostile(), hostile(), Some(hostile()));
     let mut preview = acting::preview();
     (preview.preview.explanation, preview.preview.columns[0].name) = (vec![hostile()], hostile());
+    preview.preview.advice[0].said = hostile();
     let outcomes = [
         AskOutcome::Answer(Box::new(answered)),
         AskOutcome::Rows(Box::new(rows)),

@@ -336,5 +336,7 @@ pub(crate) fn answer() -> Answer {
             "Each person counts in at most one group, with a wage between 0 and 250,000 euros.".to_owned(),
             "Noise drawn by the owner's node hides whether any one person is in the data; groups of fewer than about 20 people are left out.".to_owned(),
         ],
+        totals: None,
+        withheld: Vec::new(),
     }
 }

@@ -14,3 +14,4 @@ mod noise;
 mod ranks;
 mod sampler;
 mod thresholds;
+mod totals;

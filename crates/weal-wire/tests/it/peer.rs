@@ -36,6 +36,8 @@ fn answer() -> Answer {
         loss: Loss { rho_nano: u64::MAX, delta_femto: 1 },
         confidence: 0.95,
         protection: vec!["Noise was added.".into()],
+        totals: None,
+        withheld: Vec::new(),
     }
 }
 

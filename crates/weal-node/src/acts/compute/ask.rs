@@ -289,6 +289,7 @@ fn preview_of_rows(tables: &[(ProductRef, Option<Agreement>)]) -> Result<Answere
             ),
             "It costs no privacy budget. Each fetch is recorded in both ledgers.".into(),
         ],
+        advice: Vec::new(),
         releases: Vec::new(),
     };
     let agreement = tables.iter().find_map(|(_, agreement)| agreement.as_ref());

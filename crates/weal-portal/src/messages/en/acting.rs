@@ -162,6 +162,7 @@ pub(super) const ASK: Ask = Ask {
     columns: "Columns you may name",
     preview_title: "What it would cost",
     preview_nothing_asked: "Nothing was asked yet, and nothing was charged.",
+    sharper: "For a sharper answer",
     preview_cost: "This question costs {loss} units of privacy loss (\u{3c1}).",
     expected: "How exact the answer would be",
     expected_column: "Number",

@@ -2,7 +2,7 @@
 
 use weal_domain::agreements::Side;
 use weal_domain::catalogue::{Approval, Mode};
-use weal_domain::compute::{AnswerColumn, ColumnRole, Preview};
+use weal_domain::compute::{Advice, AnswerColumn, Change, ColumnRole, Preview};
 use weal_domain::identity::Role;
 use weal_domain::ledger::Fact;
 use weal_portal::pages;
@@ -297,6 +297,24 @@ pub(crate) fn preview() -> PreviewView {
             shown_from: Some(20),
             explanation: vec![
                 "Half of the loss pays for the counts and half for the sums of wages.".to_owned(),
+            ],
+            advice: vec![
+                Advice {
+                    change: Change::Groups,
+                    column: None,
+                    said: "With max_groups_contributed = 1: `people` ± 42 instead of ± 73.4; who is in more groups is then \
+                           counted in one of them, drawn by lot."
+                        .to_owned(),
+                    half_widths: vec![Some(42.0), None],
+                },
+                Advice {
+                    change: Change::Bounds,
+                    column: Some("wage".to_owned()),
+                    said: "With bounds of `wage` half as wide, which only the owner can change: `wage_average` with 50 % \
+                           of the noise."
+                        .to_owned(),
+                    half_widths: vec![Some(73.4), None],
+                },
             ],
             releases: Vec::new(),
         },
