@@ -5,7 +5,6 @@ pub mod agencies;
 pub mod claims;
 pub mod country;
 pub mod files;
-pub mod median;
 pub mod narration;
 pub mod population;
 pub mod steps;

@@ -77,18 +77,37 @@ fn parquet_of(folder: &Path) -> Result<PathBuf> {
     found.pop().ok_or_else(|| Failure::failed(format!("no Parquet file in {}", folder.display())))
 }
 
+/// Of `cells` independent intervals that hold the truth in 95 of 100 cases each, so many may miss it: more do once in
+/// 10⁷ runs.
+#[must_use]
+pub fn misses_max(cells: usize) -> usize {
+    const MISS: f64 = 0.05;
+    const CHANCE: f64 = 1e-7;
+    // The probability of so many misses, from that of one fewer.
+    let mut exactly = (1.0 - MISS).powi(i32::try_from(cells).unwrap_or(i32::MAX));
+    let (mut up_to, mut misses) = (exactly, 0);
+    while 1.0 - up_to > CHANCE && misses < cells {
+        exactly *= (cells - misses) as f64 / (misses + 1) as f64 * MISS / (1.0 - MISS);
+        misses += 1;
+        up_to += exactly;
+    }
+    misses
+}
+
+/// Whether the truth lies within an interval three times as wide: six standard deviations, which chance leaves once in
+/// 10⁸ numbers.
+#[must_use]
+pub fn is_near(cell: &Cell, exact: f64) -> bool {
+    let Cell::Estimate { low, high, .. } = cell else { return true };
+    let wide = (high - low).max(1.0);
+    (low - wide..=high + wide).contains(&exact)
+}
+
 /// How many of an answer's estimates hold the truth in their interval.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Coverage {
     pub cells: usize,
     pub held: usize,
-}
-
-impl Coverage {
-    #[must_use]
-    pub fn share(self) -> f64 {
-        if self.cells == 0 { 0.0 } else { self.held as f64 / self.cells as f64 }
-    }
 }
 
 /// Compares an answer with the truth, cell by cell. Groups without anybody in them are left out.

@@ -5,8 +5,7 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use weal_cli::demo::median::of_bands;
-use weal_cli::demo::truth::{Coverage, Truth, coverage};
+use weal_cli::demo::truth::{Coverage, Truth, coverage, is_near, misses_max};
 use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss};
 
 use super::{err, out, run, weal};
@@ -15,16 +14,12 @@ use super::{err, out, run, weal};
 static DEMO: Mutex<()> = Mutex::new(());
 
 #[test]
-fn a_median_lies_where_half_of_the_people_are() {
-    // 100 people, the 50th in the middle of the band from 2,000 to 2,500.
-    assert_eq!(of_bands(&[10.0, 10.0, 20.0, 20.0, 20.0, 10.0, 10.0]), Some(2_250.0));
-    assert_eq!(of_bands(&[100.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), Some(500.0));
-    assert_eq!(
-        of_bands(&[-5.0, 0.0, 0.0, 0.0, 0.0, 0.0, 40.0]),
-        Some(7_000.0),
-        "noise below zero counts as none"
-    );
-    assert_eq!(of_bands(&[3.0, 2.0, 1.0, -1.0, 0.0, 0.0, 2.0]), None, "too few people to say anything");
+fn chance_alone_fails_no_demo() {
+    // Summed with whole numbers elsewhere: 100 intervals miss more than 20 times with a probability of 2.1e-8, and more
+    // than 19 times with one of 1e-7 or more.
+    assert_eq!([0, 1, 18, 100, 144].map(misses_max), [0, 1, 8, 20, 24]);
+    let cell = Cell::Estimate { value: 100.0, low: 90.0, high: 110.0 };
+    assert!(is_near(&cell, 70.0) && is_near(&cell, 130.0) && !is_near(&cell, 69.0) && !is_near(&cell, 131.0));
 }
 
 #[test]
