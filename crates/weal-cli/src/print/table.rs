@@ -61,6 +61,7 @@ impl Table {
 /// One column of an answer as texts of which the estimates all have the same number of decimal places.
 fn column(answer: &Answer, index: usize) -> Vec<String> {
     let cells = || answer.rows.iter().map(move |row| row.get(index).unwrap_or(&Cell::Unknown));
+    let totals = answer.rows.iter().map(|row| answer.is_total(row));
     let estimates = cells().filter_map(|cell| match cell {
         Cell::Estimate { value, low, high } => Some((*value, (value - low).max(high - value))),
         _ => None,
@@ -78,8 +79,10 @@ fn column(answer: &Answer, index: usize) -> Vec<String> {
         .max()
         .unwrap_or(0);
     cells()
-        .map(|cell| match cell {
+        .zip(totals)
+        .map(|(cell, is_total)| match cell {
             Cell::Key(Some(text)) => text.clone(),
+            Cell::Key(None) if is_total => "(all)".to_owned(),
             Cell::Key(None) => "(none)".to_owned(),
             Cell::Unknown => "unknown".to_owned(),
             Cell::Estimate { value, low, high } => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use weal_cli::print::number::{bytes, decimal, duration, interval, loss, power, thousands, time};
 use weal_cli::print::{Table, csv};
-use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss};
+use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss, TotalsFit};
 
 fn answer() -> Answer {
     let column = |name: &str, role| AnswerColumn { name: name.into(), role };
@@ -31,6 +31,17 @@ fn answer() -> Answer {
         totals: None,
         withheld: Vec::new(),
     }
+}
+
+#[test]
+fn a_total_says_what_it_is_over() {
+    let mut answer = Answer { totals: Some(TotalsFit::Exact), ..answer() };
+    let mut total = answer.rows[0].clone();
+    total[0] = Cell::Key(None);
+    answer.rows.push(total);
+    assert!(Table::of_answer(&answer).to_string().contains("(all)"));
+    answer.totals = Some(TotalsFit::Apart);
+    assert!(!Table::of_answer(&answer).to_string().contains("(all)"), "it may be a group without a name");
 }
 
 #[test]

@@ -22,6 +22,16 @@ pub struct Answer {
     pub withheld: Vec<Withheld>,
 }
 
+impl Answer {
+    /// Whether a row is a total over other rows, as far as the row tells: groups that add up to totals are public, and
+    /// no public key is empty.
+    #[must_use]
+    pub fn is_total(&self, row: &[Cell]) -> bool {
+        let keys = row.iter().zip(&self.columns).filter(|(_, column)| column.role == ColumnRole::Key);
+        self.totals == Some(TotalsFit::Exact) && keys.into_iter().any(|(cell, _)| *cell == Cell::Key(None))
+    }
+}
+
 /// What one grouping does not show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Withheld {

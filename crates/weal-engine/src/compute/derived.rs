@@ -31,6 +31,13 @@ pub(crate) enum Derived {
     Magnitude(Box<Derived>),
     /// To so many decimal places.
     Rounded(Box<Derived>, i64),
+    /// Down to a whole number, or up.
+    Floor(Box<Derived>),
+    Ceiling(Box<Derived>),
+    /// Nothing, where it comes to this number: `NULLIF(x, 0)`.
+    Unless(Box<Derived>, f64),
+    Least(Box<[Derived; 2]>),
+    Greatest(Box<[Derived; 2]>),
     Plus(Box<[Derived; 2]>),
     Minus(Box<[Derived; 2]>),
     Times(Box<[Derived; 2]>),
@@ -74,6 +81,20 @@ fn read(expr: &Expr, depth: usize) -> Result<Derived, Refusal> {
             ("abs", [inner]) => Ok(Derived::Magnitude(one(inner)?)),
             ("round", [inner]) => Ok(Derived::Rounded(one(inner)?, 0)),
             ("round", [inner, places]) => Ok(Derived::Rounded(one(inner)?, places_of(call, places)?)),
+            ("floor", [inner]) => Ok(Derived::Floor(one(inner)?)),
+            ("ceil", [inner]) => Ok(Derived::Ceiling(one(inner)?)),
+            ("nullif", [inner, never]) => match read(never, depth)?.folded() {
+                Derived::Number(never) => Ok(Derived::Unless(one(inner)?, never)),
+                _ => Err(not_here("`nullif` of two aggregates")),
+            },
+            ("least", [first, others @ ..]) => others.iter().try_fold(read(first, depth)?, |least, other| {
+                Ok(Derived::Least(Box::new([least, read(other, depth)?])))
+            }),
+            ("greatest", [first, others @ ..]) => {
+                others.iter().try_fold(read(first, depth)?, |most, other| {
+                    Ok(Derived::Greatest(Box::new([most, read(other, depth)?])))
+                })
+            }
             (other, _) => Err(not_here(&format!("`{other}`"))),
         },
         _ => Err(not_here("this expression")),
@@ -129,12 +150,18 @@ impl Derived {
         match self {
             Derived::Number(_) => {}
             Derived::Estimate(place) => found.push(*place),
-            Derived::Negated(inner) | Derived::Magnitude(inner) | Derived::Rounded(inner, _) => {
-                inner.gather(found)
-            }
-            Derived::Plus(pair) | Derived::Minus(pair) | Derived::Times(pair) | Derived::Over(pair) => {
-                pair.iter().for_each(|one| one.gather(found));
-            }
+            Derived::Negated(inner)
+            | Derived::Magnitude(inner)
+            | Derived::Rounded(inner, _)
+            | Derived::Floor(inner)
+            | Derived::Ceiling(inner)
+            | Derived::Unless(inner, _) => inner.gather(found),
+            Derived::Plus(pair)
+            | Derived::Minus(pair)
+            | Derived::Times(pair)
+            | Derived::Over(pair)
+            | Derived::Least(pair)
+            | Derived::Greatest(pair) => pair.iter().for_each(|one| one.gather(found)),
         }
     }
 
@@ -166,7 +193,10 @@ impl Derived {
                 let divisor = pair[1].weighted().filter(|divisor| divisor.weights.is_empty())?;
                 pair[0].weighted()?.times(1.0 / divisor.constant)
             }
-            Derived::Magnitude(_) | Derived::Rounded(..) => return None,
+            Derived::Magnitude(_) | Derived::Rounded(..) | Derived::Floor(_) | Derived::Ceiling(_) => {
+                return None;
+            }
+            Derived::Unless(..) | Derived::Least(_) | Derived::Greatest(_) => return None,
         })
     }
 
@@ -192,6 +222,18 @@ impl Derived {
             Derived::Rounded(inner, places) => {
                 let round = |x: f64| round_to(x, *places);
                 inner.of(estimate).map(|(value, low, high)| (round(value), round(low), round(high)))
+            }
+            Derived::Floor(inner) => {
+                inner.of(estimate).map(|(value, low, high)| (value.floor(), low.floor(), high.floor()))
+            }
+            Derived::Ceiling(inner) => {
+                inner.of(estimate).map(|(value, low, high)| (value.ceil(), low.ceil(), high.ceil()))
+            }
+            Derived::Unless(inner, never) => inner.of(estimate).filter(|(value, ..)| value != never),
+            // Each end follows from the same ends, since both functions only rise.
+            Derived::Least(pair) => both(pair, estimate, |a, b| (a.0.min(b.0), a.1.min(b.1), a.2.min(b.2))),
+            Derived::Greatest(pair) => {
+                both(pair, estimate, |a, b| (a.0.max(b.0), a.1.max(b.1), a.2.max(b.2)))
             }
             Derived::Plus(pair) => both(pair, estimate, |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2)),
             Derived::Minus(pair) => both(pair, estimate, |a, b| (a.0 - b.0, a.1 - b.2, a.2 - b.1)),

@@ -1,5 +1,6 @@
 //! Several groupings of one question: `GROUPING(x, ...)`, and totals that are what their groups add up to.
 
+use arrow::array::Array;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Case};
@@ -73,9 +74,14 @@ pub(crate) struct Chain {
 
 impl Chain {
     /// The chain that several groupings are, as those of ROLLUP; `None` where they are none, as those of CUBE, where
-    /// whole numbers that fit all of them at once need not exist, or where the groups of one are private.
+    /// whole numbers that fit all of them at once need not exist, where the groups of one are private, or where a
+    /// key comes to NULL for a group, which nobody could tell from a total.
     pub(super) fn of(groupings: &[Grouping]) -> Option<Chain> {
-        if groupings.len() < 2 || groupings.iter().any(|grouping| grouping.public.is_none()) {
+        let named = |grouping: &Grouping| {
+            let keys = grouping.public.as_ref().map(|public| public.keys.columns());
+            keys.is_some_and(|keys| keys.iter().all(|key| key.null_count() == 0))
+        };
+        if groupings.len() < 2 || !groupings.iter().all(named) {
             return None;
         }
         let mut places: Vec<usize> = (0..groupings.len()).collect();

@@ -305,3 +305,26 @@ async fn a_preview_knows_the_width_of_a_sum_of_estimates_and_of_no_quotient() {
     let [sum, both, wage] = widths("COUNT(*) + SUM(wage), COUNT(*), SUM(wage)")[..] else { panic!("three") };
     assert!(sum > both.zip(wage).map(|(both, wage)| both + wage));
 }
+
+#[tokio::test]
+async fn what_keeps_the_order_of_numbers_keeps_their_intervals() {
+    let house = House::new();
+    let sql = "SELECT region, COUNT(*), SUM(wage), SUM(wage) / NULLIF(COUNT(*), 0) AS mean, GREATEST(COUNT(*), 200) AS most, \
+               LEAST(COUNT(*), 200, SUM(wage)) AS least, FLOOR(COUNT(*) / 3) AS below, CEIL(COUNT(*) / 3) AS above, \
+               NULLIF(COUNT(*) - COUNT(*), 0) AS nothing FROM owner.payroll GROUP BY region ORDER BY region";
+    let answer = ask(&house, sql, generous(), None).await;
+    let roles: Vec<_> = answer.columns.iter().map(|column| column.role).collect();
+    assert_eq!(roles[1..], [ColumnRole::Estimate; 8]);
+    for row in &answer.rows {
+        let (count, sum) = (estimate(&row[1]), estimate(&row[2]));
+        let (mean, low, high) = estimate(&row[3]);
+        assert!((mean - sum.0 / count.0).abs() < 1e-9 && low <= sum.1 / count.2 && sum.2 / count.1 <= high);
+        assert_eq!(estimate(&row[4]), (count.0.max(200.0), count.1.max(200.0), count.2.max(200.0)));
+        let least = |count: f64, sum: f64| count.min(200.0).min(sum);
+        assert_eq!(estimate(&row[5]), (least(count.0, sum.0), least(count.1, sum.1), least(count.2, sum.2)));
+        assert_eq!(estimate(&row[6]).0, (count.0 / 3.0).floor());
+        let (above, low, high) = estimate(&row[7]);
+        assert!(low <= above && above <= high && above == (count.0 / 3.0).ceil());
+        assert_eq!(row[8], Cell::Unknown, "NULL");
+    }
+}

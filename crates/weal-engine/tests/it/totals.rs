@@ -153,6 +153,8 @@ async fn what_does_not_add_up_is_left_and_said() {
     said(&ask_about(&people(), rollup, private, PLENTY).await, "withheld and missing from every sum");
     let cube = "SELECT region, job, COUNT(*) FROM owner.payroll GROUP BY CUBE (region, job)";
     said(&ask(cube, PLENTY).await, "noise of its own");
+    let nameless = "SELECT NULLIF(region, 'north') AS r, COUNT(*) FROM owner.payroll GROUP BY ROLLUP (NULLIF(region, 'north'))";
+    said(&ask(nameless, PLENTY).await, "noise of its own");
     let one = ask("SELECT region, COUNT(*) FROM owner.payroll GROUP BY region", PLENTY).await;
     assert_eq!(one.totals, None);
 }

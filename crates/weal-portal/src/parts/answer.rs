@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use weal_domain::agreements::{AgreementId, Purpose};
 use weal_domain::compute::{Answer, Cell, ColumnRole};
 
-use super::chart::{BARS_MAX, CHARTS_MAX, Chart, bars_of};
+use super::chart::{BARS_MAX, CHARTS_MAX, Chart, bars_of, compared};
 use super::table::Table;
 use super::{clip, entry_link, facts_list, link, meter, safe_href};
 use crate::messages::{Messages, fill, plain, with_code};
@@ -49,13 +49,13 @@ fn charts(m: &Messages, view: &AnswerView) -> Markup {
     let given = &view.answer;
     let estimates =
         given.columns.iter().enumerate().filter(|(_, column)| column.role == ColumnRole::Estimate);
-    let is_compared = given.rows.len() > 1;
+    let groups = compared(given).count();
     let source = fill(
         m.answer.source,
         &[("owner", &view.owner.title), ("title", &view.title), ("date", &m.date(view.asked_at))],
     );
     html! {
-        @if is_compared {
+        @if groups > 1 {
             div.charts {
                 @for (at, column) in estimates.take(CHARTS_MAX) {
                     (Chart {
@@ -65,7 +65,7 @@ fn charts(m: &Messages, view: &AnswerView) -> Markup {
                         source: &source,
                         decimals: decimals(given, at),
                         bars: bars_of(m, given, at),
-                        more: given.rows.len().saturating_sub(BARS_MAX),
+                        more: groups.saturating_sub(BARS_MAX),
                     }.render(m))
                 }
             }
@@ -116,7 +116,9 @@ fn table(m: &Messages, view: &AnswerView) -> Markup {
         };
     }
     for row in &given.rows[..shown] {
-        table.row(row.iter().zip(&decimals).map(|(each, decimals)| cell(m, each, *decimals)).collect());
+        let empty = if given.is_total(row) { m.answer.all } else { m.answer.no_key };
+        table
+            .row(row.iter().zip(&decimals).map(|(each, decimals)| cell(m, each, *decimals, empty)).collect());
     }
     html! {
         (table.render())
@@ -124,10 +126,10 @@ fn table(m: &Messages, view: &AnswerView) -> Markup {
     }
 }
 
-fn cell(m: &Messages, cell: &Cell, decimals: usize) -> Markup {
+fn cell(m: &Messages, cell: &Cell, decimals: usize, empty: &str) -> Markup {
     match cell {
         Cell::Key(Some(key)) => html! { (clip(key, CELL_CHARS_MAX)) },
-        Cell::Key(None) => html! { em { (m.answer.no_key) } },
+        Cell::Key(None) => html! { em { (empty) } },
         Cell::Unknown => html! { em { (m.answer.unknown) } },
         Cell::Estimate { value, low, high } => {
             let ends = [("low", m.decimal(*low, decimals)), ("high", m.decimal(*high, decimals))];

@@ -37,11 +37,14 @@ pub(crate) struct Chart<'a> {
     pub(crate) more: usize,
 }
 
+/// The rows that are compared: a bar of a total would make those of its groups short.
+pub(crate) fn compared(answer: &Answer) -> impl Iterator<Item = &Vec<Cell>> {
+    answer.rows.iter().filter(|row| !answer.is_total(row))
+}
+
 /// The bars of one estimate column.
 pub(crate) fn bars_of(m: &Messages, answer: &Answer, column: usize) -> Vec<Bar> {
-    answer
-        .rows
-        .iter()
+    compared(answer)
         .take(BARS_MAX)
         .map(|row| Bar { label: label(m, answer, row), estimate: estimate(row, column) })
         .collect()

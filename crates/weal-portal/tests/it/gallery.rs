@@ -102,3 +102,16 @@ fn every_id_is_unique_and_every_reference_leads_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_number_with_an_interval_has_a_bar_with_its_whiskers_and_totals_have_none() {
+    let page = pages().into_iter().find(|(name, _)| *name == "ask-answer-totals").unwrap().1;
+    // Two columns, one of them computed from others, of six groups; three subtotals and a total are in the table alone.
+    assert_eq!(page.matches("<figure class=\"chart\"").count(), 2);
+    assert_eq!(page.matches("<rect class=\"estimate\"").count(), 12);
+    assert_eq!(page.matches("<line class=\"whisker\"").count(), 3 * 12);
+    let table = page.split("<table").nth(1).unwrap().split("</table>").next().unwrap();
+    assert_eq!(table.matches("<tr").count(), 1 + 10);
+    assert_eq!(table.matches("<em>All</em>").count(), 5, "what is a total says of what");
+    assert_eq!(table.matches("class=\"interval\"").count(), 20);
+}

@@ -6,7 +6,7 @@ use weal_domain::agreements::{Agreement, AgreementId, AgreementStatus, LegalBasi
 use weal_domain::catalogue::{
     Approval, Column, ColumnKind, Identifying, Mode, OfferId, ProductName, ProductRef, Terms,
 };
-use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss};
+use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Loss, TotalsFit};
 use weal_domain::exchange::UseId;
 use weal_domain::identity::{Did, MemberName, Role};
 use weal_domain::ledger::{Actor, Entry, Fact, Receipt};
@@ -338,5 +338,45 @@ pub(crate) fn answer() -> Answer {
         ],
         totals: None,
         withheld: Vec::new(),
+    }
+}
+
+/// Three regions by two trades with totals that they add up to, a share with its interval, and a number that has none.
+pub(crate) fn answer_with_totals() -> Answer {
+    let estimate = |value: f64, half: f64| Cell::Estimate { value, low: value - half, high: value + half };
+    let mut rows = Vec::new();
+    let mut row = |keys: [Option<&str>; 2], people: f64, over: u8| {
+        let share = 100.0 * people / 24_180.0;
+        rows.push(vec![
+            Cell::Key(keys[0].map(str::to_owned)),
+            Cell::Key(keys[1].map(str::to_owned)),
+            estimate(people, 190.0),
+            estimate(share, 0.9 + share / 50.0),
+            Cell::Key(Some(over.to_string())),
+        ]);
+    };
+    let regions =
+        [("Northern Highlands", 2_410.0, 3_120.0), ("Coast", 5_875.0, 4_330.0), ("Lakes", 1_205.0, 7_240.0)];
+    for (region, baking, joinery) in regions {
+        row([Some(region), Some("baking")], baking, 0);
+        row([Some(region), Some("joinery")], joinery, 0);
+        row([Some(region), None], baking + joinery, 1);
+    }
+    row([None, None], 24_180.0, 3);
+    let column = |name: &str, role| AnswerColumn { name: name.to_owned(), role };
+    Answer {
+        columns: vec![
+            column("region", ColumnRole::Key),
+            column("trade", ColumnRole::Key),
+            column("people", ColumnRole::Estimate),
+            column("percent", ColumnRole::Estimate),
+            column("over", ColumnRole::Computed),
+        ],
+        rows,
+        protection: vec![
+            "Groups and totals were fitted to each other after the noise: counts and sums of groups add up to their totals.".to_owned(),
+        ],
+        totals: Some(TotalsFit::Exact),
+        ..answer()
     }
 }

@@ -145,7 +145,7 @@ pub(super) const ASK: Ask = Ask {
     agreement: "Under which agreement",
     agreement_hint: "It fixes the purpose. You may use the answer for nothing else.",
     sql: "Your question in SQL",
-    sql_hint: "One SELECT. For private statistics: COUNT, SUM and AVG, with WHERE and GROUP BY, on one product.",
+    sql_hint: "One SELECT. For private statistics: COUNT, SUM, AVG, MEDIAN and others, with WHERE, GROUP BY or ROLLUP; HAVING and ORDER BY cost nothing.",
     preview: "Preview (free)",
     ask: "Ask",
     buttons_hint: "The preview reads no data and costs nothing. Asking is recorded in both ledgers and charged to the budget.",

@@ -39,6 +39,7 @@ pub(super) fn pages() -> Vec<Page> {
         ),
         ("ask-preview", asking(AskOutcome::Preview(Box::new(preview())))),
         ("ask-answer", asking(AskOutcome::Answer(Box::new(answered())))),
+        ("ask-answer-totals", asking(AskOutcome::Answer(Box::new(answered_with_totals())))),
         ("ask-rows", asking(AskOutcome::Rows(Box::new(rows())))),
         ("ask-refused", asking(AskOutcome::Refused(refusal()))),
         ("ask-error", pages::compute::ask(&chrome(Section::Ask), &ask_error())),
@@ -342,6 +343,11 @@ pub(crate) fn answered() -> AnswerView {
         asked_at: at("2026-11-21T22:29:41Z"),
         exports: exports(),
     }
+}
+
+/// The answer to a ROLLUP with a column that was computed from two others.
+pub(crate) fn answered_with_totals() -> AnswerView {
+    AnswerView { answer: answer_with_totals(), units: vec![None; 5], ..answered() }
 }
 
 pub(crate) fn rows() -> RowsView {
