@@ -35,6 +35,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::plan::ROWS;
+use super::subjects::{SubjectTotals, SubjectTotalsExec};
 use super::tag::owner_half;
 
 /// What is counted of an owner.
@@ -97,7 +98,7 @@ impl UserDefinedLogicalNodeCore for ChooseGroups {
     }
 }
 
-/// Plans as DataFusion does, and knows this one node more.
+/// Plans as DataFusion does, and knows two nodes more.
 #[derive(Debug)]
 pub(crate) struct Planner;
 
@@ -124,6 +125,13 @@ impl ExtensionPlanner for Planner {
         session: &dyn Session,
         planning: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        if let Some(node) = node.as_any().downcast_ref::<SubjectTotals>() {
+            let schema = logical_inputs[0].schema();
+            let exprs = node.columns.all.iter();
+            let exprs = exprs.map(|expr| planner.create_physical_expr(expr, schema, session, planning));
+            let rows = physical_inputs[0].clone();
+            return Ok(Some(Arc::new(SubjectTotalsExec::new(node, exprs.collect::<Result<_>>()?, rows))));
+        }
         let Some(node) = node.as_any().downcast_ref::<ChooseGroups>() else {
             return Ok(None);
         };

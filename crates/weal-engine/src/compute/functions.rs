@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::functions::{core, datetime, string, unicode};
 use datafusion::logical_expr::{
@@ -267,88 +267,6 @@ impl ScalarUDFImpl for LeafOf {
     }
 }
 
-/// What one subject adds to one group: its own total, clamped. Takes 64-bit or 128-bit integers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ClampTotal {
-    pub low: i64,
-    pub high: i64,
-}
-
-impl ScalarUDFImpl for ClampTotal {
-    fn name(&self) -> &str {
-        "clamp_total"
-    }
-    fn signature(&self) -> &Signature {
-        &ONE_TOTAL
-    }
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Int64)
-    }
-    fn schema_name(&self, args: &[datafusion::logical_expr::Expr]) -> Result<String> {
-        Ok(format!("clamp_total({}, {}, {})", args[0].schema_name(), self.low, self.high))
-    }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let (low, high) = (self.low, self.high);
-        over_arrays(&args, |arrays| match arrays[0].as_primitive_opt::<Int64Type>() {
-            Some(totals) => Ok(Arc::new(totals.unary::<_, Int64Type>(|total| total.clamp(low, high)))),
-            None => {
-                let clamp = |total: i128| total.clamp(low.into(), high.into()) as i64;
-                Ok(Arc::new(arrays[0].as_primitive::<Decimal128Type>().unary::<_, Int64Type>(clamp)))
-            }
-        })
-    }
-}
-
-/// A subject's total over `n` values as if it had at most `rows_max`: the mean times `min(n, rows_max)`.
-///
-/// An average over capped totals would be wrong for a subject of many rows; an average of means is not, and
-/// both move by no more than `rows_max` values' worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ShareOfTotal {
-    pub rows_max: u32,
-    /// What the mechanism was told of one subject in one group; holds whatever the values do.
-    pub low: i64,
-    pub high: i64,
-}
-
-impl ShareOfTotal {
-    pub(crate) fn of(self, total: i128, n: i64) -> i64 {
-        let rows_max = i64::from(self.rows_max);
-        let share = if n <= rows_max { total } else { total.saturating_mul(rows_max.into()) / i128::from(n) };
-        share.clamp(self.low.into(), self.high.into()) as i64
-    }
-}
-
-impl ScalarUDFImpl for ShareOfTotal {
-    fn name(&self) -> &str {
-        "share_of_total"
-    }
-    fn signature(&self) -> &Signature {
-        &TOTAL_AND_COUNT
-    }
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Int64)
-    }
-    fn schema_name(&self, args: &[datafusion::logical_expr::Expr]) -> Result<String> {
-        Ok(format!("share_of_total({}, {}, {})", args[0].schema_name(), args[1].schema_name(), self.rows_max))
-    }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        over_arrays(&args, |arrays| {
-            let counts = arrays[1].as_primitive::<Int64Type>().iter();
-            let shares: Int64Array = match arrays[0].as_primitive_opt::<Int64Type>() {
-                Some(totals) => {
-                    totals.iter().zip(counts).map(|(total, n)| Some(self.of(total?.into(), n?))).collect()
-                }
-                None => {
-                    let totals = arrays[0].as_primitive::<Decimal128Type>();
-                    totals.iter().zip(counts).map(|(total, n)| Some(self.of(total?, n?))).collect()
-                }
-            };
-            Ok(Arc::new(shares))
-        })
-    }
-}
-
 static ONE_NUMBER: std::sync::LazyLock<Signature> = std::sync::LazyLock::new(|| {
     Signature::uniform(1, vec![DataType::Int64, DataType::Float64], Volatility::Immutable)
 });
@@ -367,15 +285,6 @@ static ONE_INTEGER: std::sync::LazyLock<Signature> =
     std::sync::LazyLock::new(|| Signature::exact(vec![DataType::Int64], Volatility::Immutable));
 static TWO_INTEGERS: std::sync::LazyLock<Signature> =
     std::sync::LazyLock::new(|| Signature::exact(vec![DataType::Int64; 2], Volatility::Immutable));
-static ONE_TOTAL: std::sync::LazyLock<Signature> = std::sync::LazyLock::new(|| {
-    let exact = |total: DataType| TypeSignature::Exact(vec![total]);
-    Signature::one_of(vec![exact(DataType::Int64), exact(WIDE)], Volatility::Immutable)
-});
-static TOTAL_AND_COUNT: std::sync::LazyLock<Signature> = std::sync::LazyLock::new(|| {
-    let exact = |total: DataType| TypeSignature::Exact(vec![total, DataType::Int64]);
-    Signature::one_of(vec![exact(DataType::Int64), exact(WIDE)], Volatility::Immutable)
-});
-
 /// The type of totals that 64 bits might not hold. Sums of it are exact: 128 bits hold any number of rows.
 pub(crate) const WIDE: DataType = DataType::Decimal128(38, 0);
 

@@ -10,6 +10,7 @@
 mod advice;
 mod after;
 mod answer;
+mod bounding;
 mod choose;
 mod condition;
 mod convert;
@@ -41,6 +42,7 @@ mod seam;
 mod shield;
 mod sides;
 mod sql;
+mod subjects;
 mod tag;
 mod texts;
 mod turn;

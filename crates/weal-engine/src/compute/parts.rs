@@ -61,7 +61,7 @@ impl Parts<'_> {
             "count" => Ok(Estimate::Count { part: self.count(call, &arg)? }),
             "sum" => {
                 let value = self.value(call, &arg)?;
-                Ok(Estimate::Sum { part: self.place(Part::Total(value)) })
+                Ok(Estimate::Sum { part: self.place(Part::Total(value)), count: None })
             }
             "avg" => {
                 let (spread, count) = self.mean(self.value(call, &arg)?);
@@ -160,6 +160,36 @@ impl Parts<'_> {
             }
         }
     }
+}
+
+/// With the sums of which the average is asked for as well made of what the average is made of: one total less
+/// shares the loss, and SUM over COUNT is AVG.
+pub(crate) fn together(mut parts: Vec<Part>, mut estimates: Vec<Estimate>) -> (Vec<Part>, Vec<Estimate>) {
+    for place in (0..parts.len()).rev() {
+        let Part::Total(value) = &parts[place] else { continue };
+        let spread_of = |part: &Part| matches!(part, Part::Spread(spread) if spread == value);
+        let Some(spread) = parts.iter().position(spread_of) else { continue };
+        let averaged = |estimate: &Estimate| match *estimate {
+            Estimate::Average { spread: of, count } | Estimate::Variance { spread: of, count, .. }
+                if of == spread =>
+            {
+                Some(count)
+            }
+            _ => None,
+        };
+        let Some(count) = estimates.iter().find_map(averaged) else { continue };
+        for estimate in &mut estimates {
+            if *estimate == (Estimate::Sum { part: place, count: None }) {
+                *estimate = Estimate::Sum { part: spread, count: Some(count) };
+            }
+        }
+        parts.remove(place);
+        let moved = |old: usize| if old > place { old - 1 } else { old };
+        for estimate in &mut estimates {
+            *estimate = estimate.over(moved);
+        }
+    }
+    (parts, estimates)
 }
 
 /// A share of rows, from 0 to 1.

@@ -8,19 +8,20 @@
 //! the middle have nothing to do; the same totals come out without them. That a column is a key belongs to
 //! the table's schema, which is public.
 
-use datafusion::common::{Column, Result, ScalarValue};
-use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::common::{Column, Result};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, ScalarUDF, cast, lit};
 use weal_domain::Refusal;
 use weal_domain::catalogue::PrivacyPolicy;
 
+use super::bounding::{Bound, Bounds};
 use super::choose::{ChooseGroups, Unit};
-use super::functions::{ClampTotal, ShareOfTotal, ToFixed, WIDE};
+use super::functions::{ToFixed, WIDE};
 use super::measure::Value;
 use super::price::Contribution;
 use super::reading::{Item, Part};
-use super::tag::{QueryKey, Tag};
+use super::subjects::{Columns, How, SubjectTotals};
+use super::tag::QueryKey;
 
 pub(super) const SUBJECT: &str = "subject";
 pub(super) const TAG: &str = "tag";
@@ -104,39 +105,45 @@ impl Totals<'_> {
     }
 
     fn of_subjects(&self, plan: LogicalPlanBuilder, parts: &[Contributed]) -> Result<LogicalPlanBuilder> {
-        let groups: Vec<_> = [column(SUBJECT)].into_iter().chain(self.key_columns()).collect();
-        let mut totals = vec![count(lit(1_i64)).alias(ROWS)];
+        let mut all: Vec<_> = [column(SUBJECT)].into_iter().chain(self.key_columns()).collect();
+        let mut values = Vec::new();
         for (i, part) in parts.iter().enumerate() {
-            let value = column(&value_name(i));
-            if matches!(part.sort, Sort::Values | Sort::Spread) {
-                totals.push(count(value.clone()).alias(count_name(i)));
-            }
-            if matches!(part.sort, Sort::Total | Sort::Spread) {
-                totals.push(sum(self.widened(part, value)).alias(sum_name(i)));
-            }
+            let value = part.value.as_ref().filter(|_| part.sort != Sort::Aside);
+            values.push(value.map(|_| all.len()));
+            all.extend(value.map(|_| column(&value_name(i))));
         }
-        let mut plan = plan.aggregate(groups.clone(), totals)?;
-        let summed = |(_, part): &(usize, &Contributed)| !matches!(part.sort, Sort::Subjects | Sort::Aside);
-        let clamped = parts.iter().enumerate().filter(summed);
-        let clamped =
-            clamped.map(|(i, part)| part.clamped(i, self.policy.rows_per_group_max).alias(total_name(i)));
-        let tag = ScalarUDF::from(Tag::new(self.key.clone(), 1)).call(groups.clone()).alias(TAG);
-        let tag = self.choose.then_some(tag);
-        plan = plan.project(groups.into_iter().chain(tag).chain(clamped))?;
-        if self.choose {
-            plan = chosen(plan, self.policy.groups_per_subject_max, Unit::Tags)?;
+        let PrivacyPolicy { groups_per_subject_max, rows_per_group_max, .. } = *self.policy;
+        let how = How {
+            bounds: Bounds {
+                groups_max: self.choose.then_some(groups_per_subject_max),
+                rows_per_group_max,
+                rows_max: None,
+                parts: parts.iter().map(|part| part.bound(rows_per_group_max)).collect(),
+            },
+            wide: parts.iter().any(|part| self.is_wide(part)),
+            key: self.key.clone(),
+        };
+        let summed = |part: &usize| !matches!(parts[*part].sort, Sort::Subjects | Sort::Aside);
+        let summed: Vec<usize> = (0..parts.len()).filter(summed).collect();
+        let columns = Columns { all, keys: self.keys.len(), values };
+        let node = SubjectTotals::new(plan.build()?, columns, how, &summed)?;
+        let node = std::sync::Arc::new(node);
+        let plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node }));
+        if self.by.len() == self.keys.len() {
+            return Ok(plan);
         }
-        let totals = parts.iter().enumerate().filter(summed);
-        let totals =
-            totals.map(|(i, part)| sum(self.widened(part, column(&total_name(i)))).alias(total_name(i)));
-        let totals = [count(lit(1_i64)).alias(SUBJECTS)].into_iter().chain(totals);
-        plan.aggregate(self.by_columns(), totals.collect::<Vec<_>>())
+        let total = |name: String| sum(column(&name)).alias(name);
+        let totals = [SUBJECTS.to_owned()].into_iter().chain(summed.into_iter().map(total_name));
+        plan.aggregate(self.by_columns(), totals.map(total).collect::<Vec<_>>())
     }
 
     /// Summed over every row a table may have, this must not run over.
     fn widened(&self, part: &Contributed, value: Expr) -> Expr {
-        let most = u128::from(part.widest) * u128::from(self.rows_max);
-        if most > i64::MAX as u128 { cast(value, WIDE) } else { value }
+        if self.is_wide(part) { cast(value, WIDE) } else { value }
+    }
+
+    fn is_wide(&self, part: &Contributed) -> bool {
+        u128::from(part.widest) * u128::from(self.rows_max) > i64::MAX as u128
     }
 }
 
@@ -159,13 +166,7 @@ pub(crate) fn total(part: usize, sort: &Part, subject_is_key: bool) -> String {
 pub(super) fn value_name(part: usize) -> String {
     format!("v{part}")
 }
-fn count_name(part: usize) -> String {
-    format!("n{part}")
-}
-fn sum_name(part: usize) -> String {
-    format!("s{part}")
-}
-fn total_name(part: usize) -> String {
+pub(super) fn total_name(part: usize) -> String {
     format!("t{part}")
 }
 
@@ -212,23 +213,16 @@ impl Contributed {
         Ok(Self { sort, value, contribution, widest: contribution.widest() })
     }
 
-    /// From a subject's totals in a group to what it may add there.
-    fn clamped(&self, part: usize, rows_max: u32) -> Expr {
-        let clamp = |name: &str| {
-            let Contribution { low, high, .. } = self.contribution;
-            ScalarUDF::from(ClampTotal { low, high }).call(vec![column(name)])
-        };
-        let nothing = || Expr::Literal(ScalarValue::Int64(Some(0)), None);
+    /// The bounds are those of one row: what `rows_max` of them may add is a multiple of it.
+    fn bound(&self, rows_max: u32) -> Bound {
+        let Contribution { low, high, .. } = self.contribution;
+        let (low, high) = (low / i64::from(rows_max.max(1)), high / i64::from(rows_max.max(1)));
         match self.sort {
-            Sort::Subjects | Sort::Rows | Sort::Aside => clamp(ROWS),
-            Sort::Values => clamp(&count_name(part)),
-            Sort::Total => coalesce(vec![clamp(&sum_name(part)), nothing()]),
-            Sort::Spread => {
-                let args = vec![column(&sum_name(part)), column(&count_name(part))];
-                let Contribution { low, high, .. } = self.contribution;
-                let share = ShareOfTotal { rows_max, low, high };
-                coalesce(vec![ScalarUDF::from(share).call(args), nothing()])
-            }
+            Sort::Subjects | Sort::Rows | Sort::Aside => Bound::Rows,
+            Sort::Values if self.contribution.high == 1 && rows_max > 1 => Bound::Present,
+            Sort::Values => Bound::Values,
+            Sort::Total => Bound::Total { low, high },
+            Sort::Spread => Bound::Share { low, high },
         }
     }
 }

@@ -18,7 +18,8 @@ use super::groupings::Chain;
 use super::names::{Columns, settle_names};
 use super::parts::EXTREME;
 use super::price::{
-    CONFIDENCE, Price, confidence_of_each, price, price_with_withheld, shares_of, with_threshold,
+    CONFIDENCE, Contribution, Price, confidence_of_each, price, price_with_withheld, shares_of,
+    with_threshold,
 };
 use super::public::{PublicGroups, public_groups};
 use super::question::look_at;
@@ -296,7 +297,13 @@ impl Prepared {
     ) -> Result<Option<f64>, Refusal> {
         Ok(match estimate {
             Estimate::Count { part } => Some(grouping.price.half_width(part, confidence) as f64),
-            Estimate::Sum { part } => {
+            Estimate::Sum { part, count: Some(count) } => {
+                let Part::Spread(value) = &self.reading.parts[part] else { return Ok(None) };
+                let middle = Contribution::of_spread(value, self.policy.rows_per_group_max)?.middle;
+                let width = grouping.price.half_width_of_sum(part, middle, count, confidence);
+                Some(width / 10_f64.powi(value.fixed()?.decimals().into()))
+            }
+            Estimate::Sum { part, count: None } => {
                 let width = grouping.price.half_width(part, confidence);
                 match &self.reading.parts[part] {
                     Part::Total(value) => Some(width as f64 / 10_f64.powi(value.fixed()?.decimals().into())),

@@ -4,7 +4,7 @@ use weal_domain::catalogue::PrivacyPolicy;
 use weal_domain::compute::{Loss, Mechanism, Release};
 use weal_domain::{Refusal, RefusalKind};
 use weal_privacy::bounds::{BoundsError, PER_GROUP_MAX, Sensitivity, split_loss};
-use weal_privacy::mechanism::{Gaussian, MechanismError, Thresholded};
+use weal_privacy::mechanism::{Gaussian, MechanismError, Thresholded, half_width_of_sum};
 
 use super::measure::Value;
 use super::reading::{Part, Reading};
@@ -93,11 +93,21 @@ pub(crate) fn with_threshold(reading: &mut Reading) {
     }
 }
 
+/// Of parts that are shown, against that of a count which decides which groups are shown and is not.
+const WEIGHT: u32 = 2;
+
+/// How the loss is shared between the parts.
+fn weights(reading: &Reading, private: bool) -> Vec<u32> {
+    let asked = |part: usize| reading.estimates.iter().any(|estimate| estimate.parts().contains(&part));
+    let weight = |part| if private && part == 0 && !asked(part) { 1 } else { WEIGHT };
+    (0..reading.parts.len()).map(weight).collect()
+}
+
 /// Shares what is asked between the groupings of a question: rho between all, delta between those that need it.
 pub(crate) fn shares_of(asked: Loss, private: &[bool]) -> Vec<Loss> {
     let total = weal_privacy::Loss { rho_nano: asked.rho_nano, delta_femto: 0 };
     let needing = private.iter().filter(|private| **private).count().max(1) as u64;
-    let shares = split_loss(total, private.len(), false).into_iter().zip(private);
+    let shares = split_loss(total, &vec![1; private.len()], false).into_iter().zip(private);
     let delta = |private: bool| if private { asked.delta_femto / needing } else { 0 };
     shares.map(|(share, &private)| Loss { rho_nano: share.rho_nano, delta_femto: delta(private) }).collect()
 }
@@ -144,7 +154,7 @@ pub(crate) fn price(
         public_groups.map_or(groups, |count| groups.min(u32::try_from(count).unwrap_or(u32::MAX))).max(1);
     let private = public_groups.is_none();
     let total = weal_privacy::Loss { rho_nano: asked.rho_nano, delta_femto: asked.delta_femto };
-    let shares = split_loss(total, reading.parts.len(), private);
+    let shares = split_loss(total, &weights(reading, private), private);
     let (mut threshold, mut noise, mut releases) = (None, Vec::new(), Vec::new());
     for (i, (part, share)) in reading.parts.iter().zip(&shares).enumerate() {
         if i == 0 && private {
@@ -198,6 +208,11 @@ fn told(mechanism: Mechanism, scale: f64, sensitivity: Sensitivity, loss: weal_p
 }
 
 impl Price {
+    /// Half the width of the interval around `part + weight * other`, whose noises are independent.
+    pub(crate) fn half_width_of_sum(&self, part: usize, weight: i64, other: usize, confidence: f64) -> f64 {
+        half_width_of_sum(&[(1.0, self.scale(part)), (weight as f64, self.scale(other))], confidence).ceil()
+    }
+
     /// The standard deviation of a part's noise, or a little more.
     pub(crate) fn scale(&self, part: usize) -> f64 {
         match (&self.threshold, part) {

@@ -11,7 +11,7 @@ use super::after::{After, read_above};
 use super::derived::{Derived, derived};
 use super::groupings::{GROUPING, with_groupings};
 use super::measure::Value;
-use super::parts::{Fraction, Parts};
+use super::parts::{Fraction, Parts, together};
 use super::prepare::Grouping;
 use super::relation::{Subject, relation};
 use super::safe::{safe, type_of, unsupported};
@@ -79,8 +79,10 @@ pub(crate) enum Estimate {
     Count {
         part: usize,
     },
+    /// With a `count`, `part` is a spread, and the sum is what the average is made of: their quotient is the average.
     Sum {
         part: usize,
+        count: Option<usize>,
     },
     Average {
         spread: usize,
@@ -104,7 +106,8 @@ impl Estimate {
     /// The parts that it follows from; the first weighs most.
     pub(crate) fn parts(&self) -> Vec<usize> {
         match *self {
-            Estimate::Count { part } | Estimate::Sum { part } => vec![part],
+            Estimate::Count { part } | Estimate::Sum { part, count: None } => vec![part],
+            Estimate::Sum { part, count: Some(count) } => vec![part, count],
             Estimate::Average { spread, count } => vec![spread, count],
             Estimate::Variance { square, spread, count, .. } => vec![square, spread, count],
             Estimate::Quantile { ranks, .. } => vec![ranks],
@@ -115,7 +118,7 @@ impl Estimate {
     pub(crate) fn over(self, now_at: impl Fn(usize) -> usize) -> Self {
         match self {
             Estimate::Count { part } => Estimate::Count { part: now_at(part) },
-            Estimate::Sum { part } => Estimate::Sum { part: now_at(part) },
+            Estimate::Sum { part, count } => Estimate::Sum { part: now_at(part), count: count.map(now_at) },
             Estimate::Average { spread, count } => {
                 Estimate::Average { spread: now_at(spread), count: now_at(count) }
             }
@@ -300,8 +303,9 @@ fn read_aggregate(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Reading
         return Err(unsupported("totals of public values alone", "Name a product after FROM."));
     };
     let mut parts = Parts { parts: Vec::new(), relation: &relation, policy: &policy };
-    let estimates = aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<_, _>>()?;
-    let parts = parts.parts;
+    let estimates =
+        aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<Vec<_>, _>>()?;
+    let (parts, estimates) = together(parts.parts, estimates);
     let key_types = keys.iter().map(|key| type_of(key, relation.schema())).collect::<Result<_, _>>()?;
     Ok(Reading {
         rows: (!relation.is_table).then_some(relation.rows),

@@ -268,15 +268,7 @@ impl<'a> Noisy<'a> {
                 let counts = self.numbers(part, confidence)?.into_iter();
                 Ok(counts.map(|count| at_least(0.0, Some(count))).collect())
             }
-            Estimate::Sum { part } => {
-                let fixed = self.value(part)?.fixed()?;
-                let unit = 10_f64.powi(fixed.decimals().into());
-                // A sum of what is never negative is not negative either.
-                let least = if fixed.low() >= 0 { 0.0 } else { f64::NEG_INFINITY };
-                let sums = self.numbers(part, confidence)?.into_iter();
-                let in_units = |(sum, low, high): Triple| Some((sum / unit, low / unit, high / unit));
-                Ok(sums.map(|sum| at_least(least, in_units(sum))).collect())
-            }
+            Estimate::Sum { part, count } => self.sums(part, count, confidence),
             Estimate::Average { spread, count } => self.averages(spread, count, confidence),
             Estimate::Variance { square, spread, count, sample, root } => {
                 let each = share_of(confidence, 2);
@@ -305,6 +297,49 @@ impl<'a> Noisy<'a> {
                 Ok(found)
             }
         }
+    }
+
+    fn sums(
+        &self,
+        part: usize,
+        count: Option<usize>,
+        confidence: f64,
+    ) -> Result<Vec<Estimated>, EngineError> {
+        let fixed = self.value(part)?.fixed()?;
+        let unit = 10_f64.powi(fixed.decimals().into());
+        // A sum of what is never negative is not negative either.
+        let least = if fixed.low() >= 0 { 0.0 } else { f64::NEG_INFINITY };
+        let sums = match count {
+            Some(count) => self.sums_of_spreads(part, count, confidence)?,
+            None => self.numbers(part, confidence)?,
+        };
+        let in_units = |(sum, low, high): Triple| Some((sum / unit, low / unit, high / unit));
+        Ok(sums.into_iter().map(|sum| at_least(least, in_units(sum))).collect())
+    }
+
+    /// Distances from the middle, and as many times the middle.
+    fn sums_of_spreads(
+        &self,
+        spread: usize,
+        count: usize,
+        confidence: f64,
+    ) -> Result<Vec<Triple>, EngineError> {
+        let rows_max = self.prepared.policy.rows_per_group_max;
+        let middle = Contribution::of_spread(self.value(spread)?, rows_max)?.middle;
+        let is_fitted = [spread, count].iter().any(|part| matches!(self.parts[*part], Drawn::Fitted(_)));
+        let width = self.grouping.price.half_width_of_sum(spread, middle, count, confidence);
+        // Of numbers that were fitted the intervals are known one by one, and both hold at once.
+        let each = share_of(confidence, 2);
+        let middle = middle as f64;
+        let sum = |(spread, count): (Triple, Triple)| {
+            let value = spread.0 + middle * count.0;
+            let (a, b) = (middle * count.1, middle * count.2);
+            match is_fitted {
+                true => (value, spread.1 + a.min(b), spread.2 + a.max(b)),
+                false => (value, value - width, value + width),
+            }
+        };
+        Ok(self.numbers(spread, each)?.into_iter().zip(self.numbers(count, each)?).map(sum).collect())
     }
 
     fn averages(&self, spread: usize, count: usize, confidence: f64) -> Result<Vec<Estimated>, EngineError> {

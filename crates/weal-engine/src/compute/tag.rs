@@ -1,9 +1,9 @@
 //! The secret random order in which a subject's groups are chosen.
 
-use std::hash::{BuildHasher, DefaultHasher, Hash};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::Decimal128Array;
+use arrow::array::{Array, ArrayRef, Decimal128Array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::hash_utils::create_hashes_with_hasher;
@@ -24,6 +24,38 @@ impl QueryKey {
     /// A key that is known, for tests that need the same choice twice.
     pub(crate) fn known(byte: u8) -> Self {
         Self([byte; 32])
+    }
+
+    /// `half` tells apart hashes that are to be independent.
+    fn keyed(&self, half: u8) -> Keyed {
+        let mut hasher = DefaultHasher::new();
+        self.0.hash(&mut hasher);
+        if half > 0 {
+            hasher.write_u8(half);
+        }
+        Keyed(hasher)
+    }
+
+    /// Subjects, by 128 bits that are theirs alone: of 2³⁰ of them, two share theirs with a probability of 2⁻⁶⁹.
+    pub(crate) fn subjects(&self, subjects: &ArrayRef) -> Result<Vec<[u64; 2]>> {
+        let (mut first, mut second) = (vec![0; subjects.len()], vec![0; subjects.len()]);
+        create_hashes_with_hasher([subjects], &self.keyed(0), &mut first)?;
+        create_hashes_with_hasher([subjects], &self.keyed(1), &mut second)?;
+        Ok(first.into_iter().zip(second).map(|(first, second)| [first, second]).collect())
+    }
+
+    /// Of the values of the column at this place among those that are hashed. A null leaves the place as it is, so
+    /// it differs from every value and from nulls in other places.
+    pub(crate) fn column(&self, place: usize, values: &ArrayRef) -> Result<Vec<u64>> {
+        let mut column = vec![place as u64; values.len()];
+        create_hashes_with_hasher([values], &self.keyed(0), &mut column)?;
+        Ok(column)
+    }
+
+    /// The half of a row's tag that all its values go into, from the hashes of its subject and its other columns.
+    pub(crate) fn tag(&self, subject: u64, columns: impl IntoIterator<Item = u64>) -> u64 {
+        let keyed = self.keyed(0);
+        columns.into_iter().fold(subject, |tag, column| keyed.hash_one((tag, column))) >> 1
     }
 }
 
@@ -74,9 +106,7 @@ impl ScalarUDFImpl for Tag {
         Ok(WIDE)
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let mut hasher = DefaultHasher::new();
-        self.key.0.hash(&mut hasher);
-        let keyed = Keyed(hasher);
+        let keyed = self.key.keyed(0);
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let rows = arrays.first().map_or(0, |array| array.len());
         let mut subjects = vec![0_u64; rows];
@@ -86,9 +116,7 @@ impl ScalarUDFImpl for Tag {
             if place == self.owners {
                 subjects.clone_from(&groups);
             }
-            // A null leaves this as it is, so it differs from every value and from nulls in other places.
-            let mut column = vec![place as u64; rows];
-            create_hashes_with_hasher([array], &keyed, &mut column)?;
+            let column = self.key.column(place, array)?;
             for (group, value) in groups.iter_mut().zip(column) {
                 *group = keyed.hash_one((*group, value));
             }

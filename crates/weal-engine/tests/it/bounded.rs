@@ -81,6 +81,31 @@ async fn groups_below_the_minimum_are_dropped_where_they_are_found() {
     }
 }
 
+/// The plan that adds rows up in memory and the one that goes to disk instead keep the same rows.
+#[tokio::test]
+async fn where_memory_is_short_the_totals_are_the_same() {
+    let mut csv = String::from("person,region,wage,hours\n");
+    for row in 0..300_000_u64 {
+        // In eleven regions, where three are allowed, with 27 rows in each, some without a wage.
+        let (person, region, wage) = (row % 997, row % 11, row.wrapping_mul(2_654_435_761) % 6_000);
+        let wage = if row % 13 == 0 { String::new() } else { wage.to_string() };
+        csv += &format!("p{person},r{region},{wage},{}\n", row % 50);
+    }
+    let averages: String = (1..=12).map(|times| format!(", AVG(wage * {times})")).collect();
+    let sql = format!(
+        "SELECT region, COUNT(*), COUNT(DISTINCT person), SUM(wage) FILTER (WHERE hours > 25), VAR_POP(wage) \
+         {averages} FROM owner.payroll GROUP BY region"
+    );
+    let mut found = Vec::new();
+    for memory in [512 << 20, 24 << 20] {
+        let house = House::with(|limits| limits.memory_bytes_max = memory);
+        let (product, source) = house.publish(&csv, policy()).await;
+        found.push(ExactAnswer::of(&house.engine, &sql, (&product, &source), None, (3, true)).await.unwrap());
+    }
+    assert_eq!(found[0].groups.len(), 11);
+    assert_eq!(found[0], found[1]);
+}
+
 #[tokio::test]
 async fn long_texts_are_read_a_few_rows_at_once() {
     let house = House::new();

@@ -28,18 +28,19 @@ pub enum BoundsError {
     TooMuchPerGroup { per_group: u128 },
 }
 
-/// Shares `total` between the `parts` numbers of one answer, as equally as whole units allow; the shares'
-/// rho add up to exactly that of `total`. The first part is the count that decides which groups are shown:
-/// it alone gets the whole delta, and only `with_threshold`; otherwise no delta is given to anyone.
-pub fn split_loss(total: Loss, parts: usize, with_threshold: bool) -> Vec<Loss> {
-    if parts == 0 {
-        return Vec::new();
-    }
-    let (share, left_over) = (total.rho_nano / parts as u64, total.rho_nano % parts as u64);
-    (0..parts)
-        .map(|part| Loss {
-            rho_nano: share + u64::from((part as u64) < left_over),
-            delta_femto: if part == 0 && with_threshold { total.delta_femto } else { 0 },
-        })
-        .collect()
+/// Shares `total` between the numbers of one answer by their `weights`, as exactly as whole units allow; the
+/// shares' rho add up to exactly that of `total`. The first number is the count that decides which groups are
+/// shown: it alone gets the whole delta, and only `with_threshold`; otherwise no delta is given to anyone.
+pub fn split_loss(total: Loss, weights: &[u32], with_threshold: bool) -> Vec<Loss> {
+    let all: u128 = weights.iter().copied().map(u128::from).sum();
+    // What the first so many parts have together, rounded down: the last has the whole.
+    let up_to = |weight: u128| (u128::from(total.rho_nano) * weight).checked_div(all).unwrap_or(0) as u64;
+    let (mut weight, mut given) = (0, 0);
+    let share = |(part, own): (usize, &u32)| {
+        weight += u128::from(*own);
+        let rho_nano = up_to(weight) - given;
+        given += rho_nano;
+        Loss { rho_nano, delta_femto: if part == 0 && with_threshold { total.delta_femto } else { 0 } }
+    };
+    weights.iter().enumerate().map(share).collect()
 }

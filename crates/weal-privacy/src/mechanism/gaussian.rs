@@ -87,6 +87,19 @@ fn summed(scale: f64, confidence: f64) -> u64 {
         .map_or(last, |x| x - 1)
 }
 
+/// Half the width of the interval that holds a weighted sum of independent noises, given as weights and scales,
+/// with `confidence`. The discrete tail from m on is lighter than the normal tail from m - 1 on, so each noise is
+/// below a normal one plus 1 (in stochastic order), and so is their sum below a normal one plus the weights.
+pub fn half_width_of_sum(terms: &[(f64, f64)], confidence: f64) -> f64 {
+    if confidence.is_nan() || confidence >= 1.0 {
+        return f64::INFINITY;
+    }
+    let scale = terms.iter().map(|(weight, scale)| (weight * scale).powi(2)).sum::<f64>().sqrt();
+    let more: f64 = terms.iter().map(|(weight, _)| weight.abs()).sum();
+    let normal = gaussian_scale_to_accuracy(scale, 1.0 - confidence.max(0.0)).unwrap_or(f64::INFINITY);
+    normal * (1.0 + 1e-9) + more
+}
+
 /// The discrete tail from m on is lighter than the normal tail from m - 1 on (Canonne, Kamath, Steinke
 /// 2020, Proposition 25), so the normal interval rounded up is wide enough.
 fn from_normal(scale: f64, confidence: f64) -> u64 {

@@ -6,7 +6,7 @@ mod opendp_seam;
 mod ranks;
 mod thresholded;
 
-pub use gaussian::Gaussian;
+pub use gaussian::{Gaussian, half_width_of_sum};
 pub use ranks::{Leaves, Ranks};
 pub use thresholded::Thresholded;
 

@@ -27,6 +27,12 @@ impl Pmf {
         self.probability[start..].iter().rev().sum()
     }
 
+    /// P[low <= X <= high].
+    pub(crate) fn between(&self, low: i64, high: i64) -> f64 {
+        let place = |x: i64| (x - self.first).clamp(0, self.probability.len() as i64) as usize;
+        self.probability[place(low)..place(high + 1).max(place(low))].iter().sum()
+    }
+
     /// P[|X| <= width].
     pub(crate) fn within(&self, width: i64) -> f64 {
         1.0 - 2.0 * self.from(width + 1)

@@ -156,15 +156,18 @@ proptest! {
     }
 
     #[test]
-    fn a_split_loss_loses_nothing(rho_nano in any::<u64>(), delta_femto in any::<u64>(), parts in 1_usize..40, with_threshold in any::<bool>()) {
+    fn a_split_loss_loses_nothing(rho_nano in any::<u64>(), delta_femto in any::<u64>(), weights in prop::collection::vec(1_u32..9, 1..40), with_threshold in any::<bool>()) {
         let total = Loss { rho_nano, delta_femto };
-        let shares = split_loss(total, parts, with_threshold);
-        prop_assert_eq!(shares.len(), parts);
+        let shares = split_loss(total, &weights, with_threshold);
+        prop_assert_eq!(shares.len(), weights.len());
         let sum = shares.iter().try_fold(Loss::ZERO, |sum, share| sum.checked_add(*share)).unwrap();
         prop_assert_eq!(sum, Loss { rho_nano, delta_femto: if with_threshold { delta_femto } else { 0 } });
-        let least = shares.iter().map(|share| share.rho_nano).min().unwrap();
-        prop_assert!(shares.iter().all(|share| share.rho_nano - least <= 1));
+        let all: u32 = weights.iter().sum();
+        for (share, weight) in shares.iter().zip(&weights) {
+            let fair = u128::from(rho_nano) * u128::from(*weight) / u128::from(all);
+            prop_assert!(u128::from(share.rho_nano).abs_diff(fair) <= 1);
+        }
         prop_assert!(shares[1..].iter().all(|share| share.delta_femto == 0));
-        prop_assert!(split_loss(total, 0, with_threshold).is_empty());
+        prop_assert!(split_loss(total, &[], with_threshold).is_empty());
     }
 }

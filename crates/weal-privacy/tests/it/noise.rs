@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use weal_privacy::bounds::{PER_GROUP_MAX, Sensitivity};
-use weal_privacy::mechanism::{CELLS_PER_THREAD_MAX, Gaussian, MechanismError, RHO_NANO_MAX};
+use weal_privacy::mechanism::{
+    CELLS_PER_THREAD_MAX, Gaussian, MechanismError, RHO_NANO_MAX, half_width_of_sum,
+};
 
 use crate::exact::Pmf;
 
@@ -111,4 +113,31 @@ fn a_mechanism_may_cross_threads() {
     crosses::<Gaussian>();
     crosses::<weal_privacy::mechanism::Thresholded>();
     crosses::<MechanismError>();
+}
+
+/// The interval of `X + 7 Y`, against the exact distribution of the two noises.
+#[test]
+fn a_weighted_sum_of_noises_stays_within_its_interval_and_fills_it() {
+    for (first, second) in [(0.4, 0.4), (3.0, 1.0), (40.0, 9.0)] {
+        let (x, y) = (Pmf::gaussian(first), Pmf::gaussian(second));
+        for confidence in [0.5, 0.95, 0.999] {
+            let within = |width: f64| -> f64 {
+                let rest = |y: i64| {
+                    x.between(
+                        (-width - 7.0 * y as f64).ceil() as i64,
+                        (width - 7.0 * y as f64).floor() as i64,
+                    )
+                };
+                y.support().map(|noise| y.of(noise) * rest(noise)).sum()
+            };
+            let width = half_width_of_sum(&[(1.0, first), (7.0, second)], confidence);
+            assert!(within(width) >= confidence, "{first} {second}: {width} is too narrow for {confidence}");
+            // Wider than the normal interval by the weights alone.
+            assert!(
+                within(width - 16.0) <= confidence,
+                "{first} {second}: {width} is too wide for {confidence}"
+            );
+        }
+    }
+    assert_eq!(half_width_of_sum(&[(1.0, 3.0)], 1.0), f64::INFINITY);
 }
