@@ -293,7 +293,7 @@ impl<S: Whole> Gathered<S> {
         while let Some(batch) = input.next().await {
             self.put(&batch?, &columns)?;
             if self.held.try_resize(self.bytes()).is_err() {
-                self.to_disk()?;
+                self.spill()?;
                 self.held.try_resize(self.bytes())?;
             }
         }
@@ -356,7 +356,7 @@ impl<S: Whole> Gathered<S> {
     }
 
     /// Makes room: the buckets go to disk, each added up as far as it can be.
-    fn to_disk(&mut self) -> Result<()> {
+    fn spill(&mut self) -> Result<()> {
         let mut file = self.disk.create_in_progress_file("rows by subject")?;
         let parts = &self.how.bounds.parts;
         for bucket in &mut self.buckets {
