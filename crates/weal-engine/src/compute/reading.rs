@@ -305,7 +305,9 @@ fn read_aggregate(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Reading
     let mut parts = Parts { parts: Vec::new(), relation: &relation, policy: &policy };
     let estimates =
         aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<Vec<_>, _>>()?;
-    let (parts, estimates) = together(parts.parts, estimates);
+    // Of several groupings the sums themselves are fitted to their totals, without going below zero.
+    let (parts, estimates) =
+        if sets.len() == 1 { together(parts.parts, estimates) } else { (parts.parts, estimates) };
     let key_types = keys.iter().map(|key| type_of(key, relation.schema())).collect::<Result<_, _>>()?;
     Ok(Reading {
         rows: (!relation.is_table).then_some(relation.rows),
