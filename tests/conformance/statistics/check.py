@@ -51,7 +51,11 @@ class Question:
         """Where each total comes from: number of the aggregate, its kind, the place of the total."""
         kinds = {"sum": ["total"], "avg": ["spread", "count"], "var": ["square", "spread", "count"]}
         for number, (aggregate, places) in enumerate(zip(self.line["aggregates"], self.line["places"], strict=True)):
-            for kind, place in zip(kinds.get(aggregate["kind"], [aggregate["kind"]]), places, strict=True):
+            named = kinds.get(aggregate["kind"], [aggregate["kind"]])
+            # A sum of what is averaged as well follows from the same two totals.
+            if aggregate["kind"] == "sum" and len(places) == 2:
+                named = kinds["avg"]
+            for kind, place in zip(named, places, strict=True):
                 yield number, kind, place
 
     def value(self, number, kind):

@@ -317,7 +317,8 @@ impl<'a> Noisy<'a> {
         Ok(sums.into_iter().map(|sum| at_least(least, in_units(sum))).collect())
     }
 
-    /// Distances from the middle, and as many times the middle.
+    /// Distances from the middle, and as many times the middle: the average times the count. As an average never leaves
+    /// the bounds, this never leaves as many times them.
     fn sums_of_spreads(
         &self,
         spread: usize,
@@ -331,13 +332,17 @@ impl<'a> Noisy<'a> {
         // Of numbers that were fitted the intervals are known one by one, and both hold at once.
         let each = share_of(confidence, 2);
         let middle = middle as f64;
+        let fixed = self.value(spread)?.fixed()?;
         let sum = |(spread, count): (Triple, Triple)| {
-            let value = spread.0 + middle * count.0;
+            let exact = spread.0 + middle * count.0;
             let (a, b) = (middle * count.1, middle * count.2);
-            match is_fitted {
-                true => (value, spread.1 + a.min(b), spread.2 + a.max(b)),
-                false => (value, value - width, value + width),
-            }
+            let (low, high) = match is_fitted {
+                true => (spread.1 + a.min(b), spread.2 + a.max(b)),
+                false => (exact - width, exact + width),
+            };
+            let rows = count.0.max(0.0);
+            let value = exact.clamp(rows * fixed.low() as f64, rows * fixed.high() as f64);
+            (value, low.min(value), high.max(value))
         };
         Ok(self.numbers(spread, each)?.into_iter().zip(self.numbers(count, each)?).map(sum).collect())
     }
