@@ -300,3 +300,50 @@ async fn where_a_subject_counts_in_one_group_totals_are_of_what_the_groups_count
         );
     }
 }
+
+/// What groups and totals are made of is bounded for each grouping, whether it is bounded by itself or with the finest.
+#[tokio::test]
+async fn no_subject_moves_a_group_or_a_total_by_more_than_was_claimed() {
+    let rows: Vec<(u64, String)> = (0_u64..240)
+        .map(|i| {
+            // Some numbers without an order; everybody has about twelve rows, anywhere.
+            let x = i.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) >> 8;
+            let region = ["north", "south", "empty", "elsewhere"][(x % 4) as usize];
+            let line =
+                format!("p{},{region},{}.5,1,{}\n", i % 20, x % 6000, if x % 7 < 3 { "a" } else { "b" });
+            (i % 20, line)
+        })
+        .collect();
+    let table = |gone: Option<u64>| {
+        let kept = rows.iter().filter(|(person, _)| Some(*person) != gone).map(|(_, line)| line.as_str());
+        "person,region,wage,hours,job\n".to_owned() + &kept.collect::<String>()
+    };
+    let sql = "SELECT region, job, COUNT(*), SUM(wage), AVG(wage), COUNT(DISTINCT person) FROM owner.payroll GROUP BY ROLLUP (region, job)";
+    for groups_per_subject_max in [1, 2] {
+        let policy = PrivacyPolicy { groups_per_subject_max, ..public() };
+        let exact = async |gone: Option<u64>| {
+            let house = House::new();
+            let (product, source) = house.publish(&table(gone), policy.clone()).await;
+            ExactAnswer::of(&house.engine, sql, (&product, &source), None, (5, true)).await.unwrap()
+        };
+        let with = exact(None).await;
+        let (mut moved, most) = (vec![0; with.parts.len()], &with.per_group_max);
+        for gone in 0..20 {
+            let without = exact(Some(gone)).await;
+            let mut changed = [0; 3];
+            for (keys, _, totals) in &with.groups {
+                let other = without.groups.iter().find(|(others, ..)| others == keys);
+                let nothing = vec![0; totals.len()];
+                let other = other.map_or(&nothing, |(_, _, totals)| totals);
+                changed[keys.len()] += u32::from(totals != other);
+                for (part, (total, other)) in totals.iter().zip(other).enumerate() {
+                    moved[part] = moved[part].max(total.abs_diff(*other));
+                    assert!(total.abs_diff(*other) <= most[part], "{keys:?}: {total} and {other}");
+                }
+            }
+            assert!(changed.iter().all(|&changed| changed <= groups_per_subject_max), "{changed:?}");
+            assert!(changed[0] == 1, "everybody is in the total");
+        }
+        assert_eq!(&moved, most, "every claim is reached");
+    }
+}
