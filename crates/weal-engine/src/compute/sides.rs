@@ -45,19 +45,22 @@ impl Totals<'_> {
                 _ => continue,
             };
             let name = value_name(place);
-            let rows = self.rows(scan()?, [value.alias(&name)])?.filter(column(&name).is_not_null())?;
+            let rows = self.rows(scan()?, [value.alias(&name)])?;
             plans.push((place, self.side_plan(rows, column(&name), unit)?.build()?));
         }
         Ok(plans)
     }
 
+    /// Groups are chosen before anything is left out, among all groups that a subject is in: so whoever is in a group
+    /// here is in it in the main plan too, and nobody's values appear or vanish with somebody else's group.
     fn side_plan(&self, rows: LogicalPlanBuilder, value: Expr, unit: Unit) -> Result<LogicalPlanBuilder> {
         let keys = self.key_columns();
         let with = |first: Vec<Expr>| first.into_iter().chain(keys.iter().cloned()).collect::<Vec<_>>();
         let mut groups = keys.clone();
         groups.push(value.clone());
+        let valued = |rows: LogicalPlanBuilder| rows.filter(value.clone().is_not_null());
         let bounded = if self.subject_is_key {
-            rows
+            valued(rows)?
         } else {
             let mut each = with(vec![column(SUBJECT)]);
             each.push(value.clone());
@@ -66,15 +69,15 @@ impl Totals<'_> {
                 plan.project(each.iter().cloned().chain([column(ROWS), tag]))
             };
             let own = rows.aggregate(each.clone(), [count(lit(1_i64)).alias(ROWS)])?;
-            let own = tagged(own, 1 + keys.len(), each.clone())?;
-            let own = chosen(own, self.policy.rows_per_group_max, unit)?;
-            match self.choose {
+            let own = match self.choose {
                 true => {
                     let by_group = tagged(own, 1, with(vec![column(SUBJECT)]))?;
                     chosen(by_group, self.policy.groups_per_subject_max, Unit::Tags)?
                 }
                 false => own,
-            }
+            };
+            let own = tagged(valued(own)?, 1 + keys.len(), each.clone())?;
+            chosen(own, self.policy.rows_per_group_max, unit)?
         };
         let found = if self.subject_is_key { count(lit(1_i64)) } else { sum(column(ROWS)) };
         let found = bounded.aggregate(groups, [found.alias(COUNT)])?;
