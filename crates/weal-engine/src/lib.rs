@@ -17,11 +17,13 @@ mod scan;
 /// Totals without noise, for this crate's own tests.
 #[doc(hidden)]
 pub mod exact {
-    pub use crate::compute::{ExactAnswer, ExactPart};
+    pub use crate::compute::{ExactAnswer, ExactPart, Held};
 }
 
 pub use catalogue::{Format, Ingested, Proposal};
-pub use compute::{Question, Turn, check_filter, explained, read_question, same_question};
+pub use compute::{
+    Covered, PermitFor, Permitted, Question, Turn, check_filter, explained, read_question, same_question,
+};
 pub use engine::{Engine, Source};
 pub use error::{EngineError, Fault};
 pub use exchange::RowStream;

@@ -340,6 +340,16 @@ pub struct Revoke {
     pub reason: String,
 }
 
+/// One more product behind an answer. Products about nobody are charged nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlsoUsedShown {
+    pub agreement: String,
+    pub receipt: Receipt,
+    pub provider_index: u64,
+    pub budget_before: Option<BudgetShown>,
+    pub budget_after: Option<BudgetShown>,
+}
+
 /// A question in SQL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ask {
@@ -366,6 +376,9 @@ pub enum Answered {
         agreement: String,
         preview: Preview,
         budget: Option<BudgetShown>,
+        /// The same of every other product that the question joins and that is charged.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<BudgetShown>,
     },
     Statistics {
         agreement: String,
@@ -375,6 +388,9 @@ pub enum Answered {
         provider_index: u64,
         budget_before: BudgetShown,
         budget_after: BudgetShown,
+        /// The uses of the other products that the question joined.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<AlsoUsedShown>,
     },
     /// Rows, as JSON objects; large results are better asked for as `parquet` or `csv`, which stream.
     Rows {

@@ -46,6 +46,10 @@ pub const REVOCATION_PATH: &str = "/peer/revocation";
 
 /// The longest question, in bytes of SQL.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
+/// The most lines of one question beside its own.
+pub const LINES_ALSO_MAX: usize = 15;
+/// The longest name and the longest token of a line.
+pub const LINE_BYTES_MAX: usize = 1_024;
 /// The longest pseudonym of a person.
 pub const PERSON_BYTES_MAX: usize = 128;
 /// The most bytes of an answer with its receipt.
@@ -65,6 +69,26 @@ pub struct QuestionMessage {
     pub loss: Option<Loss>,
     #[serde(default)]
     pub preview: bool,
+    /// The lines of the other products that the question joins, each under an agreement of its own with the same
+    /// owner.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<LineMessage>,
+}
+
+/// An open line, as it stands in the address and the header of a request that goes over it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineMessage {
+    /// What the owner calls the transfer.
+    pub transfer: String,
+    /// The token of its DataAddress.
+    pub token: String,
+}
+
+impl std::fmt::Debug for LineMessage {
+    /// Keeps the secret out of every log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LineMessage").field("transfer", &self.transfer).finish_non_exhaustive()
+    }
 }
 
 /// The answer and its proof.
@@ -76,6 +100,19 @@ pub struct AnswerMessage {
     pub receipt: Exact<Receipt>,
     pub ledger: LedgerProof,
     pub budget: BudgetLeft,
+    /// The uses of the other products that the question joined, in the order of its lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<AlsoUsed>,
+}
+
+/// One more product behind an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlsoUsed {
+    pub receipt: Exact<Receipt>,
+    pub ledger: LedgerProof,
+    /// Where it was charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetLeft>,
 }
 
 /// What a question would cost; no data was read for it.
@@ -83,6 +120,9 @@ pub struct AnswerMessage {
 pub struct PreviewMessage {
     pub preview: Preview,
     pub budget: BudgetLeft,
+    /// The same of the other products that it joins, in the order of its lines; nothing where nothing is charged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Option<BudgetLeft>>,
 }
 
 /// Where the owner's ledger keeps the use.
@@ -153,6 +193,10 @@ impl Message for QuestionMessage {
             return Err(node.wrong("sql", format!("a question of 1 to {SQL_BYTES_MAX} bytes")));
         }
         check_person(&question.person)?;
+        let is_line = |line: &LineMessage| line.transfer.len().max(line.token.len()) <= LINE_BYTES_MAX;
+        if question.also.len() > LINES_ALSO_MAX || !question.also.iter().all(is_line) {
+            return Err(node.wrong("also", format!("at most {LINES_ALSO_MAX} lines")));
+        }
         Ok(question)
     }
     fn to_value(&self) -> Value {

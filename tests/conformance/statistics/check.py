@@ -77,13 +77,15 @@ class Question:
         """The rows that count, with their keys and some columns."""
         line = self.line
         columns = ["person", *(f"({key}) AS k{place}" for place, key in enumerate(self.keys)), *columns]
-        table = f"'{line['file']}'"
-        if line["row_filter"] is not None:
-            table = f"(SELECT * FROM {table} WHERE {line['row_filter']})"
+        tables = {"$TABLE": (line["file"], line["row_filter"]), "$SECOND": (line["second"], line["second_filter"])}
+        start = line["from"]
+        for name, (file, row_filter) in tables.items():
+            where = "TRUE" if row_filter is None else row_filter
+            start = start.replace(name, f"(SELECT * FROM '{file}' WHERE {where})")
         where = f"person IS NOT NULL AND ({line['condition']})"
         if self.regions is not None:
             where += " AND region IN (" + ", ".join(f"'{region}'" for region in self.regions) + ")"
-        return f"SELECT {', '.join(columns)} FROM {line['from'].replace('$TABLE', table)} WHERE {where}"
+        return f"SELECT {', '.join(columns)} FROM {start} WHERE {where}"
 
     def by(self, *more):
         return ", ".join([*more, *(f"k{place}" for place in range(len(self.keys)))])
@@ -260,7 +262,7 @@ def questions(file):
     duck.execute(
         "CREATE MACRO clamped(x, low, high) AS CASE WHEN x IS NULL THEN NULL WHEN x < low THEN low WHEN x > high THEN high ELSE x END"
     )
-    compared, groups, refused, kinds = 0, 0, 0, {}
+    compared, groups, refused, joined, kinds = 0, 0, 0, 0, {}
     for text in open(file, encoding="utf-8"):
         line = json.loads(text)
         if "refused" in line:
@@ -274,9 +276,11 @@ def questions(file):
             report(line["sql"], why + f" ({line['row_filter']}, {line['policy']})")
         compared += 1
         groups += len(line["groups"])
+        joined += "owner.second" in line["sql"]
         for aggregate in line["aggregates"]:
             kinds[aggregate["kind"]] = kinds.get(aggregate["kind"], 0) + 1
-    print(f"questions\t{compared}\tgroups\t{groups}\trefused\t{refused}\taggregates\t{json.dumps(kinds)}")
+    counts = f"questions\t{compared}\tgroups\t{groups}\trefused\t{refused}\tjoined\t{joined}"
+    print(f"{counts}\taggregates\t{json.dumps(kinds)}")
 
 
 def multiplier(release):

@@ -12,6 +12,8 @@ const QUESTIONS: u64 = 2_400;
 const MIXTURES: u64 = 150;
 /// Of the mixtures, those whose thresholds leave nothing of the delta have no epsilon.
 const MIXTURES_MIN: u64 = 100;
+/// Of those, so many at least are about two private products.
+const JOINED_MIN: u64 = 300;
 /// Every aggregate is in so many questions at least.
 const EACH_AGGREGATE_MIN: u64 = 150;
 const AGGREGATES: [&str; 8] = ["count", "subjects", "sum", "avg", "var", "present", "distinct", "quantile"];
@@ -112,6 +114,10 @@ fn judge_questions(said: &str) -> Result<String, String> {
     if compared < QUESTIONS || groups < compared {
         return Err(format!("{compared} questions with {groups} groups were compared, not {QUESTIONS}"));
     }
+    let joined = number(&figures, "joined");
+    if joined < JOINED_MIN {
+        return Err(format!("{joined} questions about two products, not {JOINED_MIN}"));
+    }
     let kinds = figures.get("aggregates").copied().unwrap_or("{}");
     let kinds: BTreeMap<String, u64> = serde_json::from_str(kinds).map_err(|cause| cause.to_string())?;
     for kind in AGGREGATES {
@@ -122,7 +128,8 @@ fn judge_questions(said: &str) -> Result<String, String> {
     }
     let refused = number(&figures, "refused");
     Ok(format!(
-        "the exact totals of {compared} questions in {groups} groups are those of DuckDB ({refused} more were refused)\n"
+        "the exact totals of {compared} questions ({joined} about two products) in {groups} groups are those of DuckDB \
+         ({refused} more were refused)\n"
     ))
 }
 
@@ -151,13 +158,14 @@ fn judge_events(said: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "questions\t2400\tgroups\t9000\trefused\t3\taggregates\t{\"count\": 900, \"subjects\": 300, \"sum\": 900, \"avg\": 700, \"var\": 500, \"present\": 300, \"distinct\": 300, \"quantile\": 500}\n";
+    const GOOD: &str = "questions\t2400\tgroups\t9000\trefused\t3\tjoined\t500\taggregates\t{\"count\": 900, \"subjects\": 300, \"sum\": 900, \"avg\": 700, \"var\": 500, \"present\": 300, \"distinct\": 300, \"quantile\": 500}\n";
 
     #[test]
     fn everything_must_have_been_compared_and_the_same() {
         assert!(judge_questions(GOOD).is_ok());
         assert!(judge_questions("").is_err());
         assert!(judge_questions(&GOOD.replace("2400", "0")).is_err());
+        assert!(judge_questions(&GOOD.replace("\t500\tagg", "\t5\tagg")).is_err());
         assert!(
             judge_questions(&GOOD.replace("\"avg\": 700", "\"avg\": 7"))
                 .is_err_and(|why| why.contains("avg"))

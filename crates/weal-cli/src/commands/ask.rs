@@ -7,7 +7,7 @@ use reqwest::{Response, header};
 use tokio::io::AsyncWriteExt as _;
 use weal_domain::compute::{ColumnRole, Loss, Preview};
 use weal_domain::words::count;
-use weal_node::api::{Answered, Ask, BudgetShown};
+use weal_node::api::{AlsoUsedShown, Answered, Ask, BudgetShown};
 
 use super::budget::share_spent;
 use crate::client::Client;
@@ -144,14 +144,19 @@ fn show(answered: &Answered, format: Format, out: Option<&Path>, setting: &Setti
 #[must_use]
 pub fn beside(answered: &Answered) -> String {
     match answered {
-        Answered::Preview { budget, .. } => {
-            budget.as_ref().map(|budget| format!("Nothing was spent. {}", left(budget))).unwrap_or_default()
+        Answered::Preview { budget, also, .. } => {
+            let mut lines: Vec<String> =
+                budget.iter().map(|budget| format!("Nothing was spent. {}", left(budget))).collect();
+            lines.extend(also.iter().map(|budget| format!("Of {}: {}", budget.name, left(budget))));
+            lines.join("\n")
         }
         Answered::Rows { rows, receipts, .. } => {
             let rows = count(rows.len() as u64, "row", "rows");
             format!("{rows} under {}.", count(receipts.len() as u64, "receipt", "receipts"))
         }
-        Answered::Statistics { answer, receipt, provider_index, budget_before, budget_after, .. } => {
+        Answered::Statistics {
+            answer, receipt, provider_index, budget_before, budget_after, also, ..
+        } => {
             let mut lines = vec![format!(
                 "With {} % confidence each ± holds the true figure, counted by these rules. {}",
                 decimal(answer.confidence * 100.0, 0),
@@ -173,9 +178,28 @@ pub fn beside(answered: &Answered) -> String {
                 receipt.agreement,
                 receipt.use_id
             ));
+            lines.extend(also.iter().map(of_joined));
             lines.iter().flat_map(|line| wrap(line, WIDTH)).collect::<Vec<_>>().join("\n")
         }
     }
+}
+
+/// The same of a product that was joined.
+fn of_joined(used: &AlsoUsedShown) -> String {
+    let AlsoUsedShown { receipt, provider_index, budget_before, budget_after, .. } = used;
+    let charged = match budget_before.as_ref().zip(budget_after.as_ref()) {
+        Some((before, after)) => format!(
+            "budget spent: {} before, {} after. {}",
+            percent(share_spent(before)),
+            percent(share_spent(after)),
+            left(after)
+        ),
+        None => "nothing is charged.".to_owned(),
+    };
+    format!(
+        "Joined with {}: {charged} Under {}. Receipt {}, entry {provider_index}.",
+        receipt.product, receipt.agreement, receipt.use_id
+    )
 }
 
 fn left(budget: &BudgetShown) -> String {

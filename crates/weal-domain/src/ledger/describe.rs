@@ -143,8 +143,13 @@ fn describe_person(fact: &Fact) -> String {
 }
 
 fn of_receipt(receipt: &Receipt) -> String {
-    let Receipt { product, mode, purpose, legal_basis, loss, .. } = receipt;
+    let Receipt { product, mode, purpose, legal_basis, loss, joined_with, .. } = receipt;
     let cost = if loss.is_zero() { String::new() } else { format!(", at a privacy loss of {loss}") };
     let (purpose, basis) = (purpose_label(purpose), legal_basis_label(legal_basis));
-    format!("{product} for {mode}: {purpose}, on the basis of {basis}{cost}.")
+    let joined = if joined_with.is_empty() {
+        String::new()
+    } else {
+        format!(", joined with {},", list(joined_with, "and"))
+    };
+    format!("{product}{joined} for {mode}: {purpose}, on the basis of {basis}{cost}.")
 }

@@ -275,5 +275,8 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_sha256: Option<String>,
     pub loss: Loss,
+    /// The other products that the question joined, each with a receipt of its own and the same digests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined_with: Vec<ProductName>,
     pub at: Timestamp,
 }

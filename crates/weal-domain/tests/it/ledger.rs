@@ -26,6 +26,7 @@ fn receipt() -> Receipt {
         question_sha256: DIGEST.to_owned(),
         answer_sha256: Some(DIGEST.to_owned()),
         loss: Loss::new(50_000_000, 1_000),
+        joined_with: Vec::new(),
         at: now(),
     }
 }
@@ -265,6 +266,18 @@ fn facts_of_uses() -> Vec<Told> {
             "Let Education use payroll for statistics: preventing and finding fraud, on the basis of a task in the \
              public interest or of official authority (GDPR 6(1)(e)), at a privacy loss of 0.05 rho and \
              0.000000000001 delta.",
+        ),
+        (
+            "use_joined",
+            Fact::UseGranted {
+                receipt: Receipt {
+                    joined_with: vec!["benefits".parse().unwrap(), "states".parse().unwrap()],
+                    ..receipt()
+                },
+            },
+            "Let Education use payroll, joined with benefits and states, for statistics: preventing and finding fraud, \
+             on the basis of a task in the public interest or of official authority (GDPR 6(1)(e)), at a privacy loss \
+             of 0.05 rho and 0.000000000001 delta.",
         ),
         (
             "use_received",

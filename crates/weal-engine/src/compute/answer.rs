@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, Result as Planned};
+use datafusion::common::{Column, Result as Planned, TableReference, plan_datafusion_err};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use weal_domain::Refusal;
@@ -17,11 +17,13 @@ use super::condition::condition;
 use super::exact::{Choice, ExactGroups, Plans, exact};
 use super::plan::{PlanError, Totals};
 use super::prepare::{Asked, Grouping, Prepared, prepare};
+use super::reading::Rows;
 use super::release::release;
 use super::schema::schema_of;
+use super::tables::{Covered, PermitFor, Permitted, Table};
 use super::tag::QueryKey;
 use crate::error::Doing;
-use crate::scan::{about, read_at_once, scan};
+use crate::scan::{About, about, read_at_once, scan};
 use crate::{Engine, EngineError, Fault, Source};
 
 const IN_TIME: &str = "computing a private answer in time";
@@ -39,7 +41,19 @@ impl Engine {
         columns: Option<&[String]>,
         loss: Option<Loss>,
     ) -> Result<Preview, Refusal> {
-        let asked = Asked { product, member, columns, loss };
+        let covered = Covered { product: product.clone(), columns: columns.map(<[String]>::to_vec) };
+        self.preview_about(sql, &[covered], member, loss)
+    }
+
+    /// The same of a question about several products of `member`, each as its agreement covers it.
+    pub fn preview_about(
+        &self,
+        sql: &str,
+        products: &[Covered],
+        member: &MemberName,
+        loss: Option<Loss>,
+    ) -> Result<Preview, Refusal> {
+        let asked = Asked { products, member, loss };
         prepare(sql, asked, &self.session(), self.limits().groups_max)?.preview()
     }
 
@@ -56,30 +70,44 @@ impl Engine {
         source: &Source,
         loss: Loss,
     ) -> Result<Answer, EngineError> {
-        let grant = permit.grant();
-        if grant.product != product.name {
-            return Err(Fault::new("checking a permit", "it is for another product").into());
+        let permit = PermitFor::Statistics(permit);
+        self.answer_about(&[Permitted { permit, product, source }], sql, member, loss).await
+    }
+
+    /// The same of a question about several products of `member`. Each is read under a permit of its own, and each
+    /// that is private costs the whole loss.
+    pub async fn answer_about(
+        &self,
+        products: &[Permitted<'_>],
+        sql: &str,
+        member: &MemberName,
+        loss: Loss,
+    ) -> Result<Answer, EngineError> {
+        let grants = products.iter().map(Permitted::grant).collect::<Result<Vec<_>, _>>()?;
+        let covered = products.iter().map(Permitted::covered).collect::<Result<Vec<_>, _>>()?;
+        let private = products.iter().zip(&grants).filter(|(each, _)| each.product.privacy.is_some());
+        let loss = private.fold(loss, |loss, (_, grant)| loss.min(grant.loss_max));
+        let _being_read: Vec<_> = products.iter().map(|each| self.begin_reading(&each.source.file)).collect();
+        let mut files = Vec::new();
+        for (each, grant) in products.iter().zip(&grants) {
+            let about = about(&each.source.file).await?;
+            files.push(File { source: each.source, row_filter: grant.row_filter.as_deref(), about });
         }
-        let _being_read = self.begin_reading(&source.file);
         let mut session = self.session();
-        let about = about(&source.file).await?;
-        read_at_once(&mut session, about.batch_rows());
+        let rows_at_once = session.config().batch_size();
+        let rows_at_once = files.iter().fold(rows_at_once, |rows, file| rows.min(file.about.batch_rows()));
+        read_at_once(&mut session, rows_at_once);
         let groups_max = self.limits().groups_max;
         let prepared = {
-            let (sql, product, member) = (sql.to_owned(), product.clone(), member.clone());
-            let (columns, session) = (grant.columns.clone(), session.clone());
-            let loss = Some(loss.min(grant.loss_max));
+            let (sql, member, session) = (sql.to_owned(), member.clone(), session.clone());
             let work = move || {
-                let asked = Asked { product: &product, member: &member, columns: columns.as_deref(), loss };
+                let asked = Asked { products: &covered, member: &member, loss: Some(loss) };
                 prepare(&sql, asked, &session, groups_max)
             };
             tokio::task::spawn_blocking(work).await.doing("planning a private answer")??
         };
         let key = QueryKey::fresh().doing("drawing a query's key")?;
-        let subject_is_key = about.is_unique(&prepared.policy.subject);
-        let subject_is_full = about.is_full(&prepared.policy.subject);
-        let row_filter = grant.row_filter.as_deref();
-        let run = Run { product, source, row_filter, subject_is_key, subject_is_full, rows: about.rows, key };
+        let run = Run { files: &files, general: false, key };
         let one_row_each = run.one_row_each(&prepared);
         let totals = self.all_groups(&prepared, run, &session);
         let (began, most) = (Instant::now(), self.limits().question_time_max);
@@ -128,8 +156,8 @@ impl Engine {
         run: Run<'_>,
     ) -> Result<Plans, EngineError> {
         let reading = &prepared.reading;
-        let columns = &run.product.columns;
-        let row_filter = run.row_filter.map(|filter| condition(columns, filter)).transpose()?;
+        let tables = prepared.tables.all.iter().zip(run.files).map(|(table, file)| Below::of(table, file));
+        let tables = tables.collect::<Result<Vec<_>, Refusal>>()?;
         // Where totals are of what their groups count, these are bounded and the totals are sums of them.
         let bounded = prepared.bounded_by(grouping);
         let (keys, own_keys) = (reading.keys_of(bounded), reading.keys_of(grouping));
@@ -138,13 +166,13 @@ impl Engine {
         let all: Vec<usize> = (0..own_keys.len()).collect();
         let totals = totals_of(prepared, &run, bounded, (&keys, &by));
         let aside = totals_of(prepared, &run, grouping, (&own_keys, &all));
-        let table = || {
-            let table = scan(&run.source.file, schema_of(columns))?;
-            row_filter.iter().try_fold(table, |table, condition| table.filter(condition.clone()))
+        let below = |name: &TableReference| -> Planned<LogicalPlanBuilder> {
+            let found = tables.iter().find(|below| below.table.name == *name);
+            found.ok_or_else(|| plan_datafusion_err!("nothing permits {name}"))?.rows()
         };
         let file = || match &reading.rows {
-            None => table(),
-            Some(steps) => over_file(steps, &table),
+            Rows::Table(name) => below(name),
+            Rows::Steps(steps) => over_files(steps, &below),
         };
         let planned = || {
             let main = totals.plan(file()?)?;
@@ -167,6 +195,7 @@ fn totals_of<'a>(
 ) -> Totals<'a> {
     let reading = &prepared.reading;
     let groups = of.public.as_ref().map(|public| public.keys.num_rows() as u64);
+    let known = run.known(prepared);
     Totals {
         policy: &reading.policy,
         conditions: [reading.filter.clone(), prepared.on_lists.clone()].into_iter().flatten().collect(),
@@ -174,47 +203,78 @@ fn totals_of<'a>(
         by,
         parts: &reading.parts,
         subject_is_key: run.one_row_each(prepared),
-        subject_is_full: run.subject_is_full && reading.rows.is_none(),
+        subject_is_full: !run.general && known.is_some_and(|about| about.is_full(&reading.policy.subject)),
         choose: groups.is_none_or(|groups| groups > reading.policy.groups_per_subject_max.into()),
         // Steps may make many rows of one.
-        rows_max: if reading.rows.is_none() { run.rows.next_power_of_two() } else { u64::MAX },
+        rows_max: known.map_or(u64::MAX, |about| about.rows.next_power_of_two()),
         key: run.key.clone(),
     }
 }
 
-/// The steps of an inner SELECT, over the file instead of the table's schema.
-fn over_file(
+/// Steps over the files instead of the tables' schemas.
+fn over_files(
     steps: &LogicalPlan,
-    table: &dyn Fn() -> Planned<LogicalPlanBuilder>,
+    below: &dyn Fn(&TableReference) -> Planned<LogicalPlanBuilder>,
 ) -> Planned<LogicalPlanBuilder> {
     let read = steps.clone().transform_up(|node| match &node {
         LogicalPlan::TableScan(scan) => {
             let own = |name: &str| Expr::Column(Column::new_unqualified(name));
             let asked = scan.projected_schema.fields().iter().map(|field| own(field.name()));
-            let table = table()?.project(asked)?.alias(scan.table_name.clone())?;
-            Ok(Transformed::yes(table.build()?))
+            let rows = below(&scan.table_name)?.project(asked)?.alias(scan.table_name.clone())?;
+            Ok(Transformed::yes(rows.build()?))
         }
         _ => Ok(Transformed::no(node)),
     });
     Ok(LogicalPlanBuilder::from(read?.data))
 }
 
-/// One execution: where the rows are and which of them count.
-#[derive(Clone)]
-pub(super) struct Run<'a> {
-    pub product: &'a Product,
+/// The file of a product, and which of its rows its agreement covers.
+#[derive(Debug, Clone)]
+pub(super) struct File<'a> {
     pub source: &'a Source,
     pub row_filter: Option<&'a str>,
-    pub subject_is_key: bool,
-    pub subject_is_full: bool,
-    /// Of the file.
-    pub rows: u64,
+    pub about: About,
+}
+
+/// A product's rows as its agreement covers them: what every step stands on.
+struct Below<'a> {
+    table: &'a Table,
+    file: &'a File<'a>,
+    row_filter: Option<Expr>,
+}
+
+impl<'a> Below<'a> {
+    fn of(table: &'a Table, file: &'a File<'a>) -> Result<Self, Refusal> {
+        let row_filter = file.row_filter.map(|filter| condition(&table.columns, filter)).transpose()?;
+        Ok(Self { table, file, row_filter })
+    }
+
+    fn rows(&self) -> Planned<LogicalPlanBuilder> {
+        let rows = scan(&self.file.source.file, schema_of(&self.table.columns))?;
+        self.row_filter.iter().try_fold(rows, |rows, condition| rows.filter(condition.clone()))
+    }
+}
+
+/// One execution: where the rows are, in the order of the tables, and which of them count.
+#[derive(Clone)]
+pub(super) struct Run<'a> {
+    pub files: &'a [File<'a>],
+    /// Takes the way of tables of which nothing is known.
+    pub general: bool,
     pub key: QueryKey,
 }
 
 impl Run<'_> {
+    /// What is known of the product whose own table the totals are of. Of steps over tables nothing is.
+    fn known(&self, prepared: &Prepared) -> Option<&About> {
+        let Rows::Table(name) = &prepared.reading.rows else { return None };
+        let mut files = prepared.tables.all.iter().zip(self.files);
+        files.find(|(table, _)| table.name == *name).map(|(_, file)| &file.about)
+    }
+
     /// Whether no subject has more than one row: known by the file's schema, unless steps make new rows.
     fn one_row_each(&self, prepared: &Prepared) -> bool {
-        self.subject_is_key && prepared.reading.rows.is_none()
+        let subject = &prepared.reading.policy.subject;
+        !self.general && self.known(prepared).is_some_and(|about| about.is_unique(subject))
     }
 }

@@ -1,16 +1,13 @@
-//! The steps of an inner SELECT that make new rows: totals of each subject, joins on the subject, and others.
-//! Each puts out a [`Relation`] whose rows again belong to one subject each.
+//! The steps of an inner SELECT that make new rows: totals of each subject, lists, and others ([`super::joins`] has
+//! the joins). Each puts out a [`Relation`] whose rows again belong to one subject each.
 
 use std::collections::BTreeMap;
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, Result as Planned};
 use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
-use datafusion::logical_expr::expr::{BinaryExpr, InSubquery};
-use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, Join, LogicalPlan, LogicalPlanBuilder, Operator, Union, Values,
-};
+use datafusion::logical_expr::expr::InSubquery;
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, LogicalPlanBuilder, Union, Values};
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Bounds, Column as ProductColumn, ColumnKind, Identifying, PrivacyPolicy};
 
@@ -18,24 +15,24 @@ use super::measure::{Value, value};
 use super::plan::{SUBJECT, column};
 use super::relation::{Relation, Subject, names_of, own_columns, relation};
 use super::safe::{safe, safe_cast_of, type_of, unsupported};
-use super::shield::{shielded, shielded_condition};
+use super::shield::shielded;
 
 /// A column of what a step puts out.
 #[derive(Debug, Clone)]
-struct Made {
+pub(super) struct Made {
     /// How the question calls it.
-    called: Column,
+    pub called: Column,
     /// Over the rows of the step below.
-    expr: Expr,
-    kind: DataType,
-    nullable: bool,
-    bounds: Option<Bounds>,
-    public: Option<Vec<String>>,
+    pub expr: Expr,
+    pub kind: DataType,
+    pub nullable: bool,
+    pub bounds: Option<Bounds>,
+    pub public: Option<Vec<String>>,
 }
 
 impl Made {
     /// A column that is computed row by row.
-    fn of(called: Column, expr: &Expr, below: &Relation) -> Result<Self, Refusal> {
+    pub(super) fn of(called: Column, expr: &Expr, below: &Relation) -> Result<Self, Refusal> {
         let plain = if let Expr::Column(column) = expr { Some(column.name.as_str()) } else { None };
         let known = plain.and_then(|name| below.described.iter().find(|column| column.name == name));
         let policy = below.policy.as_ref();
@@ -59,7 +56,7 @@ fn bounds(value: &Value) -> Bounds {
     Bounds { low: value.low, high: value.high, decimals: value.decimals }
 }
 
-fn broken(error: impl std::fmt::Display) -> Refusal {
+pub(super) fn broken(error: impl std::fmt::Display) -> Refusal {
     unsupported("this inner SELECT", "Write it more simply.").remedy(error.to_string())
 }
 
@@ -72,7 +69,7 @@ fn policy_of(below: &Relation) -> Result<&PrivacyPolicy, Refusal> {
 }
 
 /// What the columns come to, once they stand in `rows` as [`SUBJECT`] and [`name_of`].
-fn put_out(
+pub(super) fn put_out(
     rows: LogicalPlan,
     made: Vec<Made>,
     subject_at: Option<usize>,
@@ -110,7 +107,7 @@ fn name_of(place: usize, subject_at: Option<usize>) -> String {
 }
 
 /// The columns of a step, under their names.
-fn named(made: &[Made], subject_at: Option<usize>) -> Vec<Expr> {
+pub(super) fn named(made: &[Made], subject_at: Option<usize>) -> Vec<Expr> {
     let named = made.iter().enumerate();
     named.map(|(place, made)| made.expr.clone().alias(name_of(place, subject_at))).collect()
 }
@@ -144,10 +141,7 @@ pub(super) fn grouped(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Rel
     let Some(subject_at) = subject_at else {
         return Err(unsupported(
             "an aggregate of an answer",
-            &format!(
-                "Group the inner SELECT by `{}` as well, or compute with the answer.",
-                subject.policy.subject
-            ),
+            &format!("Group the inner SELECT by `{}` as well, or compute with the answer.", subject.name),
         ));
     };
     let keys = made.len();
@@ -236,7 +230,7 @@ pub(super) fn distinct(distinct: &Distinct, subject: Subject<'_>) -> Result<Rela
         made.push(Made::of(name.clone(), expr, &below)?);
     }
     if subject_at.is_none() {
-        let instead = format!("Select `{}` there as well, or use GROUP BY.", subject.policy.subject);
+        let instead = format!("Select `{}` there as well, or use GROUP BY.", subject.name);
         return Err(unsupported("DISTINCT without the subject", &instead));
     }
     let rows = project(&below, &made, subject_at).and_then(|rows| rows.distinct()?.build());
@@ -264,112 +258,6 @@ pub(super) fn values(list: &Values) -> Result<Relation, Refusal> {
     })
 }
 
-/// One side of a join, with its columns under names of their own.
-struct Side {
-    relation: Relation,
-    made: Vec<Made>,
-    /// Where the subject stands among `made`, if these are a subject's rows.
-    subject_at: Option<usize>,
-    prefix: &'static str,
-}
-
-impl Side {
-    fn of(plan: &LogicalPlan, subject: Subject<'_>, prefix: &'static str) -> Result<Self, Refusal> {
-        let relation = relation(plan, subject)?;
-        let mut made = Vec::new();
-        for (name, expr) in &relation.columns {
-            made.push(Made::of(name.clone(), expr, &relation)?);
-        }
-        let mut subject_at = relation.columns.iter().position(|(_, expr)| relation.is_subject(expr));
-        if let (None, Some(policy)) = (subject_at, &relation.policy) {
-            // It goes along unseen.
-            subject_at = Some(made.len());
-            made.push(Made::of(Column::new_unqualified(""), &column(&policy.subject), &relation)?);
-        }
-        Ok(Self { relation, made, subject_at, prefix })
-    }
-
-    fn name(&self, place: usize) -> String {
-        format!("{}{place}", self.prefix)
-    }
-
-    fn rows(&self) -> Planned<LogicalPlan> {
-        let named =
-            self.made.iter().enumerate().map(|(place, made)| made.expr.clone().alias(self.name(place)));
-        self.relation.kept()?.project(named.collect::<Vec<_>>())?.build()
-    }
-
-    /// Where a visible column stands.
-    fn columns(&self) -> impl Iterator<Item = (Column, Expr)> + '_ {
-        self.made.iter().enumerate().map(|(place, made)| (made.called.clone(), column(&self.name(place))))
-    }
-}
-
-/// A join of subjects' rows with public ones, or with rows of the same subject.
-pub(super) fn joined(join: &Join, subject: Subject<'_>) -> Result<Relation, Refusal> {
-    if !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
-        return Err(unsupported(
-            &format!("a {} join", join.join_type),
-            "Use JOIN or LEFT JOIN, with the product on the left.",
-        ));
-    }
-    let (left, right) = (Side::of(&join.left, subject, "l")?, Side::of(&join.right, subject, "r")?);
-    if left.subject_at.is_none() && (right.subject_at.is_none() || join.join_type == JoinType::Left) {
-        return Err(unsupported("a join that begins with public values", "Put the product on the left."));
-    }
-    let all: Vec<(Column, Expr)> = left.columns().chain(right.columns()).collect();
-    let (left_rows, right_rows) = (left.rows().map_err(broken)?, right.rows().map_err(broken)?);
-    let schema = left_rows.schema().join(right_rows.schema()).map_err(broken)?;
-    let over = |expr: &Expr| super::relation::substitute(expr, &all);
-    let (mut on, mut on_subject) = (Vec::new(), false);
-    for (one, other) in &join.on {
-        let (one, other) = (over(one)?, over(other)?);
-        on_subject |= is_both(&left, &right, &one, &other) || is_both(&left, &right, &other, &one);
-        let one = shielded(safe(&one, &schema)?, &schema)?;
-        let other = shielded(safe(&other, &schema)?, &schema)?;
-        on.push(one.eq(other));
-    }
-    for condition in join.filter.iter().flat_map(split_conjunction) {
-        let condition = over(condition)?;
-        if let Expr::BinaryExpr(BinaryExpr { left: one, op: Operator::Eq, right: other }) = &condition {
-            on_subject |= is_both(&left, &right, one, other) || is_both(&left, &right, other, one);
-        }
-        on.push(shielded_condition(safe(&condition, &schema)?, &schema)?);
-    }
-    if left.subject_at.is_some() && right.subject_at.is_some() && !on_subject {
-        let reason = format!(
-            "Join ON `{0}` = `{0}`: rows of different subjects cannot be put together.",
-            subject.policy.subject
-        );
-        return Err(unsupported("a join of private rows on something else than their subject", &reason));
-    }
-    let policy = left.relation.policy.as_ref().or(right.relation.policy.as_ref()).cloned();
-    let rows = LogicalPlanBuilder::from(left_rows).join_on(right_rows, join.join_type, on).map_err(broken)?;
-    let keeper = if left.subject_at.is_some() { &left } else { &right };
-    let subject_column = keeper.subject_at.map(|place| keeper.name(place));
-    let mut made = Vec::new();
-    let outer = join.join_type == JoinType::Left;
-    for (side, may_be_missing) in [(&left, false), (&right, outer)] {
-        for (place, each) in side.made.iter().enumerate() {
-            let nullable = each.nullable || may_be_missing;
-            // Rows without a partner have no value that would be on the list.
-            let public = each.public.clone().filter(|_| !may_be_missing);
-            made.push(Made { expr: column(&side.name(place)), nullable, public, ..each.clone() });
-        }
-    }
-    let subject_at = made.iter().position(
-        |made| matches!(&made.expr, Expr::Column(column) if Some(&column.name) == subject_column.as_ref()),
-    );
-    let rows = rows.project(named(&made, subject_at)).and_then(LogicalPlanBuilder::build).map_err(broken)?;
-    Ok(put_out(rows, made, subject_at, policy.as_ref()))
-}
-
-fn is_both(left: &Side, right: &Side, one: &Expr, other: &Expr) -> bool {
-    let is =
-        |side: &Side, expr: &Expr| side.subject_at.is_some_and(|place| *expr == column(&side.name(place)));
-    is(left, one) && is(right, other)
-}
-
 /// `x IN (SELECT ...)`: of the subject among subjects, or of anything among public values.
 pub(super) fn among(below: Relation, inner: &InSubquery, subject: Subject<'_>) -> Result<Relation, Refusal> {
     let list = relation(&inner.subquery.subquery, subject)?;
@@ -381,7 +269,7 @@ pub(super) fn among(below: Relation, inner: &InSubquery, subject: Subject<'_>) -
     let of_subject = below.is_subject(&expr) && list.is_subject(listed);
     if !public && !of_subject {
         let what = "IN (SELECT ...) of something else than the subject";
-        let instead = format!("Write `{0} IN (SELECT {0} ...)`, or list the values.", subject.policy.subject);
+        let instead = format!("Write `{0} IN (SELECT {0} ...)`, or list the values.", subject.name);
         return Err(unsupported(what, &instead));
     }
     if public && inner.negated {

@@ -3,7 +3,7 @@
 //! Reading questions, pricing them, and answering them so that no person's row can be told from the answer.
 //!
 //! A private question goes `sql` (one SELECT, within limits) → `schema` (planned without data) → `reading`
-//! (what is asked, or a refusal that names what cannot be: `relation` and `inner` below the totals, `parts` the
+//! (what is asked, or a refusal that names what cannot be: `relation`, `inner` and `joins` below the totals, `parts` the
 //! totals, `after` what is done with them) → `public` (groups known beforehand) → `price` → `plan` and `sides`
 //! (exact totals of bounded sensitivity) → `exact` (run) → `release` (noise, then post-processing).
 
@@ -21,6 +21,7 @@ mod exact;
 mod functions;
 mod groupings;
 mod inner;
+mod joins;
 mod measure;
 mod names;
 mod options;
@@ -43,6 +44,7 @@ mod shield;
 mod sides;
 mod sql;
 mod subjects;
+mod tables;
 mod tag;
 mod texts;
 mod turn;
@@ -54,6 +56,7 @@ pub(crate) use functions::Rounding;
 pub use question::{Question, read_question};
 pub use same::same_question;
 pub(crate) use schema::{data_type, schema_of};
-pub use seam::{ExactAnswer, ExactPart};
+pub use seam::{ExactAnswer, ExactPart, Held};
 pub use sql::{FILTER_BYTES_MAX, SQL_BYTES_MAX, explained};
+pub use tables::{Covered, PermitFor, Permitted};
 pub use turn::Turn;

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datafusion::common::TableReference;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use weal_domain::Refusal;
-use weal_domain::catalogue::{Column, PrivacyPolicy, Product, ProductRef};
+use weal_domain::catalogue::{Column, PrivacyPolicy};
 use weal_domain::compute::{AnswerColumn, ColumnRole, Loss, Preview, Release};
 use weal_domain::identity::MemberName;
+use weal_domain::words::list;
 use weal_privacy::accounting::epsilon_of;
 
 use super::deep::on_deep_stack;
@@ -28,13 +28,16 @@ use super::refuse::{planning, refuse_shapes};
 use super::relation::Subject;
 use super::schema::{plan, schema_of};
 use super::sql::parse_with_options;
+use super::tables::{Covered, Tables};
 
 /// The delta at which an epsilon is quoted to people.
 pub(crate) const QUOTED_DELTA: f64 = 1e-6;
 
-/// A question about one product, ready to be answered.
+/// A question, ready to be answered.
 #[derive(Debug)]
 pub(crate) struct Prepared {
+    pub tables: Tables,
+    /// Of the first private product, with the limits that hold for all.
     pub policy: PrivacyPolicy,
     pub reading: Reading,
     pub groupings: Vec<Grouping>,
@@ -63,10 +66,8 @@ pub(crate) struct Grouping {
 /// What a question is held against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub product: &'a Product,
+    pub products: &'a [Covered],
     pub member: &'a MemberName,
-    /// The columns that the agreement covers; `None` is all.
-    pub columns: Option<&'a [String]>,
     pub loss: Option<Loss>,
 }
 
@@ -86,25 +87,22 @@ fn prepare_here(
     session: &SessionState,
     groups_max: usize,
 ) -> Result<Prepared, Refusal> {
-    let Asked { product, member, columns, loss } = asked;
+    let Asked { products, member, loss } = asked;
     let (mut query, options) = parse_with_options(sql)?;
-    let about = ProductRef { member: member.clone(), product: product.name.clone() };
-    refuse_other_products(&look_at(&query)?.tables, &about)?;
-    let policy = product.privacy.as_ref().ok_or_else(|| {
-        Refusal::forbidden("no-privacy-policy", format!("Private statistics are not offered on `{about}`."))
-            .changed_by("the owner's steward")
-    })?;
-    let loss = loss.unwrap_or(policy.question_loss_default).min(policy.question_loss_max);
-    let (policy, mut loss) = options.tighten(policy, loss, QUOTED_DELTA)?;
-    let policy = &policy;
+    let mut tables = Tables::of(products, member, &look_at(&query)?.tables)?;
+    let strictest = tables.strictest()?;
+    let loss = loss.unwrap_or(strictest.question_loss_default).min(strictest.question_loss_max);
+    let (policy, mut loss) = options.tighten(&strictest, loss, QUOTED_DELTA)?;
+    tables.limit(&policy);
     refuse_shapes(&query)?;
-    settle_names(&mut query, &Columns::from([(about.clone(), names(&product.columns))]));
-    let covered = |column: &&Column| columns.is_none_or(|columns| columns.contains(&column.name));
-    let covered: Vec<Column> = product.columns.iter().filter(covered).cloned().collect();
-    let table = TableReference::partial(about.member.as_str(), about.product.as_str());
-    let planned = plan(query, table, schema_of(&covered))
-        .map_err(|error| planning(&error, &about.to_string(), &covered, &product.columns))?;
-    let mut reading = read(&planned, Subject { policy, columns: &product.columns })?;
+    let known = tables.all.iter().map(|table| (table.about.clone(), names(&table.columns)));
+    settle_names(&mut query, &Columns::from_iter(known));
+    let schemas = tables.all.iter().map(|table| (table.name.clone(), schema_of(&table.covered)));
+    let planned = plan(query, schemas).map_err(|error| {
+        let (about, covered, all) = tables.columns();
+        planning(&error, &about, &covered, &all)
+    })?;
+    let mut reading = read(&planned, Subject { tables: &tables, name: &policy.subject })?;
     let conditions: Vec<Expr> = reading.filter.iter().cloned().collect();
     let mut publics = Vec::new();
     for set in &reading.sets {
@@ -129,9 +127,9 @@ fn prepare_here(
         loss.delta_femto = 0;
     }
     let reports_withheld = options.reports_withheld();
-    let groupings = groupings(&reading, policy, publics, loss, reports_withheld)?;
+    let groupings = groupings(&reading, &policy, publics, loss, reports_withheld)?;
     let chain = Chain::of(&groupings);
-    Ok(Prepared { policy: policy.clone(), reading, groupings, on_lists, chain, loss, reports_withheld })
+    Ok(Prepared { tables, policy, reading, groupings, on_lists, chain, loss, reports_withheld })
 }
 
 /// The question's groupings, each priced at its share of the loss.
@@ -155,21 +153,6 @@ fn groupings(
 
 fn names(columns: &[Column]) -> BTreeSet<String> {
     columns.iter().map(|column| column.name.clone()).collect()
-}
-
-fn refuse_other_products(tables: &[ProductRef], about: &ProductRef) -> Result<(), Refusal> {
-    match tables {
-        [only] if only == about => Ok(()),
-        [only] => {
-            Err(Refusal::forbidden("other-product", format!("The agreement covers `{about}`, not `{only}`."))
-                .remedy(format!("Ask about `{about}`, or request an agreement for `{only}`.")))
-        }
-        _ => Err(Refusal::invalid(
-            "several-products",
-            "Private statistics are asked of one product at a time.",
-        )
-        .remedy(format!("Ask about `{about}` alone and join the answers."))),
-    }
 }
 
 impl Prepared {
@@ -201,7 +184,8 @@ impl Prepared {
         let groupings = groupings(&reading, policy, publics, loss, self.reports_withheld).ok()?;
         let (policy, on_lists) = (policy.clone(), self.on_lists.clone());
         let (chain, reports_withheld) = (None, self.reports_withheld);
-        Some(Prepared { policy, reading, groupings, on_lists, chain, loss, reports_withheld })
+        let tables = self.tables.clone();
+        Some(Prepared { tables, policy, reading, groupings, on_lists, chain, loss, reports_withheld })
     }
 
     /// Of each column with an interval half its width, where it does not depend on the data.
@@ -354,6 +338,7 @@ impl Prepared {
             );
         }
         said.push(format!("Rows without a value in `{}` are left out.", policy.subject));
+        said.extend(self.of_products());
         let Loss { rho_nano, delta_femto } = self.loss;
         let spent = weal_privacy::Loss { rho_nano, delta_femto };
         let rho = rho_nano as f64 / 1e9;
@@ -363,6 +348,30 @@ impl Prepared {
             }
             Err(_) => format!("The privacy loss is rho {rho}."),
         });
+        said
+    }
+
+    /// Which products are about whom, and who pays, where there are several.
+    fn of_products(&self) -> Vec<String> {
+        let names = |private: bool| {
+            let of = self.tables.all.iter().filter(|table| table.policy.is_some() == private);
+            of.map(|table| format!("`{}`", table.about)).collect::<Vec<_>>()
+        };
+        let (private, public) = (names(true), names(false));
+        let mut said = Vec::new();
+        if private.len() > 1 {
+            said.push(format!(
+                "The strictest limits of {} hold, and each is charged the whole loss.",
+                list(&private, "and")
+            ));
+        }
+        if !public.is_empty() {
+            let verb = if public.len() == 1 { "is" } else { "are" };
+            said.push(format!(
+                "{} {verb} about nobody: taken as published, and charged nothing.",
+                list(&public, "and")
+            ));
+        }
         said
     }
 

@@ -2,7 +2,7 @@
 //! here is refused by name, before any data is read.
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::Column;
+use datafusion::common::{Column, TableReference};
 use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan};
 use weal_domain::catalogue::{Column as ProductColumn, PrivacyPolicy};
 use weal_domain::{Refusal, RefusalKind};
@@ -23,11 +23,10 @@ const KEYS_MAX: usize = 16;
 const AGGREGATES_MAX: usize = 64;
 const SETS_MAX: usize = 32;
 
-/// What a question asks of one product.
+/// What a question asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
-    /// Steps over the product's table, where there are any; see [`super::relation`].
-    pub rows: Option<LogicalPlan>,
+    pub rows: Rows,
     /// The columns that keys and parts are over, and what is known of them.
     pub described: Vec<ProductColumn>,
     pub policy: PrivacyPolicy,
@@ -50,6 +49,15 @@ pub(crate) struct Reading {
     /// The SELECT list: names and what stands there.
     pub outputs: Vec<(String, Item)>,
     pub after: After,
+}
+
+/// What the totals are of.
+#[derive(Debug, Clone)]
+pub(crate) enum Rows {
+    /// A product's own table.
+    Table(TableReference),
+    /// Steps over tables; see [`super::relation`].
+    Steps(LogicalPlan),
 }
 
 /// One exact total per group, to be released with noise.
@@ -269,7 +277,9 @@ fn rows_asked() -> Refusal {
 pub(crate) fn unknown_node(node: &LogicalPlan) -> Refusal {
     let (what, instead) = match node {
         LogicalPlan::Distinct(_) => ("DISTINCT", "Use GROUP BY."),
-        LogicalPlan::Join(_) => ("a join", "Ask one product at a time and join the answers."),
+        LogicalPlan::Join(_) => {
+            ("a join of what was released", "Join the products themselves, or the answers.")
+        }
         LogicalPlan::Union(_) => ("UNION, INTERSECT or EXCEPT", "Ask the parts one by one."),
         LogicalPlan::Window(_) => {
             ("OVER (a window function) over rows", "Use GROUP BY first: windows work on what was released.")
@@ -304,13 +314,17 @@ fn read_aggregate(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Reading
     };
     let mut parts = Parts { parts: Vec::new(), relation: &relation, policy: &policy };
     let estimates =
-        aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<Vec<_>, _>>()?;
+        aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<Vec<_>, _>>();
+    let estimates = estimates.map_err(|refusal| relation.in_words(refusal))?;
     // Of several groupings the sums themselves are fitted to their totals, without going below zero.
     let (parts, estimates) =
         if sets.len() == 1 { together(parts.parts, estimates) } else { (parts.parts, estimates) };
     let key_types = keys.iter().map(|key| type_of(key, relation.schema())).collect::<Result<_, _>>()?;
     Ok(Reading {
-        rows: (!relation.is_table).then_some(relation.rows),
+        rows: match relation.rows {
+            LogicalPlan::TableScan(scan) if relation.is_table => Rows::Table(scan.table_name),
+            steps => Rows::Steps(steps),
+        },
         described: relation.described,
         policy,
         filter: relation.conditions.into_iter().reduce(Expr::and),

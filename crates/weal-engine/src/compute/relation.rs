@@ -1,6 +1,6 @@
 //! What stands after FROM and WHERE, as rows that each belong to one subject.
 //!
-//! Every step from the product's table up to here computes a subject's rows from the same subject's rows and
+//! Every step from the products' tables up to here computes a subject's rows from the same subject's rows and
 //! public values, and from nothing else, or is refused by name. So whatever the steps do, removing a subject
 //! removes its rows and changes no others, and the bounds of the totals above (one row per subject and group,
 //! clamped) hold. What such a step puts out is described as a product is: which column is the subject, which
@@ -16,10 +16,12 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Column as ProductColumn, PrivacyPolicy};
 
-use super::inner::{among, distinct, grouped, joined, stacked, values};
+use super::inner::{among, distinct, grouped, stacked, values};
+use super::joins::joined;
 use super::reading::unknown_node;
 use super::safe::{safe, unsupported};
 use super::shield::shielded_condition;
+use super::tables::Tables;
 
 /// Of one expression once the steps are written into each other.
 const NODES_MAX: usize = 4_096;
@@ -27,10 +29,10 @@ const NODES_MAX: usize = 4_096;
 /// Rows, and what the columns that the question sees are made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Relation {
-    /// Where the rows come from: the product's own table, or steps over it. The table stands in it as a scan of
-    /// its schema, since the data are not here yet.
+    /// Where the rows come from: a product's own table, or steps over it and others. Each table stands in it as a
+    /// scan of its schema, since the data are not here yet.
     pub rows: LogicalPlan,
-    /// Whether `rows` is the product's table itself.
+    /// Whether `rows` is a product's table itself.
     pub is_table: bool,
     /// The rows that count, made safe.
     pub conditions: Vec<Expr>,
@@ -43,24 +45,28 @@ pub(crate) struct Relation {
     pub policy: Option<PrivacyPolicy>,
 }
 
-/// What the reading needs to know of the product.
+/// What the reading needs to know of the products.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
-    pub policy: &'a PrivacyPolicy,
-    pub columns: &'a [ProductColumn],
+    pub tables: &'a Tables,
+    /// What the subject is called, for what is refused.
+    pub name: &'a str,
 }
 
 /// Reads the plan below an aggregate.
 pub(crate) fn relation(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Relation, Refusal> {
     match plan {
-        LogicalPlan::TableScan(scan) if scan.filters.is_empty() && scan.fetch.is_none() => Ok(Relation {
-            rows: plan.clone(),
-            is_table: true,
-            conditions: Vec::new(),
-            columns: own_columns(&scan.projected_schema),
-            described: subject.columns.to_vec(),
-            policy: Some(subject.policy.clone()),
-        }),
+        LogicalPlan::TableScan(scan) if scan.filters.is_empty() && scan.fetch.is_none() => {
+            let table = subject.tables.of_scan(&scan.table_name).ok_or_else(|| unknown_node(plan))?;
+            Ok(Relation {
+                rows: plan.clone(),
+                is_table: true,
+                conditions: Vec::new(),
+                columns: own_columns(&scan.projected_schema),
+                described: table.columns.clone(),
+                policy: table.policy.clone(),
+            })
+        }
         LogicalPlan::SubqueryAlias(alias) => Ok(relation(&alias.input, subject)?.named(&alias.schema)),
         LogicalPlan::Filter(filter) => {
             let mut below = relation(&filter.input, subject)?;
@@ -105,6 +111,21 @@ impl Relation {
         let Some(filter) = &call.params.filter else { return Ok(expr) };
         let filter = safe(&self.over_rows(filter)?, self.schema())?;
         Ok(Expr::Case(Case::new(None, vec![(Box::new(filter), Box::new(expr))], None)))
+    }
+
+    /// A refusal with the names that the question gives to columns.
+    pub(crate) fn in_words(&self, refusal: Refusal) -> Refusal {
+        if self.is_table {
+            return refusal;
+        }
+        let told = |text: String| {
+            let own = self.columns.iter().filter_map(|(called, expr)| match expr {
+                Expr::Column(column) => Some((format!("`{}`", column.name), format!("`{}`", called.name))),
+                _ => None,
+            });
+            own.fold(text, |text, (own, called)| text.replace(&own, &called))
+        };
+        Refusal { reason: told(refusal.reason), remedy: refusal.remedy.map(told), ..refusal }
     }
 
     fn where_it_holds(mut self, condition: &Expr) -> Result<Self, Refusal> {

@@ -1,4 +1,4 @@
-//! Planning without data: one product's columns stand in for its rows.
+//! Planning without data: the products' columns stand in for their rows.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -50,9 +50,12 @@ pub(crate) fn schema_of<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Sc
     Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>()))
 }
 
-/// Plans `query` over the one table it may name, with types made explicit.
-pub(crate) fn plan(query: Box<Query>, table: TableReference, schema: SchemaRef) -> Result<LogicalPlan> {
-    let context = OneTable { table, source: Arc::new(LogicalTableSource::new(schema)) };
+/// Plans `query` over the tables it may name, with types made explicit.
+pub(crate) fn plan(
+    query: Box<Query>,
+    tables: impl IntoIterator<Item = (TableReference, SchemaRef)>,
+) -> Result<LogicalPlan> {
+    let context = KnownTables::of(tables);
     let plan = SqlToRel::new(&context).sql_statement_to_plan(Statement::Query(query))?;
     Analyzer::new().execute_and_check(plan, context.options(), |_, _| {})
 }
@@ -63,8 +66,9 @@ pub(crate) fn plan_condition(
     table: TableReference,
     schema: SchemaRef,
 ) -> Result<(Expr, LogicalPlan)> {
-    let context = OneTable { table: table.clone(), source: Arc::new(LogicalTableSource::new(schema)) };
-    let scan = LogicalPlanBuilder::scan(table, context.source.clone(), None)?.build()?;
+    let context = KnownTables::of([(table.clone(), schema)]);
+    let source = context.get_table_source(table.clone())?;
+    let scan = LogicalPlanBuilder::scan(table, source, None)?.build()?;
     let expr = SqlToRel::new(&context).sql_to_expr(condition, scan.schema(), &mut PlannerContext::new())?;
     let plan = LogicalPlanBuilder::from(scan).filter(expr)?.build()?;
     match Analyzer::new().execute_and_check(plan, context.options(), |_, _| {})? {
@@ -73,9 +77,13 @@ pub(crate) fn plan_condition(
     }
 }
 
-struct OneTable {
-    table: TableReference,
-    source: Arc<dyn TableSource>,
+struct KnownTables(Vec<(TableReference, Arc<dyn TableSource>)>);
+
+impl KnownTables {
+    fn of(tables: impl IntoIterator<Item = (TableReference, SchemaRef)>) -> Self {
+        let source = |schema| -> Arc<dyn TableSource> { Arc::new(LogicalTableSource::new(schema)) };
+        Self(tables.into_iter().map(|(name, schema)| (name, source(schema))).collect())
+    }
 }
 
 static OPTIONS: LazyLock<ConfigOptions> = LazyLock::new(ConfigOptions::default);
@@ -105,9 +113,12 @@ pub(crate) static AGGREGATES: LazyLock<BTreeMap<&str, Arc<AggregateUDF>>> = Lazy
 });
 static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> = LazyLock::new(allowed_functions);
 
-impl ContextProvider for OneTable {
+impl ContextProvider for KnownTables {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
-        if name == self.table { Ok(self.source.clone()) } else { plan_err!("there is no table {name} here") }
+        match self.0.iter().find(|(known, _)| *known == name) {
+            Some((_, source)) => Ok(source.clone()),
+            None => plan_err!("there is no table {name} here"),
+        }
     }
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         &PLANNERS

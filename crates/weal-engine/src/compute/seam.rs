@@ -6,12 +6,13 @@ use weal_domain::Refusal;
 use weal_domain::catalogue::{PrivacyPolicy, Product};
 use weal_domain::identity::MemberName;
 
-use super::answer::Run;
+use super::answer::{File, Run};
 use super::exact::{ExactGroups, Totals as Found};
 use super::measure::Value;
 use super::prepare::{Asked, prepare};
 use super::price::Contribution;
 use super::reading::{Estimate, Part};
+use super::tables::Covered;
 use super::tag::QueryKey;
 use crate::error::Doing;
 use crate::scan::about;
@@ -77,6 +78,15 @@ impl ExactPart {
     }
 }
 
+/// A product as a test holds it: where its rows are, and which of them an agreement would cover.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    pub product: &'a Product,
+    pub source: &'a Source,
+    pub row_filter: Option<&'a str>,
+}
+
 impl ExactAnswer {
     /// Exact totals: for tests only, since nothing here is private. `key` stands for the query's secret;
     /// `general` takes the way of tables whose subject column is no key.
@@ -86,19 +96,30 @@ impl ExactAnswer {
         sql: &str,
         (product, source): (&Product, &Source),
         row_filter: Option<&str>,
+        how: (u8, bool),
+    ) -> Result<ExactAnswer, EngineError> {
+        Self::of_all(engine, sql, &[Held { product, source, row_filter }], how).await
+    }
+
+    /// The same of a question about several products.
+    #[doc(hidden)]
+    pub async fn of_all(
+        engine: &Engine,
+        sql: &str,
+        held: &[Held<'_>],
         (key, general): (u8, bool),
     ) -> Result<ExactAnswer, EngineError> {
         let session = engine.session();
         let member: MemberName = "owner".parse().doing("naming a member")?;
-        let asked = Asked { product, member: &member, columns: None, loss: None };
+        let covered = held.iter().map(|held| Covered { product: held.product.clone(), columns: None });
+        let covered: Vec<Covered> = covered.collect();
+        let asked = Asked { products: &covered, member: &member, loss: None };
         let prepared = prepare(sql, asked, &session, engine.limits().groups_max)?;
-        let about = about(&source.file).await?;
-        let subject_is_key = !general && about.is_unique(&prepared.policy.subject);
-        let subject_is_full = !general && about.is_full(&prepared.policy.subject);
-        let run = || {
-            let (rows, key) = (about.rows, QueryKey::known(key));
-            Run { product, source, row_filter, subject_is_key, subject_is_full, rows, key }
-        };
+        let mut files = Vec::new();
+        for Held { source, row_filter, .. } in held {
+            files.push(File { source, row_filter: *row_filter, about: about(&source.file).await? });
+        }
+        let run = || Run { files: &files, general, key: QueryKey::known(key) };
         let first = &prepared.groupings[0];
         let plan = session.optimize(&engine.plans(&prepared, first, run())?.main).doing("planning")?;
         let (mut groups, mut leaves) = (Vec::new(), Vec::new());

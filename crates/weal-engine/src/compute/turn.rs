@@ -8,6 +8,7 @@ use weal_domain::compute::{Loss, Preview};
 use weal_domain::identity::MemberName;
 use weal_domain::{Refusal, RefusalKind};
 
+use super::tables::Covered;
 use crate::error::Doing;
 use crate::{Engine, EngineError};
 
@@ -33,12 +34,23 @@ impl Engine {
         columns: Option<Vec<String>>,
         loss: Option<Loss>,
     ) -> Result<Preview, EngineError> {
+        self.preview_about_in_turn(sql, vec![Covered { product, columns }], member, loss).await
+    }
+
+    /// The same as [`Engine::preview_about`].
+    pub async fn preview_about_in_turn(
+        &self,
+        sql: String,
+        products: Vec<Covered>,
+        member: MemberName,
+        loss: Option<Loss>,
+    ) -> Result<Preview, EngineError> {
         let turn = self.wait(&self.previews).await?;
         let engine = self.clone();
         let work = tokio::task::spawn_blocking(move || {
             // Held to the end of the work, even if nobody waits for it any more.
             let _turn = turn;
-            engine.preview(&sql, &product, &member, columns.as_deref(), loss)
+            engine.preview_about(&sql, &products, &member, loss)
         });
         Ok(work.await.doing("working on a preview")??)
     }

@@ -2,9 +2,18 @@
 //! DuckDB's, which knows nothing of subjects. What is new in the dialect is one branch more in [`expressions`] or
 //! [`questions`].
 
+use weal_engine::exact::Held;
+
 pub(crate) mod expressions;
 pub(crate) mod questions;
 pub(crate) mod tables;
+
+/// Those of the products that a question names, which are all that it may be asked under.
+pub(crate) fn of_question<'a>(sql: &str, all: &[Held<'a>]) -> Vec<Held<'a>> {
+    let tables = weal_engine::read_question(sql).unwrap().tables;
+    let is_named = |held: &&Held<'a>| tables.iter().any(|table| table.product == held.product.name);
+    all.iter().filter(is_named).copied().collect()
+}
 
 /// SplitMix64 (Steele, Lea, Flood 2014). What is drawn for a seed never changes.
 #[derive(Debug, Clone)]

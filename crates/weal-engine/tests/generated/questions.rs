@@ -2,14 +2,17 @@
 
 use super::Chance;
 use super::expressions::{Both, condition, counted, key, number};
+use super::tables::PLACES;
 
 /// A question in our SQL, and what an oracle needs to compute its exact totals by itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub sql: String,
-    /// Of the agreement, in our SQL and in DuckDB's.
+    /// Of the agreement, in our SQL and in DuckDB's; and of that about the second private table.
     pub row_filter: Option<Both>,
-    /// In DuckDB's SQL: what stands after FROM, with `$TABLE` for the table; WHERE; the keys.
+    pub second_filter: Option<Both>,
+    /// In DuckDB's SQL: what stands after FROM, with `$TABLE` for the table and `$SECOND` for the second private one;
+    /// WHERE; the keys.
     pub from: String,
     pub condition: String,
     pub keys: Vec<String>,
@@ -60,7 +63,8 @@ const AGGREGATES_MAX: u64 = 4;
 /// Of an expression to sum: each level may double its bounds.
 const DEPTH_MAX: u64 = 3;
 
-/// A question about `owner.payroll`; `first_key`, where there is one, is always a key.
+/// A question about `owner.payroll`, joined now and then with `owner.second`, which has the same columns and people, and
+/// with `owner.places`, which is about nobody; `first_key`, where there is one, is always a key.
 pub(crate) fn question(chance: &mut Chance, first_key: Option<&str>) -> Asked {
     let mut keys: Vec<Both> = first_key.map(Both::same).into_iter().collect();
     for _ in 0..chance.below(KEYS_MAX + 1) {
@@ -79,6 +83,7 @@ pub(crate) fn question(chance: &mut Chance, first_key: Option<&str>) -> Asked {
     let depth = chance.below(3) as u32;
     let asked = (!chance.one_in(3)).then(|| condition(chance, depth));
     let row_filter = chance.one_in(4).then(|| condition(chance, 1));
+    let second_filter = chance.one_in(4).then(|| condition(chance, 1));
     let Source { with, from } = source(chance, first_key);
     let selected =
         keys.iter().map(|key| key.ours.clone()).chain(aggregates.iter().map(|(ours, _)| ours.clone()));
@@ -105,6 +110,7 @@ pub(crate) fn question(chance: &mut Chance, first_key: Option<&str>) -> Asked {
     Asked {
         sql,
         row_filter,
+        second_filter,
         from: from.duck,
         condition: asked.map_or_else(|| "TRUE".to_owned(), |both| both.duck),
         keys: keys.into_iter().map(|key| key.duck).collect(),
@@ -148,7 +154,7 @@ fn source(chance: &mut Chance, also: Option<&str>) -> Source {
     let (listed, of_p) =
         (columns.join(", "), columns.iter().map(|name| format!("p.{name}")).collect::<Vec<_>>());
     let (one, other) = (condition(chance, 1), condition(chance, 1));
-    let (inner, name) = match chance.below(14) {
+    let (inner, name) = match chance.below(22) {
         0 | 1 => (Both::woven(&format!("SELECT {listed} FROM $T WHERE $0"), &[&one]), "kept"),
         2 => {
             let both = format!("SELECT {listed} FROM $T WHERE $0 UNION ALL SELECT {listed} FROM $T WHERE $1");
@@ -169,6 +175,36 @@ fn source(chance: &mut Chance, also: Option<&str>) -> Source {
                 format!("SELECT {paired} FROM $T AS p JOIN $T AS q ON p.person = q.person WHERE q.grade > 5");
             (Both::same(paired), "paired")
         }
+        6 | 7 => {
+            let kind = *chance.pick(&["", "LEFT "]);
+            let paired = of_p.join(", ").replace("p.wage", "q.wage");
+            let paired = format!(
+                "SELECT {paired} FROM $T AS p {kind}JOIN $S AS q ON p.person = q.person AND q.grade > 3"
+            );
+            (Both::same(paired), "with_second")
+        }
+        8 => {
+            let right = of_p.join(", ").replace("p.", "q.").replace("q.hours", "p.hours");
+            let right = format!("SELECT {right} FROM $T AS p RIGHT JOIN $S AS q ON q.person = p.person");
+            (Both::same(right), "of_second")
+        }
+        9 | 10 => {
+            let not = *chance.pick(&["", "NOT "]);
+            let listed = format!(
+                "SELECT {listed} FROM $T WHERE person {not}IN (SELECT person FROM $S WHERE $0 AND person IS NOT NULL)"
+            );
+            (Both::woven(&listed, &[&one]), "among_second")
+        }
+        11 => {
+            let both = format!("SELECT {listed} FROM $T WHERE $0 UNION ALL SELECT {listed} FROM $S WHERE $1");
+            (Both::woven(&both, &[&one, &other]), "either")
+        }
+        12 | 13 => {
+            let kind = *chance.pick(&["", "LEFT "]);
+            let mapped = of_p.join(", ").replace("p.region", "m.climate AS region");
+            let mapped = format!("SELECT {mapped} FROM $T AS p {kind}JOIN $P AS m ON p.region = m.place");
+            (Both::same(mapped), "placed")
+        }
         _ => return Source { with: String::new(), from: table(Both::same("$T")) },
     };
     let inner = table(inner);
@@ -182,7 +218,12 @@ fn source(chance: &mut Chance, also: Option<&str>) -> Source {
 
 /// `$T` is the product with us, and whatever the oracle puts in its place there.
 fn table(both: Both) -> Both {
-    Both { ours: both.ours.replace("$T", "owner.payroll"), duck: both.duck.replace("$T", "$TABLE") }
+    let ours = both.ours.replace("$T", "owner.payroll").replace("$S", "owner.second");
+    let places: Vec<String> =
+        PLACES.iter().map(|(place, climate)| format!("('{place}', '{climate}')")).collect();
+    let values = format!("(SELECT * FROM (VALUES {}) AS v(place, climate))", places.join(", "));
+    let duck = both.duck.replace("$T", "$TABLE").replace("$S", "$SECOND").replace("$P", &values);
+    Both { ours: ours.replace("$P", "owner.places"), duck }
 }
 
 fn aggregate(chance: &mut Chance) -> (String, Aggregate) {

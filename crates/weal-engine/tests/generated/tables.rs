@@ -9,6 +9,9 @@ use super::Chance;
 pub(crate) const WAGE: Bounds = Bounds { low: -50.0, high: 2000.0, decimals: 2 };
 pub(crate) const HOURS: Bounds = Bounds { low: -10.0, high: 60.0, decimals: 0 };
 pub(crate) const REGIONS: [&str; 5] = ["north", "south", "east", "west", "Far West"];
+/// The product about nobody: places and what they are like, one of them twice.
+pub(crate) const PLACES: [(&str, &str); 5] =
+    [("north", "cold"), ("south", "warm"), ("east", "cold"), ("east", "dry"), ("elsewhere", "wet")];
 pub(crate) const HEADER: &str = "person,region,wage,Hours,hired,active,grade\n";
 
 /// One row, as it stands in a CSV file; empty is NULL.
@@ -76,6 +79,20 @@ impl Table {
         for (number, row) in table.rows.iter_mut().enumerate() {
             row.person = format!("p{number}");
         }
+        table
+    }
+
+    /// Another table about some of the same people and others, under limits of its own, with the same public keys.
+    pub(crate) fn second(chance: &mut Chance, first: &Table, rows: u64) -> Self {
+        let mut table = Self::of(chance, (rows, 1), false, first.policy.clone());
+        for row in &mut table.rows {
+            if chance.one_in(3) {
+                row.person = format!("p{}", chance.below(40));
+            } else {
+                row.person.clone_from(&chance.pick(&first.rows).person);
+            }
+        }
+        table.policy.public_keys.clone_from(&first.policy.public_keys);
         table
     }
 

@@ -50,6 +50,17 @@ impl House {
     pub(crate) async fn refusal(&self, input: &Path) -> Refusal {
         refusal_of(self.ingest(input).await)
     }
+    /// Takes a CSV in as a product of `owner`; without a policy it is about nobody.
+    pub(crate) async fn publish_as(
+        &self,
+        name: &str,
+        csv: &str,
+        privacy: Option<PrivacyPolicy>,
+    ) -> (Product, Source) {
+        let (input, out) = (self.write(&format!("{name}.csv"), csv), self.path(&format!("{name}.parquet")));
+        let ingested = self.engine.ingest(&input, &out, None, &|_| {}).await.unwrap();
+        (named(name, product(ingested, privacy)), Source { file: out })
+    }
     /// Takes a CSV in as the product `payroll` of `owner`.
     pub(crate) async fn publish(&self, csv: &str, privacy: PrivacyPolicy) -> (Product, Source) {
         let ingested = self.ingest(&self.write("input.csv", csv)).await.unwrap();
@@ -84,6 +95,13 @@ pub(crate) fn product(ingested: Ingested, privacy: Option<PrivacyPolicy>) -> Pro
         published_at: now(),
         updated_at: now(),
     }
+}
+
+/// The same product under another name.
+pub(crate) fn named(name: &str, product: Product) -> Product {
+    let classification =
+        if product.privacy.is_some() { Classification::Personal } else { Classification::Open };
+    Product { name: ProductName::new(name).unwrap(), title: name.into(), classification, ..product }
 }
 
 /// The columns of the payroll, for questions that read no data.
@@ -147,8 +165,18 @@ pub(crate) fn now() -> Timestamp {
     "2026-09-01T10:00:00Z".parse().unwrap()
 }
 
-/// What the gate gives for an agreement with these columns and this row filter.
+/// What the gate gives for an agreement about the payroll with these columns and this row filter.
 pub(crate) fn permit<M: Rung>(columns: Option<&[&str]>, row_filter: Option<&str>, loss: Loss) -> Permit<M> {
+    permit_for("payroll", columns, row_filter, loss)
+}
+
+/// The same about another product.
+pub(crate) fn permit_for<M: Rung>(
+    product: &str,
+    columns: Option<&[&str]>,
+    row_filter: Option<&str>,
+    loss: Loss,
+) -> Permit<M> {
     let (provider, consumer) =
         (Did::new("did:web:owner.example").unwrap(), Did::new("did:web:asker.example").unwrap());
     let purpose = Purpose::new("https://w3id.org/dpv#ProvideOfficialStatistics").unwrap();
@@ -176,8 +204,8 @@ pub(crate) fn permit<M: Rung>(columns: Option<&[&str]>, row_filter: Option<&str>
         side: Side::Provider,
         provider,
         consumer: consumer.clone(),
-        dataset: "did:web:owner.example#payroll".into(),
-        product: ProductName::new("payroll").unwrap(),
+        dataset: format!("did:web:owner.example#{product}"),
+        product: ProductName::new(product).unwrap(),
         mode: M::MODE,
         purpose,
         legal_basis,

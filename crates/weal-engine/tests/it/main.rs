@@ -18,6 +18,7 @@ mod extract;
 mod generated;
 mod given;
 mod ingest;
+mod joins;
 mod never_fails;
 mod oracle;
 mod query;

@@ -92,7 +92,7 @@ fn what_has_no_private_form_is_named_with_what_to_write_instead() {
     SELECT region, COUNT(*) FROM owner.payroll a, owner.payroll b GROUP BY region
       sql-not-understood: Ambiguous reference to unqualified field region. Name each column once.
     SELECT COUNT(*) FROM owner.payroll a JOIN owner.payroll b ON a.region = b.region
-      unsupported-sql: A join of private rows on something else than their subject cannot be used in private statistics or row filters. Join ON `person` = `person`: rows of different subjects cannot be put together.
+      unsupported-sql: A join of private rows on something else than their subject cannot be used in private statistics or row filters. Join ON `a.person` = `b.person`: rows of different subjects cannot be put together.
     SELECT COUNT(*) FROM owner.payroll a FULL JOIN owner.payroll b ON a.person = b.person
       unsupported-sql: A Full join cannot be used in private statistics or row filters. Use JOIN or LEFT JOIN, with the product on the left.
     SELECT COUNT(*) FROM (VALUES (1), (2)) AS v(hours) LEFT JOIN owner.payroll AS p ON p.hours = v.hours
@@ -245,7 +245,7 @@ fn columns_and_products_outside_the_agreement_are_refused() {
     SELECT COUNT(*) FROM other.payroll
       other-product: The agreement covers `owner.payroll`, not `other.payroll`. Ask about `owner.payroll`, or request an agreement for `other.payroll`.
     SELECT COUNT(*) FROM owner.payroll, owner.benefits
-      several-products: Private statistics are asked of one product at a time. Ask about `owner.payroll` alone and join the answers.
+      other-product: The agreement covers `owner.payroll`, not `owner.benefits`. Ask about `owner.payroll`, or request an agreement for `owner.benefits`.
     ");
 }
 

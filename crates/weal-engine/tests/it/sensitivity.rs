@@ -1,5 +1,6 @@
 //! Random questions over neighbouring tables: no subject moves an exact total further than was claimed of it, nor more
-//! groups. A neighbour is the same table without one subject, or with all rows of one replaced, which is two such steps.
+//! groups. A neighbour is the same without one subject, or with all rows of one replaced, which is two such steps; where
+//! a question joins two private products, that happens in both at once.
 //!
 //! Where nobody is in too many groups there is no choice between them, and many neighbours fit into one table: each is a
 //! *world*, has its own people, and the world is a key of every question. Where groups are chosen, or the rows that count for
@@ -9,16 +10,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weal_domain::catalogue::Product;
 use weal_engine::Source;
-use weal_engine::exact::{ExactAnswer, ExactPart};
+use weal_engine::exact::{ExactAnswer, ExactPart, Held};
 
-use crate::generated::Chance;
 use crate::generated::questions::question;
-use crate::generated::tables::{HEADER, Row, Table, row};
-use crate::given::{House, policy, product};
+use crate::generated::tables::{HEADER, PLACES, Row, Table, row};
+use crate::generated::{Chance, of_question};
+use crate::given::{House, named, policy, product};
 
 const SEED: u64 = 20_261_122;
 const WORLDS_PAIRS_MIN: usize = 20_000;
 const CHOSEN_PAIRS_MIN: usize = 1_000;
+/// Of those in worlds, pairs of questions that join two private products.
+const JOINED_PAIRS_MIN: usize = 5_000;
 /// At most so much may be changed by removing one subject, and by replacing its rows.
 const REMOVED: u64 = 1;
 const REPLACED: u64 = 2;
@@ -56,6 +59,8 @@ struct Reached {
     /// Of what is claimed for the nodes of a tree.
     nodes: f64,
     refused: usize,
+    /// Of the pairs, those of questions that join two private products.
+    joined: usize,
 }
 
 impl Reached {
@@ -103,6 +108,7 @@ impl Reached {
             self.groups = self.groups.max(exact.groups_per_subject_max);
         }
         self.pairs += 1;
+        self.joined += usize::from(what.contains("owner.second"));
     }
 }
 
@@ -135,10 +141,25 @@ fn moved(a: &Group, b: &Group, place: usize, kind: &str) -> u64 {
     all.into_iter().map(|leaf| of(a, leaf).abs_diff(of(b, leaf))).sum()
 }
 
-fn people(table: &Table) -> Vec<String> {
-    let all: BTreeSet<&String> =
-        table.rows.iter().map(|row| &row.person).filter(|name| !name.is_empty()).collect();
-    all.into_iter().cloned().collect()
+fn people(tables: &[Table; 2]) -> Vec<String> {
+    let all: BTreeSet<&String> = tables.iter().flat_map(|table| &table.rows).map(|row| &row.person).collect();
+    all.into_iter().filter(|name| !name.is_empty()).cloned().collect()
+}
+
+/// The rows of both tables, and beside them what they are without each person, and with other rows of theirs.
+fn neighbours_of(chance: &mut Chance, tables: &[Table; 2], people: &[String]) -> Vec<[Vec<Row>; 2]> {
+    let mut all = vec![tables.each_ref().map(|table| table.rows.clone())];
+    for person in people {
+        all.push(tables.each_ref().map(|table| without(&table.rows, person)));
+        all.push(tables.each_ref().map(|table| replaced(chance, &table.rows, person)));
+    }
+    all
+}
+
+/// The product about nobody.
+async fn places(house: &House) -> (Product, Source) {
+    let rows: String = PLACES.iter().map(|(place, climate)| format!("{place},{climate}\n")).collect();
+    house.publish_as("places", &format!("place,climate\n{rows}"), None).await
 }
 
 fn without(rows: &[Row], person: &str) -> Vec<Row> {
@@ -161,45 +182,58 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// The table itself is world 0; of each person there is a world without them, and one with other rows of theirs.
-fn worlds(chance: &mut Chance, table: &Table) -> (String, usize) {
-    let mut all = vec![table.rows.clone()];
-    for person in people(table) {
-        all.push(without(&table.rows, &person));
-        all.push(replaced(chance, &table.rows, &person));
-    }
-    let mut csv = HEADER.replace('\n', ",world\n");
-    for (world, rows) in all.iter().enumerate() {
-        for row in rows {
-            let named = if row.person.is_empty() { String::new() } else { format!("w{world}{}", row.person) };
-            let line = Row { person: named, ..row.clone() }.line();
-            csv += &line.replace('\n', &format!(",{world}\n"));
+/// The tables themselves are world 0; of each person there is a world without them, and one with other rows of theirs.
+fn worlds(chance: &mut Chance, tables: &[Table; 2]) -> ([String; 2], usize) {
+    let all = neighbours_of(chance, tables, &people(tables));
+    let csv = |table: usize| {
+        let mut csv = HEADER.replace('\n', ",world\n");
+        for (world, tables) in all.iter().enumerate() {
+            for row in &tables[table] {
+                let named =
+                    if row.person.is_empty() { String::new() } else { format!("w{world}{}", row.person) };
+                let line = Row { person: named, ..row.clone() }.line();
+                csv += &line.replace('\n', &format!(",{world}\n"));
+            }
         }
-    }
-    (csv, all.len())
+        csv
+    };
+    ([csv(0), csv(1)], all.len())
 }
 
 async fn in_worlds(seed: u64, questions: usize, reached: &mut Reached) {
     let mut chance = Chance::new(seed);
     let house = House::new();
-    let mut table = if chance.one_in(4) {
+    let mut first = if chance.one_in(4) {
         let rows = 5 + chance.below(20);
         Table::of_keys(&mut chance, rows, policy())
     } else {
         let size = (10 + chance.below(50), 3 + chance.below(14));
         Table::of(&mut chance, size, false, policy())
     };
-    table.policy.group_size_min = 1;
-    let (csv, count) = worlds(&mut chance, &table);
-    let (product, source) = house.publish(&csv, table.policy.clone()).await;
-    let product = same_schema(product);
+    first.policy.group_size_min = 1;
+    let rows = 5 + chance.below(25);
+    let mut second = Table::second(&mut chance, &first, rows);
+    second.policy.group_size_min = 1;
+    let tables = [first, second];
+    let (csv, count) = worlds(&mut chance, &tables);
+    let (product, source) = house.publish_as("payroll", &csv[0], Some(tables[0].policy.clone())).await;
+    let (beside, beside_at) = house.publish_as("second", &csv[1], Some(tables[1].policy.clone())).await;
+    let (product, beside) = (same_schema(product), same_schema(beside));
+    let (places, places_at) = places(&house).await;
     for _ in 0..questions {
         let asked = question(&mut chance, Some("world"));
         let general = chance.one_in(2);
         let filter = asked.row_filter.as_ref().map(|both| both.ours.as_str());
-        let exact =
-            ExactAnswer::of(&house.engine, &asked.sql, (&product, &source), filter, (7, general)).await;
-        let exact = match exact {
+        let second = asked.second_filter.as_ref().map(|both| both.ours.as_str());
+        let held = of_question(
+            &asked.sql,
+            &[
+                Held { product: &product, source: &source, row_filter: filter },
+                Held { product: &beside, source: &beside_at, row_filter: second },
+                Held { product: &places, source: &places_at, row_filter: None },
+            ],
+        );
+        let exact = match ExactAnswer::of_all(&house.engine, &asked.sql, &held, (7, general)).await {
             Ok(exact) => exact,
             Err(error) => {
                 assert!(error.refusal().is_some(), "{}: {error}", asked.sql);
@@ -231,31 +265,36 @@ fn totals_of_neighbours_keep_to_their_claims() {
         run(in_worlds(SEED + table, 30, &mut reached));
     }
     eprintln!("{reached:?}");
-    assert!(reached.pairs >= WORLDS_PAIRS_MIN, "{reached:?}");
+    assert!(reached.pairs >= WORLDS_PAIRS_MIN && reached.joined >= JOINED_PAIRS_MIN, "{reached:?}");
     // Every kind of total was moved as far as it may go.
     for kind in ["subjects", "rows", "values", "total", "spread", "present"] {
         assert_eq!(reached.share.get(kind).copied(), Some(1.0), "{kind}: {reached:?}");
     }
 }
 
-/// The table, and beside it each person's removal and replacement, as files of their own.
-async fn neighbours(chance: &mut Chance, table: &Table, house: &House) -> (Product, Vec<Source>) {
-    let mut all = vec![table.rows.clone()];
-    for person in people(table).into_iter().take(4) {
-        all.push(without(&table.rows, &person));
-        all.push(replaced(chance, &table.rows, &person));
-    }
+/// The tables, and beside them each person's removal and replacement, as files of their own.
+async fn neighbours(
+    chance: &mut Chance,
+    tables: &[Table; 2],
+    house: &House,
+) -> ([Product; 2], Vec<[Source; 2]>) {
+    let people: Vec<String> = people(tables).into_iter().take(4).collect();
     let mut sources = Vec::new();
-    let mut first = None;
-    for (number, rows) in all.into_iter().enumerate() {
-        let csv = Table { rows, policy: table.policy.clone() }.csv();
-        let out = house.path(&format!("{number}.parquet"));
-        let ingested =
-            house.engine.ingest(&house.write("input.csv", csv), &out, None, &|_| {}).await.unwrap();
-        first.get_or_insert_with(|| same_schema(product(ingested, Some(table.policy.clone()))));
-        sources.push(Source { file: out });
+    let mut products = Vec::new();
+    for (number, both) in neighbours_of(chance, tables, &people).into_iter().enumerate() {
+        let mut files = Vec::new();
+        for ((name, rows), table) in ["payroll", "second"].into_iter().zip(both).zip(tables) {
+            let csv = Table { rows, policy: table.policy.clone() }.csv();
+            let file = house.path(&format!("{name}{number}.parquet"));
+            let ingested =
+                house.engine.ingest(&house.write("input.csv", csv), &file, None, &|_| {}).await.unwrap();
+            products.push(named(name, same_schema(product(ingested, Some(table.policy.clone())))));
+            files.push(Source { file });
+        }
+        sources.push(files.try_into().unwrap());
     }
-    (first.unwrap(), sources)
+    products.truncate(2);
+    (products.try_into().unwrap(), sources)
 }
 
 async fn chosen(seed: u64, questions: usize, reached: &mut Reached) {
@@ -263,17 +302,26 @@ async fn chosen(seed: u64, questions: usize, reached: &mut Reached) {
     let house = House::new();
     // Few people in many groups.
     let size = (30 + chance.below(60), 4);
-    let mut table = Table::of(&mut chance, size, true, policy());
-    table.policy.group_size_min = 1;
-    let (product, sources) = neighbours(&mut chance, &table, &house).await;
+    let mut first = Table::of(&mut chance, size, true, policy());
+    first.policy.group_size_min = 1;
+    let mut second = Table::second(&mut chance, &first, 20);
+    second.policy.group_size_min = 1;
+    let (products, sources) = neighbours(&mut chance, &[first, second], &house).await;
+    let (places, places_at) = places(&house).await;
     for _ in 0..questions {
         let asked = question(&mut chance, Some("region"));
         let key = chance.below(256) as u8;
+        let filter = asked.row_filter.as_ref().map(|both| both.ours.as_str());
+        let second = asked.second_filter.as_ref().map(|both| both.ours.as_str());
         let mut all = Vec::new();
-        for source in &sources {
-            let of = (&product, source);
-            let filter = asked.row_filter.as_ref().map(|both| both.ours.as_str());
-            all.push(ExactAnswer::of(&house.engine, &asked.sql, of, filter, (key, true)).await);
+        for files in &sources {
+            let held = [
+                Held { product: &products[0], source: &files[0], row_filter: filter },
+                Held { product: &products[1], source: &files[1], row_filter: second },
+                Held { product: &places, source: &places_at, row_filter: None },
+            ];
+            let held = of_question(&asked.sql, &held);
+            all.push(ExactAnswer::of_all(&house.engine, &asked.sql, &held, (key, true)).await);
         }
         if all.iter().any(|exact| exact.as_ref().is_err_and(|error| error.refusal().is_some())) {
             assert!(all.iter().all(Result::is_err), "{}: refused for some of the neighbours", asked.sql);

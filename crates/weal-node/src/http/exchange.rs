@@ -196,11 +196,12 @@ async fn question(
 ) -> ApiResult<Response> {
     let using =
         using(&house, &from, &pid, &headers, message.person.clone(), message.role, &message.sql).await?;
+    let together = house.together(&from, using, &message).await?;
     if message.preview {
-        let preview = house.preview_question(&using, &message).await?;
+        let preview = house.preview_question(&together, &message).await?;
         return Ok(wire(StatusCode::OK, weal_wire::print(&preview)));
     }
-    let answer = house.answer_question(using, message).await?;
+    let answer = house.answer_question(together, message).await?;
     Ok(wire(StatusCode::OK, answer.print()))
 }
 

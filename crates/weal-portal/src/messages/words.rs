@@ -121,7 +121,7 @@ words!(Timeline {
     earlier,
 });
 words!(Facts {
-    use_granted, use_received, use_refused, uses_refused, use_ended, use_cut, budget_reserved, negotiation_moved,
+    use_granted, use_received, joined, use_refused, uses_refused, use_ended, use_cut, budget_reserved, negotiation_moved,
     agreement_given, agreement_held, agreement_revoked, transfer_moved, product_published, offer_made,
     offer_withdrawn, budget_granted, budget_changed, budget_renewed, own_rows_read,
     catalogue_imported, catalogue_forgotten, charter_adopted, member_admitted,

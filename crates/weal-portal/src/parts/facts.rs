@@ -165,12 +165,19 @@ fn person(m: &Messages, fact: &Fact) -> String {
 }
 
 fn used(m: &Messages, text: &str, receipt: &Receipt, names: &Names) -> String {
+    let others: Vec<&str> = receipt.joined_with.iter().map(|other| other.as_str()).collect();
+    let product = match receipt.joined_with.is_empty() {
+        true => receipt.product.to_string(),
+        false => {
+            fill(m.facts.joined, &[("product", receipt.product.as_str()), ("others", &others.join(", "))])
+        }
+    };
     fill(
         text,
         &[
             ("consumer", names.title(&receipt.consumer)),
             ("provider", names.title(&receipt.provider)),
-            ("product", receipt.product.as_str()),
+            ("product", &product),
             ("mode", m.mode(receipt.mode).name),
             ("about", m.mode(receipt.mode).about),
             ("purpose", &m.purpose(&receipt.purpose)),

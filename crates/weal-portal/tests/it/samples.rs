@@ -187,6 +187,7 @@ pub(crate) fn receipt() -> Receipt {
         question_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
         answer_sha256: None,
         loss: rho(5_000_000),
+        joined_with: Vec::new(),
         at: at("2026-11-21T22:29:41Z"),
     }
 }

@@ -13,6 +13,7 @@ mod floods;
 mod guides;
 mod harvests;
 mod identity;
+mod joined;
 mod leaving;
 mod main_job;
 mod persons;

@@ -1,7 +1,7 @@
 //! What an owner's node says when it cannot say anything: one sentence, paid for, and not without end. And
 //! what it keeps to itself from the start.
 
-use weal_domain::agreements::AgreementStatus;
+use weal_domain::agreements::{Agreement, AgreementStatus};
 use weal_domain::catalogue::Mode;
 use weal_node::api::{Ask, Inspect, Publish};
 use weal_node::fault::Error;
@@ -19,8 +19,17 @@ async fn spent(node: &MemberNode) -> u64 {
 
 /// A second agreement about the payroll, which a steward decides about.
 pub(crate) async fn agreed_by_a_steward(revenue: &MemberNode, education: &MemberNode) -> String {
+    agreed_by_a_steward_for(revenue, education, ("revenue.payroll", FRAUD)).await.id.to_string()
+}
+
+/// The same about a product, for a purpose.
+pub(crate) async fn agreed_by_a_steward_for(
+    revenue: &MemberNode,
+    education: &MemberNode,
+    (product, purpose): (&str, &str),
+) -> Agreement {
     let known: Vec<_> = education.house().agreements().await.expect("agreements");
-    let _ = education.requests("revenue.payroll", Mode::Statistics).without_waiting(FRAUD).await;
+    let _ = education.requests(product, Mode::Statistics).without_waiting(purpose).await;
     for _ in 0..2_400 {
         let negotiations = revenue.house().negotiations().await.expect("negotiations");
         if let Some(waiting) = negotiations.iter().find(|negotiation| negotiation.waits_for_us) {
@@ -30,7 +39,7 @@ pub(crate) async fn agreed_by_a_steward(revenue: &MemberNode, education: &Member
         let agreements = education.house().agreements().await.expect("agreements");
         let new = agreements.into_iter().find(|agreement| known.iter().all(|old| old.id != agreement.id));
         if let Some(agreement) = new.filter(|agreement| agreement.status == AgreementStatus::InForce) {
-            return agreement.id.to_string();
+            return agreement;
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }

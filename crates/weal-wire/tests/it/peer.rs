@@ -55,7 +55,21 @@ fn message() -> AnswerMessage {
             before: Loss { rho_nano: 10, delta_femto: 0 },
             after: Loss { rho_nano: 5, delta_femto: 0 },
         },
+        also: Vec::new(),
     }
+}
+
+#[test]
+fn every_use_behind_an_answer_keeps_its_exact_text() {
+    let AnswerMessage { receipt, ledger, budget, .. } = message();
+    let free = AlsoUsed { receipt: receipt.clone(), ledger: ledger.clone(), budget: None };
+    let paid = AlsoUsed { receipt, ledger, budget: Some(budget) };
+    let joined = AnswerMessage { also: vec![paid, free], ..message() };
+    let odd = joined.print().replace(r#""rho_nano":5,"#, r#""rho_nano": 5,"#);
+    assert_eq!(AnswerMessage::parse(joined.print().as_bytes()).as_ref(), Ok(&joined));
+    let read = AnswerMessage::parse(odd.as_bytes()).unwrap();
+    assert!(read.also[1].receipt.text().contains(r#""rho_nano": 5,"#), "as it was sent");
+    assert!(!message().print().contains("also"), "as it was before there were joins");
 }
 
 #[test]
@@ -110,11 +124,23 @@ fn questions() {
         role: Role::Analyst,
         loss: Some(Loss { rho_nano: 1, delta_femto: 0 }),
         preview: true,
+        also: Vec::new(),
     };
     assert_eq!(parse::<QuestionMessage>(print(&question).as_bytes()).unwrap(), question);
     let short = json!({ "sql": "SELECT 1", "person": "p", "role": "auditor" });
     let read: QuestionMessage = parse(short.to_string().as_bytes()).unwrap();
     assert_eq!((read.loss, read.preview), (None, false));
+    let line = LineMessage { transfer: "urn:uuid:7".into(), token: "a secret".into() };
+    let joining = QuestionMessage { also: vec![line; LINES_ALSO_MAX], ..question.clone() };
+    assert_eq!(parse::<QuestionMessage>(print(&joining).as_bytes()).unwrap(), joining);
+    assert!(!format!("{joining:?}").contains("secret"));
+    let mut more = joining.also.clone();
+    more.push(more[0].clone());
+    let more = QuestionMessage { also: more, ..question.clone() };
+    assert!(parse::<QuestionMessage>(print(&more).as_bytes()).is_err(), "one more than a question may join");
+    let long = LineMessage { transfer: "x".repeat(LINE_BYTES_MAX + 1), token: String::new() };
+    let long = QuestionMessage { also: vec![long], ..question.clone() };
+    assert!(parse::<QuestionMessage>(print(&long).as_bytes()).is_err());
 
     for (member, value, words) in [
         ("sql", json!(""), "`sql` is not a question of 1 to"),

@@ -1,22 +1,23 @@
 //! The asker's side: from SQL to the agreement that answers it with the least disclosure.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use weal_domain::agreements::{Agreement, AgreementId, Side};
-use weal_domain::catalogue::{Mode, ProductRef};
+use weal_domain::catalogue::{Mode, ProductName, ProductRef};
 use weal_domain::compute::{Budget, Loss};
-use weal_domain::exchange::DataAddress;
 use weal_domain::identity::{Act, Person};
 use weal_domain::ledger::{Fact, Receipt};
 use weal_domain::{Refusal, RefusalKind};
 use weal_engine::{Question, RowStream, explained, read_question};
-use weal_wire::peer::{AnswerMessage, BudgetLeft, PreviewMessage, QuestionMessage};
+use weal_wire::peer::{AlsoUsed, AnswerMessage, BudgetLeft, PreviewMessage, QuestionMessage};
 
 use super::budgets::show;
-use crate::acts::exchange::{ReceivedFile, acting_role};
+use super::joining::{Named, joined};
+use crate::acts::exchange::{Line, ReceivedFile, acting_role};
 use crate::acts::sha256_hex;
-use crate::api::{Answered, Ask, BudgetShown};
+use crate::api::{AlsoUsedShown, Answered, Ask, BudgetShown};
 use crate::fault::{Error, Fault, Result};
 use crate::house::House;
 use crate::peers::answer_lost;
@@ -33,8 +34,8 @@ pub enum Asked {
 
 /// The agreements under which each table of a question can be used.
 enum Plan {
-    /// One product, asked privately.
-    Private(Box<Agreement>),
+    /// Asked privately: those that are charged first, all of one owner.
+    Private(Vec<Agreement>),
     /// Rows of every product, joined here. Own products need no agreement.
     Rows(Vec<(ProductRef, Option<Agreement>)>),
 }
@@ -61,8 +62,8 @@ impl House {
             self.require_act(by, Act::ReadRows)?;
         }
         match self.choose(&question, ask.agreement.as_deref()).await? {
-            Plan::Private(agreement) => {
-                Ok(Asked::Done(Box::new(self.ask_privately(by, ask, *agreement).await?)))
+            Plan::Private(agreements) => {
+                Ok(Asked::Done(Box::new(self.ask_privately(by, ask, agreements).await?)))
             }
             Plan::Rows(tables) if ask.preview => Ok(Asked::Done(Box::new(preview_of_rows(&tables)?))),
             Plan::Rows(tables) => self.ask_for_rows(by, ask, tables).await,
@@ -82,27 +83,46 @@ impl House {
             .map(str::parse)
             .transpose()
             .map_err(|cause| Refusal::invalid("agreement-id", format!("{cause}")))?;
+        let named = self.holdings(question, wanted.as_ref()).await?;
+        if let ([only], true) = (&named[..], question.aggregates)
+            && let Some(agreement) = only.private()
+        {
+            return Ok(Plan::Private(vec![agreement.clone()]));
+        }
+        if named.len() > 1
+            && question.aggregates
+            && let Some(agreements) = joined(&named)?
+        {
+            return Ok(Plan::Private(agreements));
+        }
         let mut tables = Vec::new();
-        for table in &question.tables {
-            if table.member == self.config.node.name {
-                tables.push((table.clone(), None));
-                continue;
-            }
-            let held = self.held(table, wanted.as_ref()).await?;
-            let private = held.iter().find(|agreement| agreement.mode == Mode::Statistics);
-            if question.aggregates
-                && question.tables.len() == 1
-                && let Some(agreement) = private
-            {
-                return Ok(Plan::Private(Box::new(agreement.clone())));
-            }
-            let rows = held.iter().find(|agreement| agreement.mode == Mode::Extract).cloned();
-            match rows {
-                Some(agreement) => tables.push((table.clone(), Some(agreement))),
-                None => return Err(rows_not_held(table, private, question).into()),
+        for one in named {
+            match one.rows() {
+                _ if one.is_own => tables.push((one.table, None)),
+                Some(agreement) => tables.push((one.table.clone(), Some(agreement.clone()))),
+                None => return Err(rows_not_held(&one.table, one.private(), question).into()),
             }
         }
         Ok(Plan::Rows(tables))
+    }
+
+    /// The products of a question with what is held about each. A wanted agreement is used for its own product.
+    async fn holdings(&self, question: &Question, wanted: Option<&AgreementId>) -> Result<Vec<Named>> {
+        let about = match wanted {
+            Some(wanted) => self.table_of_agreement(&question.tables, wanted).await?,
+            None => None,
+        };
+        let mut named = Vec::new();
+        for table in &question.tables {
+            let is_own = table.member == self.config.node.name;
+            let is_wanted = about.as_ref().is_none_or(|about| about == table);
+            let held = match is_own {
+                true => Vec::new(),
+                false => self.held(table, wanted.filter(|_| is_wanted)).await?,
+            };
+            named.push(Named { table: table.clone(), held, is_own });
+        }
+        Ok(named)
     }
 
     /// The agreements in force with a product's owner about it, lowest rung first.
@@ -150,73 +170,122 @@ impl House {
         self: &Arc<Self>,
         by: &Person,
         ask: &Ask,
-        agreement: Agreement,
+        agreements: Vec<Agreement>,
     ) -> Result<Answered> {
-        let address = self.open_line(&agreement).await?;
+        let mut lines = Vec::new();
+        for agreement in &agreements {
+            lines.push(self.line(agreement).await?);
+        }
         let (house, by, ask) = (Arc::clone(self), by.clone(), ask.clone());
-        let sent = tokio::spawn(async move { house.send_question(&by, &ask, &agreement, &address).await });
+        let sent = tokio::spawn(async move { house.send_question(&by, &ask, &agreements, &lines).await });
         sent.await.map_err(|cause| Fault::new("asking a question", cause))?
     }
 
+    /// Goes over the first line, and names the others.
     async fn send_question(
         &self,
         by: &Person,
         ask: &Ask,
-        agreement: &Agreement,
-        address: &DataAddress,
+        agreements: &[Agreement],
+        lines: &[Line],
     ) -> Result<Answered> {
+        let none = || Fault::new("asking a question", "there is no agreement to ask under");
+        let (agreement, others) = agreements.split_first().ok_or_else(none)?;
+        let (line, also) = lines.split_first().ok_or_else(none)?;
         let provider = &agreement.provider;
-        let role = acting_role(agreement, by);
+        let role = acting_role(agreements, by);
         let message = QuestionMessage {
             sql: ask.sql.clone(),
             person: self.pseudonym(by),
             role,
             loss: ask.loss,
             preview: ask.preview,
+            also: also.iter().map(Line::message).collect(),
         };
         let authorization = self.authorization_for(provider)?;
-        let url = format!("{}/question", address.endpoint);
+        let url = format!("{}/question", line.address.endpoint);
         let request = self.peers.question(provider, &url, &authorization)?;
-        let request = self.over(request, address, by, role).json(&message);
+        let request = self.over(request, &line.address, by, role).json(&message);
         let reply = self.peers.ask(request, provider).await?;
         reply.check(provider)?;
         if ask.preview {
             let preview: PreviewMessage = reply.accept(provider)?;
-            let budget = Some(left_shown(agreement, preview.budget.before, preview.preview.loss));
+            let left = |agreement: &Agreement, left: BudgetLeft| {
+                left_shown(agreement, left.before, preview.preview.loss)
+            };
+            let also = others.iter().zip(&preview.also);
+            let also = also.filter_map(|(agreement, budget)| {
+                Some(BudgetShown { name: agreement.product.to_string(), ..left(agreement, (*budget)?) })
+            });
             return Ok(Answered::Preview {
                 agreement: agreement.id.to_string(),
+                budget: Some(left(agreement, preview.budget)),
+                also: also.collect(),
                 preview: preview.preview,
-                budget,
             });
         }
         let answer = AnswerMessage::parse(&reply.body)
             .map_err(|_| answer_lost(provider, "sent an answer this node cannot read"))?;
-        self.take_in(agreement, by, ask, answer).await
+        self.take_in(agreements, by, ask, answer).await
     }
 
-    /// Believes an answer only with a receipt that fits and a proof that verifies; then remembers the use.
+    /// Believes an answer only with receipts that fit and proofs that verify, one of each product; then remembers
+    /// the uses.
     async fn take_in(
         &self,
-        agreement: &Agreement,
+        agreements: &[Agreement],
         by: &Person,
         ask: &Ask,
         message: AnswerMessage,
     ) -> Result<Answered> {
-        let question = sha256_hex(&ask.sql);
-        let answered = sha256_hex(message.answer.text());
-        self.check_receipt(agreement, message.receipt.value(), by, Some(&question), Some(&answered))?;
-        self.check_proof(&agreement.provider, &message.ledger, message.receipt.value()).await?;
-        self.keep_receipt(message.receipt.value(), message.ledger.index).await?;
-        let BudgetLeft { before, after } = message.budget;
-        let answer = message.answer.into_value();
+        let AnswerMessage { answer, receipt, ledger, budget, also } = message;
+        let (question, answered) = (sha256_hex(&ask.sql), sha256_hex(answer.text()));
+        let lead = AlsoUsed { receipt, ledger, budget: Some(budget) };
+        let uses: Vec<AlsoUsed> = [lead].into_iter().chain(also).collect();
+        if uses.len() != agreements.len() {
+            let provider = agreements.first().map(|agreement| &agreement.provider);
+            let provider = provider.ok_or_else(|| Fault::new("taking an answer in", "nobody was asked"))?;
+            return Err(answer_lost(provider, "sent another number of receipts than of products").into());
+        }
+        let names: BTreeSet<ProductName> = agreements.iter().map(|one| one.product.clone()).collect();
+        for (agreement, used) in agreements.iter().zip(&uses) {
+            let receipt = used.receipt.value();
+            let joined_with: Vec<ProductName> =
+                names.iter().filter(|name| **name != agreement.product).cloned().collect();
+            let digests = (Some(question.as_str()), Some(answered.as_str()));
+            self.check_receipt(agreement, &joined_with, receipt, by, digests)?;
+            self.check_proof(&agreement.provider, &used.ledger, receipt).await?;
+        }
+        let receipts: Vec<_> = uses.iter().map(|used| (used.receipt.value(), used.ledger.index)).collect();
+        self.keep_receipts(&receipts).await?;
+        let answer = answer.into_value();
+        let used = |(agreement, used): (&Agreement, AlsoUsed)| {
+            let budget = used.budget.map(|BudgetLeft { before, after }| {
+                (left_shown(agreement, before, answer.loss), left_shown(agreement, after, answer.loss))
+            });
+            let (budget_before, budget_after) = budget.unzip();
+            AlsoUsedShown {
+                agreement: agreement.id.to_string(),
+                receipt: used.receipt.into_value(),
+                provider_index: used.ledger.index,
+                budget_before,
+                budget_after,
+            }
+        };
+        let mut shown = agreements.iter().zip(uses).map(used);
+        let nobody = || Fault::new("taking an answer in", "nobody was asked");
+        let lead = shown.next().ok_or_else(nobody)?;
+        let also = shown.collect();
+        let (before, after) = lead.budget_before.zip(lead.budget_after).ok_or_else(nobody)?;
         Ok(Answered::Statistics {
-            agreement: agreement.id.to_string(),
-            purpose: agreement.purpose.clone(),
-            budget_before: left_shown(agreement, before, answer.loss),
-            budget_after: left_shown(agreement, after, answer.loss),
+            agreement: lead.agreement,
+            purpose: lead.receipt.purpose.clone(),
+            budget_before: before,
+            budget_after: after,
             answer,
-            receipt: message.receipt.into_value(),
-            provider_index: message.ledger.index,
+            receipt: lead.receipt,
+            provider_index: lead.provider_index,
+            also,
         })
     }
 
@@ -294,7 +363,7 @@ fn preview_of_rows(tables: &[(ProductRef, Option<Agreement>)]) -> Result<Answere
     };
     let agreement = tables.iter().find_map(|(_, agreement)| agreement.as_ref());
     let agreement = agreement.map(|agreement| agreement.id.to_string()).unwrap_or_default();
-    Ok(Answered::Preview { agreement, preview, budget: None })
+    Ok(Answered::Preview { agreement, preview, budget: None, also: Vec::new() })
 }
 
 /// Rows were asked for and are not held: name the rung that would answer.
@@ -306,9 +375,9 @@ fn rows_not_held(table: &ProductRef, private: Option<&Agreement>, question: &Que
     )
     .changed_by("the owner's steward");
     match private {
-        Some(_) if question.tables.len() > 1 => refusal
-            .instead(Mode::Statistics)
-            .remedy("Ask about one product at a time, with COUNT, SUM or AVG and GROUP BY."),
+        Some(_) if question.tables.len() > 1 => refusal.instead(Mode::Statistics).remedy(
+            "Join products of this owner with COUNT, SUM or AVG and GROUP BY: that is answered privately.",
+        ),
         Some(_) => refusal.instead(Mode::Statistics).remedy(
             "Ask with COUNT, SUM or AVG and GROUP BY: your agreement answers that as a private statistic.",
         ),

@@ -4,11 +4,14 @@ mod accounts;
 mod answer;
 mod ask;
 mod budgets;
+mod joining;
 mod results;
+mod together;
 mod typical;
 mod unanswered;
 
 pub use ask::Asked;
 pub(crate) use budgets::Granting;
 pub use budgets::TOLD_DELTA;
+pub use together::Together;
 pub use unanswered::{COUNTED_FOR, Slot, UNANSWERED_MAX, Unanswered};

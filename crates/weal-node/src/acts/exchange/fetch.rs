@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use weal_domain::agreements::{Agreement, Side};
+use weal_domain::catalogue::ProductName;
 use weal_domain::exchange::transfer::{Opening, TransferState};
 use weal_domain::exchange::{DataAddress, Transfer};
 use weal_domain::identity::{Act, Did, Person, Role, may};
@@ -15,7 +16,8 @@ use weal_trust::proof::TlogProof;
 use weal_trust::seal::{Commitment, Nonce};
 use weal_wire::catalogue::{PULL_FORMAT, format_of};
 use weal_wire::peer::{
-    LEDGER_INDEX_HEADER, LedgerProof, PERSON_HEADER, RECEIPT_HEADER, ROLE_HEADER, TRANSFER_HEADER,
+    LEDGER_INDEX_HEADER, LedgerProof, LineMessage, PERSON_HEADER, RECEIPT_HEADER, ROLE_HEADER,
+    TRANSFER_HEADER,
 };
 
 use super::{ROWS_QUESTION, transfer_unknown};
@@ -53,10 +55,14 @@ const START_WAIT: Duration = Duration::from_secs(15);
 impl House {
     /// The open line under an agreement: the one that stands, or a new one.
     pub async fn open_line(&self, agreement: &Agreement) -> Result<DataAddress> {
+        Ok(self.line(agreement).await?.address)
+    }
+
+    pub(crate) async fn line(&self, agreement: &Agreement) -> Result<Line> {
         let standing: Vec<(Transfer, u64)> =
             self.store.read("exchange.line").await?.transfers_of(&agreement.id).await?;
-        if let Some(address) = standing.into_iter().find_map(|(transfer, _)| open_address(&transfer)) {
-            return Ok(address);
+        if let Some(line) = standing.into_iter().find_map(|(transfer, _)| Line::of(&transfer)) {
+            return Ok(line);
         }
         let address = format!("{}{DSP_PATH}", self.peers.origin(&agreement.provider)?);
         let pid = self.request_transfer(agreement, &address).await?;
@@ -82,7 +88,7 @@ impl House {
         Ok(pid)
     }
 
-    async fn wait_for_start(&self, pid: &str, provider: &Did) -> Result<DataAddress> {
+    async fn wait_for_start(&self, pid: &str, provider: &Did) -> Result<Line> {
         let late = || unavailable(provider, "did not start the transfer in time");
         let started = || async {
             let found = self.store.read("exchange.wait").await?.transfer(pid).await?;
@@ -90,9 +96,9 @@ impl House {
             if transfer.state == TransferState::Terminated {
                 return Err(self.why_refused(&transfer).await?.into());
             }
-            match open_address(&transfer) {
+            match Line::of(&transfer) {
                 None if transfer.talk.trouble.is_some() => Err(late().into()),
-                address => Ok(address),
+                line => Ok(line),
             }
         };
         Ok(self.wakers.until(pid, START_WAIT, started).await?.ok_or_else(late)?)
@@ -160,7 +166,7 @@ impl House {
         let provider = &agreement.provider;
         let url = format!("{}/rows?format=parquet", address.endpoint);
         let authorization = self.authorization_for(provider)?;
-        let role = acting_role(agreement, person);
+        let role = acting_role(std::slice::from_ref(agreement), person);
         let request = self.peers.request(reqwest::Method::GET, provider, &url, Some(&authorization))?;
         let request = self.over(request, address, person, role);
         let response = request.send().await.map_err(|_| unavailable(provider, "cannot be reached"))?;
@@ -177,25 +183,21 @@ impl House {
             .ok_or_else(|| unavailable(provider, "sent rows without a receipt"))?;
         let receipt = weal_wire::peer::receipt_of_header(&receipt)
             .map_err(|_| unavailable(provider, "sent a receipt this node cannot read"))?;
-        self.check_receipt(
-            agreement,
-            receipt.value(),
-            person,
-            Some(&crate::acts::sha256_hex(ROWS_QUESTION)),
-            None,
-        )?;
+        let asked = crate::acts::sha256_hex(ROWS_QUESTION);
+        self.check_receipt(agreement, &[], receipt.value(), person, (Some(&asked), None))?;
         self.keep_receipt(receipt.value(), index).await?;
         Ok((response, receipt.into_value()))
     }
 
-    /// A receipt must be the one for what we asked; a peer's slip or lie is not written into our ledger.
+    /// A receipt must be the one for what we asked, with the products that we joined; a peer's slip or lie is not
+    /// written into our ledger.
     pub(crate) fn check_receipt(
         &self,
         agreement: &Agreement,
+        joined_with: &[ProductName],
         receipt: &Receipt,
         person: &Person,
-        question_sha256: Option<&str>,
-        answer_sha256: Option<&str>,
+        (question_sha256, answer_sha256): (Option<&str>, Option<&str>),
     ) -> Result<(), Refusal> {
         let fits = receipt.agreement == agreement.id
             && receipt.provider == agreement.provider
@@ -203,6 +205,7 @@ impl House {
             && receipt.product == agreement.product
             && receipt.mode == agreement.mode
             && receipt.purpose == agreement.purpose
+            && receipt.joined_with == joined_with
             && receipt.person == self.pseudonym(person)
             && question_sha256.is_none_or(|digest| receipt.question_sha256 == digest)
             && answer_sha256.is_none_or(|digest| receipt.answer_sha256.as_deref() == Some(digest));
@@ -248,23 +251,47 @@ impl House {
     }
 
     /// Our half of the use, in our ledger.
-    pub(crate) async fn keep_receipt(&self, receipt: &Receipt, provider_index: u64) -> Result<u64> {
+    pub(crate) async fn keep_receipt(&self, receipt: &Receipt, provider_index: u64) -> Result<()> {
+        self.keep_receipts(&[(receipt, provider_index)]).await
+    }
+
+    /// The same of several uses that belong together: of all or of none.
+    pub(crate) async fn keep_receipts(&self, receipts: &[(&Receipt, u64)]) -> Result<()> {
         let mut tx = self.store.write("exchange.receipt").await?;
-        let index = self.seal_use(&mut tx, Side::Consumer, receipt, Some(provider_index)).await?;
+        for (receipt, provider_index) in receipts {
+            self.seal_use(&mut tx, Side::Consumer, receipt, Some(*provider_index)).await?;
+        }
         tx.commit().await?;
-        Ok(index)
+        Ok(())
     }
 }
 
-fn open_address(transfer: &Transfer) -> Option<DataAddress> {
-    let usable = transfer.side == Side::Consumer && transfer.is_open();
-    transfer.address.clone().filter(|_| usable)
+/// An open line under an agreement we hold: what its owner calls it, and where it listens.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub provider_pid: String,
+    pub address: DataAddress,
 }
 
-/// The role in which a person uses an agreement: one that may ask, and that the terms allow where there is one.
-pub(crate) fn acting_role(agreement: &Agreement, person: &Person) -> Role {
+impl Line {
+    fn of(transfer: &Transfer) -> Option<Self> {
+        let usable = transfer.side == Side::Consumer && transfer.is_open();
+        let address = transfer.address.clone().filter(|_| usable)?;
+        Some(Self { provider_pid: transfer.provider_pid()?.to_owned(), address })
+    }
+
+    /// As a question that goes over another line names it.
+    pub(crate) fn message(&self) -> LineMessage {
+        let token = self.address.property("authorization").unwrap_or_default();
+        LineMessage { transfer: self.provider_pid.clone(), token: token.to_owned() }
+    }
+}
+
+/// The role in which a person uses agreements: one that may ask, and that all terms allow where there is one.
+pub(crate) fn acting_role(agreements: &[Agreement], person: &Person) -> Role {
     let asking = || person.roles.iter().copied().filter(|role| may(*role, Act::Ask));
-    let allowed = asking().find(|role| agreement.terms.allows_role(*role));
+    let is_allowed = |role: &Role| agreements.iter().all(|agreement| agreement.terms.allows_role(*role));
+    let allowed = asking().find(is_allowed);
     allowed.or_else(|| asking().next()).unwrap_or(Role::Analyst)
 }
 

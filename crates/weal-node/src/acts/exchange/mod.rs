@@ -16,7 +16,7 @@ use weal_domain::exchange::transfer::{Event, Move, Step};
 use weal_store::Tx;
 
 pub use fetch::ReceivedFile;
-pub(crate) use fetch::acting_role;
+pub(crate) use fetch::{Line, acting_role};
 pub use refusals::{REFUSALS_PER_MINUTE_MAX, Refusals};
 pub use rows::ReleasedRows;
 pub use uses::{Cost, Using, product_account};

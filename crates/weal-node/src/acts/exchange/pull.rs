@@ -99,6 +99,7 @@ impl House {
             question_sha256: sha256_hex(ROWS_QUESTION),
             answer_sha256: None,
             loss: Loss::default(),
+            joined_with: Vec::new(),
             at: self.clock.now(),
         })
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, AgreementId, Side};
-use weal_domain::catalogue::{Offer, Product, check_offer};
+use weal_domain::catalogue::{Offer, Product, ProductName, check_offer};
 use weal_domain::citizens::ConsentCover;
 use weal_domain::compute::{Account, Loss};
 use weal_domain::exchange::{Asking, Budgets, GateQuestion, Grant, Permit, Rung, Transfer, UseId, decide};
@@ -27,7 +27,7 @@ pub(super) const RECEIPT_VERSION: u8 = 1;
 
 /// The account from which every question about a product is paid.
 #[must_use]
-pub fn product_account(product: &weal_domain::catalogue::ProductName) -> String {
+pub fn product_account(product: &ProductName) -> String {
     Account::Product(product.clone()).to_string()
 }
 
@@ -49,6 +49,8 @@ pub struct Using {
     pub product: Product,
     pub source: Source,
     pub question_sha256: String,
+    /// The other products that the same question joins.
+    pub joined_with: Vec<ProductName>,
     offers: Vec<Offer>,
 }
 
@@ -74,6 +76,7 @@ impl House {
             product: stored.product,
             source: Source { file: self.folder.path().join(stored.path) },
             question_sha256: sha256_hex(question),
+            joined_with: Vec::new(),
             offers,
         })
     }
@@ -141,6 +144,7 @@ impl House {
             question_sha256: using.question_sha256.clone(),
             answer_sha256,
             loss,
+            joined_with: using.joined_with.clone(),
             at: grant.decided_at,
         })
     }

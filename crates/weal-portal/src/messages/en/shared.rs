@@ -127,6 +127,7 @@ pub(super) const TIMELINE: Timeline = Timeline {
 pub(super) const FACTS: Facts = Facts {
     use_granted: "{consumer} was allowed to use {about} {product}, for {purpose}, at a privacy loss of {loss}.",
     use_received: "We used {about} {product} of {provider}, for {purpose}, at a privacy loss of {loss}.",
+    joined: "{product} (joined with {others})",
     use_refused: "{peer} asked for \u{201c}{mode}\u{201d} and was refused ({code}).",
     uses_refused: "{peer} asked for \u{201c}{mode}\u{201d} {times} in one minute and was refused ({code}).",
     more_times: plural!("once more", "{n} more times"),

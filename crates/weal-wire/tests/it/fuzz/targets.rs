@@ -204,10 +204,11 @@ fn ours() -> Vec<Target> {
         "receipt": receipt_text,
         "ledger": { "index": 41, "proof": "c2sp.org/tlog-proof@v1\nindex 41\n", "nonce": "00", "body": "{}" },
         "budget": budget,
+        "also": [{ "receipt": receipt_text, "ledger": { "index": 42, "proof": "", "nonce": "00", "body": "{}" } }],
     });
-    let question =
-        json!({ "sql": "SELECT 1", "person": "p-7f3a", "role": "analyst", "loss": loss, "preview": true });
-    let preview = json!({ "preview": preview_json(), "budget": budget });
+    let question = json!({ "sql": "SELECT 1", "person": "p-7f3a", "role": "analyst", "loss": loss, "preview": true,
+            "also": [{ "transfer": "urn:uuid:7", "token": "t" }] });
+    let preview = json!({ "preview": preview_json(), "budget": budget, "also": [budget, null] });
     let application = json!({
         "did": "did:web:revenue.example%3A8443", "name": "revenue", "title": "Revenue agency",
         "origin": "https://revenue.example:8443", "charter_version": 1,

@@ -20,7 +20,7 @@ use crate::fault::Result;
 
 pub(super) async fn outcome(visit: &Visit, answered: Answered, held: &[HeldProduct]) -> Result<AskOutcome> {
     Ok(match answered {
-        Answered::Preview { agreement, preview, budget } => {
+        Answered::Preview { agreement, preview, budget, .. } => {
             let chosen = held.iter().any(|held| held.agreement.as_str() == agreement);
             let budget = budget.filter(|_| chosen);
             AskOutcome::Preview(Box::new(PreviewView {

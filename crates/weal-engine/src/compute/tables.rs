@@ -1,0 +1,208 @@
+//! The products that a question is about: which of them are about persons, and the limits that hold for all.
+//!
+//! A question may join products of one owner. Those with a privacy policy are private: each is used under a permit
+//! for statistics of its own, and each pays the whole loss. Those about nobody are taken as they are, under a permit
+//! for their rows: whoever may have these could have written them into the question as `VALUES`.
+
+use datafusion::common::TableReference;
+use weal_domain::catalogue::{Column, ColumnKind, PrivacyPolicy, Product, ProductRef};
+use weal_domain::exchange::{Extract, Grant, Permit, Statistics};
+use weal_domain::identity::MemberName;
+use weal_domain::words::list;
+use weal_domain::{Refusal, RefusalKind};
+
+use crate::{Fault, Source};
+
+/// A product of a question, as far as an agreement covers it.
+#[derive(Debug, Clone)]
+pub struct Covered {
+    pub product: Product,
+    /// `None` is all of them.
+    pub columns: Option<Vec<String>>,
+}
+
+/// A product of a question, with what permits its use and where its rows are.
+#[derive(Debug, Clone, Copy)]
+pub struct Permitted<'a> {
+    pub permit: PermitFor<'a>,
+    pub product: &'a Product,
+    pub source: &'a Source,
+}
+
+/// What a product may be used for in a private question.
+#[derive(Debug, Clone, Copy)]
+pub enum PermitFor<'a> {
+    /// About persons: it is asked about, and they are protected.
+    Statistics(&'a Permit<Statistics>),
+    /// About nobody, and the asker may have its rows.
+    Rows(&'a Permit<Extract>),
+}
+
+impl<'a> Permitted<'a> {
+    /// `GT-1`: what the permit allows, if it is one for this product and for what it is used for.
+    pub(crate) fn grant(&self) -> Result<&'a Grant, Fault> {
+        let (grant, is_private) = match self.permit {
+            PermitFor::Statistics(permit) => (permit.grant(), true),
+            PermitFor::Rows(permit) => (permit.grant(), false),
+        };
+        if grant.product != self.product.name {
+            return Err(Fault::new("checking a permit", "it is for another product"));
+        }
+        if is_private != self.product.privacy.is_some() {
+            return Err(Fault::new("checking a permit", "it is for another use of the product"));
+        }
+        Ok(grant)
+    }
+
+    pub(crate) fn covered(&self) -> Result<Covered, Fault> {
+        Ok(Covered { product: self.product.clone(), columns: self.grant()?.columns.clone() })
+    }
+}
+
+/// One product as plans know it.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    pub about: ProductRef,
+    pub name: TableReference,
+    /// All that it has.
+    pub columns: Vec<Column>,
+    /// Those that may be asked about.
+    pub covered: Vec<Column>,
+    /// Its own subject, bounds and public keys, within the limits of all; `None` where it is about nobody.
+    pub policy: Option<PrivacyPolicy>,
+}
+
+/// The products of a question, each named in it; at least one is private.
+#[derive(Debug, Clone)]
+pub(crate) struct Tables {
+    pub all: Vec<Table>,
+}
+
+impl Tables {
+    /// `named` are those that the question names.
+    pub(crate) fn of(
+        covered: &[Covered],
+        member: &MemberName,
+        named: &[ProductRef],
+    ) -> Result<Tables, Refusal> {
+        let all: Vec<Table> = covered.iter().map(|each| Table::of(each, member)).collect();
+        refuse_other_products(named, &all)?;
+        let tables = Tables { all };
+        let about = || tables.all.iter().map(|table| format!("`{}`", table.about)).collect::<Vec<_>>();
+        if tables.private().next().is_none() {
+            let reason = format!("Private statistics are not offered on {}.", list(&about(), "or"));
+            return Err(Refusal::forbidden("no-privacy-policy", reason).changed_by("the owner's steward"));
+        }
+        for each in covered.iter().filter(|each| each.product.privacy.is_none()) {
+            if each.product.classification.is_personal() {
+                return Err(unprotected(&each.product));
+            }
+        }
+        tables.refuse_other_kinds()?;
+        Ok(tables)
+    }
+
+    pub(crate) fn private(&self) -> impl Iterator<Item = (&Table, &PrivacyPolicy)> {
+        self.all.iter().filter_map(|table| Some((table, table.policy.as_ref()?)))
+    }
+
+    /// Of the first private product, with the strictest limits of all.
+    pub(crate) fn strictest(&self) -> Result<PrivacyPolicy, Refusal> {
+        let policies = self.private().map(|(_, policy)| policy.clone());
+        let strictest = policies.reduce(|one, other| PrivacyPolicy {
+            groups_per_subject_max: one.groups_per_subject_max.min(other.groups_per_subject_max),
+            rows_per_group_max: one.rows_per_group_max.min(other.rows_per_group_max),
+            group_size_min: one.group_size_min.max(other.group_size_min),
+            question_loss_default: one.question_loss_default.min(other.question_loss_default),
+            question_loss_max: one.question_loss_max.min(other.question_loss_max),
+            ..one
+        });
+        strictest.ok_or_else(|| Refusal::forbidden("no-privacy-policy", "No product here is protected."))
+    }
+
+    /// The limits of `policy` hold for every table: a subject is bounded once, above all joins.
+    pub(crate) fn limit(&mut self, policy: &PrivacyPolicy) {
+        for own in self.all.iter_mut().filter_map(|table| table.policy.as_mut()) {
+            own.groups_per_subject_max = policy.groups_per_subject_max;
+            own.rows_per_group_max = policy.rows_per_group_max;
+            own.group_size_min = policy.group_size_min;
+        }
+    }
+
+    pub(crate) fn of_scan(&self, name: &TableReference) -> Option<&Table> {
+        self.all.iter().find(|table| table.name == *name)
+    }
+
+    /// All columns, and those that may be asked about, with the products' names: for what planning refuses.
+    pub(crate) fn columns(&self) -> (String, Vec<Column>, Vec<Column>) {
+        let names: Vec<String> = self.all.iter().map(|table| table.about.to_string()).collect();
+        let gathered = |of: fn(&Table) -> &Vec<Column>| self.all.iter().flat_map(of).cloned().collect();
+        (list(&names, "or"), gathered(|table| &table.covered), gathered(|table| &table.columns))
+    }
+
+    /// The same subject is told by the same value, so all their columns hold values of one kind: a cast could make
+    /// one of two subjects.
+    fn refuse_other_kinds(&self) -> Result<(), Refusal> {
+        let kinds: Vec<(&Table, &PrivacyPolicy, Option<ColumnKind>)> = self
+            .private()
+            .map(|(table, policy)| (table, policy, kind_of(&table.columns, &policy.subject)))
+            .collect();
+        let Some(&(first, of_first, kind)) = kinds.first() else { return Ok(()) };
+        let Some(&(other, of_other, _)) = kinds.iter().find(|(.., other)| *other != kind) else {
+            return Ok(());
+        };
+        let reason = format!(
+            "`{}` of {} and `{}` of {} are of different kinds, so it cannot be told who is the same.",
+            of_first.subject, first.about, of_other.subject, other.about
+        );
+        Err(Refusal::new(RefusalKind::Forbidden, "subjects-differ", reason)
+            .remedy("Ask about one of them at a time.")
+            .changed_by("the owner's steward, by publishing both with subjects of one kind"))
+    }
+}
+
+impl Table {
+    fn of(Covered { product, columns }: &Covered, member: &MemberName) -> Self {
+        let about = ProductRef { member: member.clone(), product: product.name.clone() };
+        let is_covered =
+            |column: &&Column| columns.as_ref().is_none_or(|columns| columns.contains(&column.name));
+        Self {
+            name: TableReference::partial(about.member.as_str(), about.product.as_str()),
+            about,
+            columns: product.columns.clone(),
+            covered: product.columns.iter().filter(is_covered).cloned().collect(),
+            policy: product.privacy.clone(),
+        }
+    }
+}
+
+fn kind_of(columns: &[Column], name: &str) -> Option<ColumnKind> {
+    columns.iter().find(|column| column.name == name).map(|column| column.kind)
+}
+
+fn unprotected(product: &Product) -> Refusal {
+    let reason = format!("{} is about persons, and does not say whom it protects.", product.title);
+    Refusal::forbidden("persons-unprotected", reason)
+        .remedy("Leave it out of the question.")
+        .changed_by("the owner's steward, by publishing it with a subject")
+}
+
+/// A question names the products that agreements cover, all of them and no others.
+fn refuse_other_products(named: &[ProductRef], tables: &[Table]) -> Result<(), Refusal> {
+    let covered: Vec<String> = tables.iter().map(|table| format!("`{}`", table.about)).collect();
+    let verb = if covered.len() == 1 { "The agreement covers" } else { "The agreements cover" };
+    let covered = list(&covered, "and");
+    if let Some(other) = named.iter().find(|named| tables.iter().all(|table| table.about != **named)) {
+        let reason = format!("{verb} {covered}, not `{other}`.");
+        return Err(Refusal::forbidden("other-product", reason)
+            .remedy(format!("Ask about {covered}, or request an agreement for `{other}`.")));
+    }
+    match tables.iter().find(|table| !named.contains(&table.about)) {
+        Some(unnamed) => {
+            let reason =
+                format!("The question does not name `{}`, and would be charged for it.", unnamed.about);
+            Err(Refusal::invalid("product-not-named", reason).remedy("Ask under the other agreements alone."))
+        }
+        None => Ok(()),
+    }
+}
