@@ -62,17 +62,29 @@ impl Fitted {
 /// `None` where numbers are too large to be added exactly, or a parent is named that is not there.
 #[must_use]
 pub fn fit(levels: &[Level], not_negative: bool) -> Option<Vec<Vec<Fitted>>> {
+    let limits = (if not_negative { 0 } else { i64::MIN }, i64::MAX);
+    let limits: Vec<_> = levels.iter().map(|level| vec![limits; level.released.len()]).collect();
+    fit_within(levels, &limits)
+}
+
+/// As [`fit`], with the least and the greatest that each value may be: limits of a total that are the sums of the
+/// limits of its parts, or none at all.
+#[must_use]
+pub fn fit_within(levels: &[Level], limits: &[Vec<(i64, i64)>]) -> Option<Vec<Vec<Fitted>>> {
     let fits = |level: &Level| {
         let small = level.released.iter().all(|number| (number.unsigned_abs() as f64) < EXACT_MAX);
         small && level.scale > 0.0 && level.scale < EXACT_MAX && level.parents.len() == level.released.len()
     };
     let known = |pair: &[Level]| pair[1].parents.iter().all(|&parent| parent < pair[0].released.len());
-    if !levels.iter().all(fits) || !levels.windows(2).all(known) {
+    let lengths = levels.iter().map(|level| level.released.len());
+    let limited = lengths.eq(limits.iter().map(Vec::len));
+    let ordered = limits.iter().flatten().all(|(least, most)| least <= most);
+    if !levels.iter().all(fits) || !levels.windows(2).all(known) || !limited || !ordered {
         return None;
     }
     let upward = upward(levels);
     let settled = downward(levels, &upward);
-    Some(whole(levels, &settled, not_negative))
+    Some(whole(levels, &settled, limits))
 }
 
 /// An estimate from a number's own release and everything below it, with its variance; and the same of its parts
@@ -141,15 +153,14 @@ fn share(of: f64, all: f64) -> f64 {
 }
 
 /// Whole numbers that add up, from the coarsest level to the finest.
-fn whole(levels: &[Level], settled: &[Vec<(f64, f64)>], not_negative: bool) -> Vec<Vec<Fitted>> {
+fn whole(levels: &[Level], settled: &[Vec<(f64, f64)>], limits: &[Vec<(i64, i64)>]) -> Vec<Vec<Fitted>> {
     let mut all: Vec<Vec<Fitted>> = Vec::new();
-    for (level, settled) in levels.iter().zip(settled) {
+    for ((level, settled), limits) in levels.iter().zip(settled).zip(limits) {
         let mut values = vec![0_i64; settled.len()];
         match all.last() {
             None => {
-                for (value, (estimate, _)) in values.iter_mut().zip(settled) {
-                    *value = estimate.round() as i64;
-                    *value = if not_negative { (*value).max(0) } else { *value };
+                for ((value, (estimate, _)), (least, most)) in values.iter_mut().zip(settled).zip(limits) {
+                    *value = (estimate.round() as i64).clamp(*least, *most);
                 }
             }
             Some(coarser) => {
@@ -159,7 +170,8 @@ fn whole(levels: &[Level], settled: &[Vec<(f64, f64)>], not_negative: bool) -> V
                 }
                 for (family, total) in families.iter().zip(coarser) {
                     let estimates: Vec<_> = family.iter().map(|&child| settled[child]).collect();
-                    let shared = shared(&estimates, total.value, level.scale, not_negative);
+                    let limits: Vec<_> = family.iter().map(|&child| limits[child]).collect();
+                    let shared = shared(&estimates, &limits, total.value, level.scale);
                     family.iter().zip(shared).for_each(|(&child, value)| values[child] = value);
                 }
             }
@@ -174,65 +186,77 @@ fn whole(levels: &[Level], settled: &[Vec<(f64, f64)>], not_negative: bool) -> V
     all
 }
 
-/// How far a value may be moved down, in standard deviations, before others are: within every interval that is
-/// shown.
-const DEVIATIONS_DOWN: f64 = 1.5;
+/// How far a value may be moved, in standard deviations, before others are: within every interval that is shown.
+const DEVIATIONS_MOVED: f64 = 1.5;
 
-/// Whole numbers near the estimates whose sum is `total`.
-fn shared(estimates: &[(f64, f64)], total: i64, scale: f64, not_negative: bool) -> Vec<i64> {
-    let least = |&(estimate, variance): &(f64, f64)| match not_negative {
-        true => (estimate - DEVIATIONS_DOWN * variance.sqrt()).max(0.0),
-        false => f64::NEG_INFINITY,
-    };
-    let mut floors: Vec<f64> = estimates.iter().map(least).collect();
-    if not_negative && floors.iter().sum::<f64>() > total as f64 {
-        floors.fill(0.0);
+/// Whole numbers near the estimates, within their limits, whose sum is `total`.
+fn shared(estimates: &[(f64, f64)], limits: &[(i64, i64)], total: i64, scale: f64) -> Vec<i64> {
+    let (mut least, mut most) = (Vec::new(), Vec::new());
+    for (&(estimate, variance), &(low, high)) in estimates.iter().zip(limits) {
+        let (low, high, far) = (low as f64, high as f64, DEVIATIONS_MOVED * variance.sqrt());
+        least.push((estimate - far).clamp(low, high));
+        most.push((estimate + far).clamp(low, high));
     }
-    let near = filled(estimates, &floors, total as f64, scale);
-    rounded(&near, &floors, total)
+    if least.iter().sum::<f64>() > total as f64 {
+        least = limits.iter().map(|limits| limits.0 as f64).collect();
+    }
+    if most.iter().sum::<f64>() < total as f64 {
+        most = limits.iter().map(|limits| limits.1 as f64).collect();
+    }
+    rounded(&filled(estimates, &least, &most, (total as f64, scale)), limits, total)
 }
 
-/// Moves every estimate by its share of what is missing to `total`, none below its floor (the projection onto a
-/// simplex, in the norm of the inverse variances).
-fn filled(estimates: &[(f64, f64)], floors: &[f64], total: f64, scale: f64) -> Vec<f64> {
+/// Halvings of a bracket: below the rounding of what it brackets.
+const HALVINGS: usize = 80;
+const DOUBLINGS_MAX: usize = 200;
+
+/// Moves every estimate in proportion to its variance, none beyond its ends, until their sum is `total` (the
+/// projection onto it, in the norm of the inverse variances). `scale` is that of the noise.
+fn filled(estimates: &[(f64, f64)], least: &[f64], most: &[f64], (total, scale): (f64, f64)) -> Vec<f64> {
     // What is known exactly is as movable as it is known: hardly.
     let weight = |variance: f64| variance.max(scale * scale * 1e-12);
-    let mut values: Vec<f64> = estimates.iter().map(|&(estimate, _)| estimate).collect();
-    let mut is_free = vec![true; values.len()];
-    loop {
-        let free = || (0..estimates.len()).filter(|&place| is_free[place]);
-        let weights: f64 = free().map(|place| weight(estimates[place].1)).sum();
-        let fixed: f64 = (0..floors.len()).filter(|&place| !is_free[place]).map(|place| floors[place]).sum();
-        let missing = total - fixed - free().map(|place| estimates[place].0).sum::<f64>();
-        let free: Vec<usize> = free().collect();
-        let mut is_done = true;
-        for place in free {
-            let (estimate, variance) = estimates[place];
-            values[place] = estimate + share(weight(variance), weights) * missing;
-            if values[place] < floors[place] {
-                (values[place], is_free[place], is_done) = (floors[place], false, false);
-            }
-        }
-        if is_done {
-            return values;
-        }
+    let moved = |by: f64| {
+        let ends = least.iter().zip(most);
+        let moved = estimates.iter().zip(ends).map(move |(&(estimate, variance), (&least, &most))| {
+            (estimate + by * weight(variance)).clamp(least, most)
+        });
+        moved.collect::<Vec<f64>>()
+    };
+    let missing = |by: f64| total - moved(by).iter().sum::<f64>();
+    let (weights, start): (f64, f64) =
+        (estimates.iter().map(|&(_, variance)| weight(variance)).sum(), missing(0.0));
+    if weights == 0.0 || start == 0.0 {
+        return moved(0.0);
     }
+    // Where no end is met this is all there is to do.
+    let (mut near, mut far) = (0.0, start / weights);
+    for _ in 0..DOUBLINGS_MAX {
+        if missing(far) * start <= 0.0 {
+            break;
+        }
+        (near, far) = (far, far * 2.0);
+    }
+    for _ in 0..HALVINGS {
+        let middle = f64::midpoint(near, far);
+        if missing(middle) * start > 0.0 { near = middle } else { far = middle }
+    }
+    moved(far)
 }
 
-/// Whole numbers with the sum `total`: all rounded down, and the largest remainders one more.
-fn rounded(near: &[f64], floors: &[f64], total: i64) -> Vec<i64> {
+/// Whole numbers within their limits with the sum `total`: all rounded down, and the largest remainders one more.
+fn rounded(near: &[f64], limits: &[(i64, i64)], total: i64) -> Vec<i64> {
     let mut values: Vec<i64> = near.iter().map(|value| value.floor() as i64).collect();
     let mut order: Vec<usize> = (0..near.len()).collect();
     let remainder = |place: usize| near[place] - near[place].floor();
     order.sort_by(|&a, &b| remainder(b).total_cmp(&remainder(a)));
     let mut missing = i128::from(total) - values.iter().copied().map(i128::from).sum::<i128>();
-    // One pass, unless floating point was off by a unit or all stand on their floors.
+    // One pass, unless floating point was off by a unit or all stand at their limits.
     while missing != 0 && !order.is_empty() {
         let before = missing;
         for &place in &order {
-            if missing > 0 {
+            if missing > 0 && values[place] < limits[place].1 {
                 (values[place], missing) = (values[place] + 1, missing - 1);
-            } else if missing < 0 && values[place] as f64 > floors[place].floor().max(-EXACT_MAX) {
+            } else if missing < 0 && values[place] > limits[place].0 {
                 (values[place], missing) = (values[place] - 1, missing + 1);
             }
         }

@@ -7,11 +7,12 @@ use datafusion::logical_expr::expr::{BinaryExpr, Case};
 use datafusion::logical_expr::{Expr, Operator, lit};
 use weal_domain::Refusal;
 use weal_domain::compute::TotalsFit;
-use weal_privacy::totals::{Fitted, Level, fit};
+use weal_privacy::totals::{Fitted, Level, fit, fit_within};
 
 use super::exact::Groups;
 use super::prepare::{Grouping, Prepared};
-use super::reading::Part;
+use super::price::Contribution;
+use super::reading::{Estimate, Part};
 use super::safe::unsupported;
 
 /// The released column that says which of the question's groupings a row belongs to, by its place.
@@ -99,11 +100,13 @@ impl Chain {
     }
 
     /// What was released of one part in each of the chain's groupings, fitted; `None` where it does not add up by
-    /// itself.
+    /// itself. Of distances from a middle `counts` are the numbers of values, fitted already: no average leaves the
+    /// bounds, so no sum leaves as many times them.
     pub(super) fn fitted(
         &self,
         part: &Part,
         released: Vec<(Vec<i64>, f64)>,
+        (counts, rows_max): (&[Vec<i64>], u32),
     ) -> Result<Option<Vec<Vec<Fitted>>>, Refusal> {
         let not_negative = match part {
             Part::Distinct(_) | Part::Ranks(_) => return Ok(None),
@@ -115,7 +118,12 @@ impl Chain {
         let levels: Vec<Level> = levels
             .map(|((released, scale), parents)| Level { released, scale, parents: parents.clone() })
             .collect();
-        Ok(fit(&levels, not_negative))
+        let Part::Spread(value) = part else { return Ok(fit(&levels, not_negative)) };
+        let (fixed, middle) = (value.fixed()?, Contribution::of_spread(value, rows_max)?.middle);
+        let ends = (fixed.low() - middle, fixed.high() - middle);
+        let of = |count: &i64| Some((count.checked_mul(ends.0)?, count.checked_mul(ends.1)?));
+        let limits: Option<Vec<Vec<_>>> = counts.iter().map(|level| level.iter().map(of).collect()).collect();
+        Ok(limits.and_then(|limits| fit_within(&levels, &limits)))
     }
 }
 
@@ -130,6 +138,15 @@ fn parents_of(coarse: &Grouping, fine: &Grouping) -> Option<Vec<usize>> {
     let columns = coarse.keys.iter().map(|key| fine.keys.iter().position(|known| known == key));
     let keys = below.keys.project(&columns.collect::<Option<Vec<usize>>>()?).ok()?;
     Groups::of(&above.keys).ok()?.places(&keys).ok()?.into_iter().collect()
+}
+
+/// The count of the values whose distances a part adds up.
+pub(super) fn count_of(estimates: &[Estimate], part: usize) -> Option<usize> {
+    estimates.iter().find_map(|estimate| match *estimate {
+        Estimate::Average { spread, count } if spread == part => Some(count),
+        Estimate::Variance { square, spread, count, .. } if square == part || spread == part => Some(count),
+        _ => None,
+    })
 }
 
 /// Whether the groups of an answer fit their totals, and what is said about it; `None` where there are no totals.

@@ -316,9 +316,7 @@ fn read_aggregate(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Reading
     let estimates =
         aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<Vec<_>, _>>();
     let estimates = estimates.map_err(|refusal| relation.in_words(refusal))?;
-    // Of several groupings the sums themselves are fitted to their totals, without going below zero.
-    let (parts, estimates) =
-        if sets.len() == 1 { together(parts.parts, estimates) } else { (parts.parts, estimates) };
+    let (parts, estimates) = together(parts.parts, estimates);
     let key_types = keys.iter().map(|key| type_of(key, relation.schema())).collect::<Result<_, _>>()?;
     Ok(Reading {
         rows: match relation.rows {

@@ -19,7 +19,7 @@ use weal_privacy::totals::Fitted;
 
 use super::derived::{Derived, Estimated, Triple};
 use super::exact::{ExactGroups, Groups, Totals};
-use super::groupings::{Chain, GROUPING, said};
+use super::groupings::{Chain, GROUPING, count_of, said};
 use super::measure::{Value, middle_of};
 use super::prepare::{Grouping, Prepared};
 use super::price::{CONFIDENCE, Contribution, confidence_of_each, share_of};
@@ -151,13 +151,25 @@ struct Noisy<'a> {
 /// Fits counts and sums of groups to the totals over them, where one is what the other adds up to. `true` where
 /// that was all of them.
 fn fit_to_totals(chain: &Chain, prepared: &Prepared, drawn: &mut [Noisy<'_>]) -> Result<bool, EngineError> {
+    let reading = &prepared.reading;
     let mut all = true;
-    for (place, part) in prepared.reading.parts.iter().enumerate() {
+    // Counts come first, since they limit what is added up of values.
+    let spread = |(_, part): &(usize, &Part)| matches!(part, Part::Spread(_));
+    let parts = reading.parts.iter().enumerate();
+    for (place, part) in parts.clone().filter(|part| !spread(part)).chain(parts.filter(spread)) {
+        let counts = count_of(&reading.estimates, place).map_or_else(Vec::new, |count| {
+            let counts = chain.groupings.iter().filter_map(|&grouping| match &drawn[grouping].parts[count] {
+                Drawn::Fitted(fitted) => Some(fitted.iter().map(|fitted| fitted.value).collect()),
+                Drawn::Numbers(_) | Drawn::Ranks(_) => None,
+            });
+            counts.collect()
+        });
         let released = chain.groupings.iter().filter_map(|&grouping| match &drawn[grouping].parts[place] {
             Drawn::Numbers(numbers) => Some((numbers.clone(), drawn[grouping].grouping.price.scale(place))),
             Drawn::Fitted(_) | Drawn::Ranks(_) => None,
         });
-        match chain.fitted(part, released.collect())? {
+        let counts = (&counts[..], prepared.policy.rows_per_group_max);
+        match chain.fitted(part, released.collect(), counts)? {
             Some(levels) => {
                 for (&grouping, fitted) in chain.groupings.iter().zip(levels) {
                     drawn[grouping].parts[place] = Drawn::Fitted(fitted);
@@ -329,22 +341,27 @@ impl<'a> Noisy<'a> {
         let middle = Contribution::of_spread(self.value(spread)?, rows_max)?.middle;
         let is_fitted = [spread, count].iter().any(|part| matches!(self.parts[*part], Drawn::Fitted(_)));
         let width = self.grouping.price.half_width_of_sum(spread, middle, count, confidence);
-        // Of numbers that were fitted the intervals are known one by one, and both hold at once.
-        let each = share_of(confidence, 2);
         let middle = middle as f64;
         let fixed = self.value(spread)?.fixed()?;
         let sum = |(spread, count): (Triple, Triple)| {
             let exact = spread.0 + middle * count.0;
-            let (a, b) = (middle * count.1, middle * count.2);
+            // Of numbers that were fitted the intervals are known one by one. Both errors are independent and close
+            // to normal, so half the widths are put together as deviations are.
+            let ends = |(_, low, high): Triple| (f64::midpoint(low, high), (high - low) / 2.0);
             let (low, high) = match is_fitted {
-                true => (spread.1 + a.min(b), spread.2 + a.max(b)),
+                true => {
+                    let (spread, count) = (ends(spread), ends(count));
+                    let (centre, half) = (spread.0 + middle * count.0, spread.1.hypot(middle * count.1));
+                    (centre - half, centre + half)
+                }
                 false => (exact - width, exact + width),
             };
             let rows = count.0.max(0.0);
             let value = exact.clamp(rows * fixed.low() as f64, rows * fixed.high() as f64);
             (value, low.min(value), high.max(value))
         };
-        Ok(self.numbers(spread, each)?.into_iter().zip(self.numbers(count, each)?).map(sum).collect())
+        let counts = self.numbers(count, confidence)?;
+        Ok(self.numbers(spread, confidence)?.into_iter().zip(counts).map(sum).collect())
     }
 
     fn averages(&self, spread: usize, count: usize, confidence: f64) -> Result<Vec<Estimated>, EngineError> {

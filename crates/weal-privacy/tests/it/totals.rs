@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use weal_privacy::bounds::Sensitivity;
 use weal_privacy::mechanism::Gaussian;
-use weal_privacy::totals::{Fitted, Level, fit};
+use weal_privacy::totals::{Fitted, Level, fit, fit_within};
 
 fn level(released: &[i64], scale: f64, parents: &[usize]) -> Level {
     Level { released: released.to_vec(), scale, parents: parents.to_vec() }
@@ -51,6 +51,24 @@ proptest! {
         }
     }
 
+    /// Sums of values between -3 and 5 of as many as are counted.
+    #[test]
+    fn limits_are_kept_and_parts_add_up_all_the_same(
+        counts in prop::collection::vec(0_i64..9, 12),
+        noise in prop::collection::vec(-60_i64..60, 16),
+        scales in (0.3_f64..30.0, 0.3_f64..30.0, 0.3_f64..30.0),
+    ) {
+        let levels = tree(&noise, 3, 4, [scales.0, scales.1, scales.2]);
+        let middle: Vec<i64> = counts.chunks(4).map(|part| part.iter().sum()).collect();
+        let counts = [vec![counts.iter().sum()], middle, counts];
+        let limits = counts.map(|level| level.into_iter().map(|n: i64| (-3 * n, 5 * n)).collect::<Vec<_>>());
+        let fitted = fit_within(&levels, &limits).unwrap();
+        prop_assert!(adds_up(&levels, &fitted));
+        for (fitted, limits) in fitted.iter().flatten().zip(limits.iter().flatten()) {
+            prop_assert!((limits.0..=limits.1).contains(&fitted.value), "{fitted:?} {limits:?}");
+        }
+    }
+
     /// The gradient of the weighted squares vanishes in every direction that keeps the sums.
     #[test]
     fn the_estimates_are_the_weighted_least_squares(
@@ -87,6 +105,7 @@ fn what_has_no_parts_is_nothing_and_what_is_too_large_is_left() {
     let fitted = fit(&levels, true).unwrap();
     assert_eq!(fitted[0][1].interval(0.95, 4), (0, 0), "nobody can be there");
     assert!(adds_up(&levels, &fitted));
+    assert!(fit_within(&levels, &[vec![(0, 9); 2], vec![(9, 0); 2]]).is_none(), "limits upside down");
     assert!(fit(&[level(&[1 << 52], 1.0, &[0])], true).is_none());
     assert!(fit(&[level(&[1], 1.0, &[0]), level(&[1], 1.0, &[1])], true).is_none(), "no such parent");
 }
