@@ -288,9 +288,10 @@ def multiplier(release):
 
 
 def cost(release):
-    """The rho of one release, exactly: l0 linf² / (2 scale²)."""
+    """The rho of one release: l2² / (2 scale²), and l2² is l0 linf² unless a subject's rows are limited in all."""
     scale = Fraction(release["scale"])
-    return Fraction(release["l0"] * release["linf"] ** 2) / (2 * scale * scale)
+    squared = min(Fraction(release["l0"] * release["linf"] ** 2), Fraction(release["l2"]) ** 2)
+    return squared / (2 * scale * scale)
 
 
 KNOWN = ("discrete_gaussian", "discrete_gaussian_threshold")

@@ -106,6 +106,10 @@ pub struct PrivacyPolicy {
     pub groups_per_subject_max: u32,
     /// The most rows that a subject may count for in one group.
     pub rows_per_group_max: u32,
+    /// The most rows that a subject may count for in all groups of one answer together, where fewer than the two
+    /// limits above allow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_per_subject_max: Option<u32>,
     /// Public lower and upper bounds, per numeric column; values outside are clamped.
     pub bounds: BTreeMap<String, Bounds>,
     /// Columns whose possible values are public; groups by these alone are all shown, empty ones too.

@@ -22,6 +22,7 @@ const SEED: u64 = 20_261_122;
 /// As the peers are told: groups and rows in a group that a subject may influence.
 pub(crate) const GROUPS_PER_SUBJECT: u32 = 10;
 pub(crate) const ROWS_PER_GROUP: u32 = 2;
+pub(crate) const ROWS_PER_SUBJECT: u32 = 10;
 pub(crate) const VALUE_MAX: f64 = 100.0;
 pub(crate) const EPSILON: f64 = 1.0;
 pub(crate) const DELTA: f64 = 1e-6;
@@ -120,6 +121,7 @@ fn policy(rows_per_group_max: u32) -> PrivacyPolicy {
         subject: "uid".into(),
         groups_per_subject_max: GROUPS_PER_SUBJECT,
         rows_per_group_max,
+        rows_per_subject_max: Some(ROWS_PER_SUBJECT),
         bounds: BTreeMap::from([("val".into(), Bounds { low: 0.0, high: VALUE_MAX, decimals: 2 })]),
         public_keys: BTreeMap::new(),
         question_loss_default: loss(),
@@ -157,7 +159,7 @@ pub(crate) fn answer(file: &Path) {
     }
     let spent = weal_privacy::Loss { rho_nano: answer.loss.rho_nano, delta_femto: answer.loss.delta_femto };
     let settings = format!(
-        "at most {GROUPS_PER_SUBJECT} groups of a subject and {ROWS_PER_GROUP} rows in each; rho {} and a delta of 1e-7 for \
+        "at most {GROUPS_PER_SUBJECT} groups of a subject, {ROWS_PER_GROUP} rows in each and {ROWS_PER_SUBJECT} in all; rho {} and a delta of 1e-7 for \
          the threshold, together epsilon {:.6} at delta 1e-6",
         answer.loss.rho_nano as f64 / 1e9,
         epsilon_of(spent, DELTA).unwrap()

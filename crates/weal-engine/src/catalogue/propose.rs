@@ -300,6 +300,7 @@ fn policy(
         subject: name,
         groups_per_subject_max: groups,
         rows_per_group_max: rows,
+        rows_per_subject_max: None,
         bounds,
         public_keys: BTreeMap::new(),
         group_size_min: GROUP_SIZE_MIN,

@@ -13,6 +13,7 @@ pub(crate) struct Options {
     epsilon: Option<f64>,
     delta: Option<f64>,
     groups_max: Option<u32>,
+    rows_max: Option<u32>,
     subject: Option<String>,
     report_suppressed: Option<bool>,
 }
@@ -58,6 +59,10 @@ impl Options {
             Token::Number(text, _) => text.parse::<f64>().ok().filter(|number| number.is_finite()),
             _ => None,
         };
+        let whole = || {
+            let whole = number().filter(|number| *number >= 1.0 && number.fract() == 0.0);
+            whole.map(|number| number.min(f64::from(u32::MAX)) as u32)
+        };
         match name.value.to_lowercase().as_str() {
             "epsilon" => {
                 self.epsilon = Some(number().filter(|epsilon| *epsilon > 0.0).ok_or_else(malformed)?)
@@ -65,10 +70,8 @@ impl Options {
             "delta" => {
                 self.delta = Some(number().filter(|delta| (0.0..1.0).contains(delta)).ok_or_else(malformed)?)
             }
-            "max_groups_contributed" => {
-                let whole = number().filter(|groups| *groups >= 1.0 && groups.fract() == 0.0);
-                self.groups_max = Some(whole.ok_or_else(malformed)?.min(f64::from(u32::MAX)) as u32);
-            }
+            "max_groups_contributed" => self.groups_max = Some(whole().ok_or_else(malformed)?),
+            "max_rows_contributed" => self.rows_max = Some(whole().ok_or_else(malformed)?),
             "report_suppressed" => match value {
                 Token::Word(word) if word.value.eq_ignore_ascii_case("true") => {
                     self.report_suppressed = Some(true)
@@ -85,8 +88,8 @@ impl Options {
             other => {
                 let reason = format!("`{other}` is no option of a private question here.");
                 return Err(Refusal::invalid("unknown-option", reason).remedy(
-                    "Use epsilon, delta, max_groups_contributed, privacy_unit_column and report_suppressed; the owner \
-                     decides the rest.",
+                    "Use epsilon, delta, max_groups_contributed, max_rows_contributed, privacy_unit_column and \
+                     report_suppressed; the owner decides the rest.",
                 ));
             }
         }
@@ -114,6 +117,10 @@ impl Options {
         }
         if let Some(groups) = self.groups_max {
             policy.groups_per_subject_max = policy.groups_per_subject_max.min(groups);
+        }
+        if let Some(rows) = self.rows_max {
+            policy.rows_per_subject_max =
+                Some(policy.rows_per_subject_max.map_or(rows, |most| most.min(rows)));
         }
         if let Some(epsilon) = self.epsilon {
             loss.rho_nano = loss.rho_nano.min(rho_nano_for(epsilon, quoted_delta));

@@ -112,12 +112,13 @@ impl Totals<'_> {
             values.push(value.map(|_| all.len()));
             all.extend(value.map(|_| column(&value_name(i))));
         }
-        let PrivacyPolicy { groups_per_subject_max, rows_per_group_max, .. } = *self.policy;
+        let PrivacyPolicy { groups_per_subject_max, rows_per_group_max, rows_per_subject_max, .. } =
+            *self.policy;
         let how = How {
             bounds: Bounds {
                 groups_max: self.choose.then_some(groups_per_subject_max),
                 rows_per_group_max,
-                rows_max: None,
+                rows_max: rows_per_subject_max,
                 parts: parts.iter().map(|part| part.bound(rows_per_group_max)).collect(),
             },
             wide: parts.iter().any(|part| self.is_wide(part)),

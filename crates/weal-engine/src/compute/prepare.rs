@@ -314,6 +314,9 @@ impl Prepared {
             let groups = times(policy.groups_per_subject_max, "group", "groups");
             format!("Nobody counts in more than {groups}, nor for more than {rows} in any.")
         });
+        said.extend(policy.rows_per_subject_max.map(|most| {
+            format!("In all groups together nobody counts for more than {}.", times(most, "row", "rows"))
+        }));
         if self.groupings.len() > 1 {
             said.push(format!(
                 "The question groups in {} ways; that holds for each of them, and each has its share of the loss.",

@@ -152,6 +152,14 @@ pub(crate) fn price(
     // Nobody is in more groups than there are.
     let groups =
         public_groups.map_or(groups, |count| groups.min(u32::try_from(count).unwrap_or(u32::MAX))).max(1);
+    // What has a plan of its own is not bounded by rows in all.
+    let aside = groups;
+    let groups = policy.rows_per_subject_max.map_or(groups, |rows| groups.min(rows)).max(1);
+    let rows = policy.rows_per_group_max;
+    let of_rows = |sensitivity: Sensitivity| match policy.rows_per_subject_max {
+        Some(most) => sensitivity.with_rows(rows, most),
+        None => sensitivity,
+    };
     let private = public_groups.is_none();
     let total = weal_privacy::Loss { rho_nano: asked.rho_nano, delta_femto: asked.delta_femto };
     let shares = split_loss(total, &weights(reading, private), private);
@@ -171,19 +179,18 @@ pub(crate) fn price(
         }
         let sensitivity = match part {
             Part::Subjects | Part::Present(_) => Sensitivity::of_subjects(groups),
-            Part::Rows | Part::Values(_) | Part::Distinct(_) => {
-                Sensitivity::of_rows(groups, policy.rows_per_group_max)
-            }
+            Part::Rows | Part::Values(_) => Sensitivity::of_rows(groups, rows).map(of_rows),
+            Part::Distinct(_) => Sensitivity::of_rows(aside, rows),
             // Every value is counted at each level of the tree.
             Part::Ranks(value) => {
-                let cells = groups.saturating_mul(leaves_of(value)?.levels());
-                Sensitivity::of_rows(cells, policy.rows_per_group_max)
+                let cells = aside.saturating_mul(leaves_of(value)?.levels());
+                Sensitivity::of_rows(cells, rows)
             }
             Part::Total(value) => {
-                Sensitivity::new(groups, Contribution::of_total(value, policy.rows_per_group_max)?.widest())
+                Sensitivity::new(groups, Contribution::of_total(value, rows)?.widest()).map(of_rows)
             }
             Part::Spread(value) => {
-                Sensitivity::new(groups, Contribution::of_spread(value, policy.rows_per_group_max)?.widest())
+                Sensitivity::new(groups, Contribution::of_spread(value, rows)?.widest()).map(of_rows)
             }
         };
         let found = Gaussian::for_loss(sensitivity.map_err(bad_bounds)?, share.rho_nano).map_err(no_noise)?;

@@ -31,8 +31,8 @@ pub struct ExactAnswer {
     pub groups_per_subject_max: u32,
     /// Linf of each total.
     pub per_group_max: Vec<u64>,
-    /// L0 of each total, in the cells that are released: of ranks, every level of the tree has its own.
-    pub cells_max: Vec<u32>,
+    /// L2 of each total, squared, in the cells that are released: of ranks, every level of the tree has its own.
+    pub l2_squared_max: Vec<u128>,
     /// What each total is of.
     pub parts: Vec<ExactPart>,
     /// The places of the totals that each aggregate of the question follows from, in the order of the question.
@@ -148,11 +148,11 @@ impl ExactAnswer {
         leaves.sort();
         let sensitivities = || first.price.noise.iter().map(|noise| noise.sensitivity());
         let mut per_group_max: Vec<u64> = sensitivities().map(|claimed| claimed.per_group()).collect();
-        let mut cells_max: Vec<u32> = sensitivities().map(|claimed| claimed.groups()).collect();
+        let mut l2_squared_max: Vec<u128> = sensitivities().map(|claimed| claimed.l2_squared()).collect();
         let PrivacyPolicy { groups_per_subject_max, rows_per_group_max, .. } = prepared.policy;
         if first.price.threshold.is_some() {
             per_group_max.insert(0, 1);
-            cells_max.insert(0, groups_per_subject_max);
+            l2_squared_max.insert(0, groups_per_subject_max.into());
         }
         let parts = prepared.reading.parts.iter().map(|part| ExactPart::of(part, rows_per_group_max));
         Ok(ExactAnswer {
@@ -160,7 +160,7 @@ impl ExactAnswer {
             leaves,
             groups_per_subject_max,
             per_group_max,
-            cells_max,
+            l2_squared_max,
             parts: parts.collect::<Result<_, _>>()?,
             aggregates: prepared.reading.estimates.iter().map(Estimate::parts).collect(),
             plan: plan.display_indent().to_string(),

@@ -169,6 +169,7 @@ async fn the_choice_of_groups_is_another_in_each_answer() {
     let policy = PrivacyPolicy {
         groups_per_subject_max: 1,
         rows_per_group_max: 1,
+        rows_per_subject_max: None,
         question_loss_max: PLENTY,
         public_keys: [("region".to_owned(), vec!["north".to_owned(), "south".to_owned()])].into(),
         ..policy()

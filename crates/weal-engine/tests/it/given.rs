@@ -144,6 +144,7 @@ pub(crate) fn policy() -> PrivacyPolicy {
         subject: "person".into(),
         groups_per_subject_max: 3,
         rows_per_group_max: 2,
+        rows_per_subject_max: None,
         bounds: BTreeMap::from([
             ("wage".into(), Bounds { low: 0.0, high: 5000.0, decimals: 2 }),
             ("Hours".into(), Bounds { low: -10.0, high: 60.0, decimals: 0 }),

@@ -46,6 +46,7 @@ fn bounded(groups: u32, rows: u32) -> PrivacyPolicy {
     PrivacyPolicy {
         groups_per_subject_max: groups,
         rows_per_group_max: rows,
+        rows_per_subject_max: None,
         bounds: BTreeMap::from([
             ("wage".into(), Bounds { low: 0.0, high: 500.0, decimals: 2 }),
             ("Hours".into(), Bounds { low: -40.0, high: 60.0, decimals: 0 }),

@@ -56,8 +56,9 @@ struct Reached {
     pairs: usize,
     share: BTreeMap<&'static str, f64>,
     groups: u32,
-    /// Of what is claimed for the nodes of a tree.
+    /// Of what is claimed for the nodes of a tree, and for all cells of any other total together (L2 squared).
     nodes: f64,
+    squares: f64,
     refused: usize,
     /// Of the pairs, those of questions that join two private products.
     joined: usize,
@@ -66,7 +67,7 @@ struct Reached {
 impl Reached {
     fn compare(&mut self, exact: &ExactAnswer, (one, other): (&Groups, &Groups), steps: u64, what: &str) {
         let keys: BTreeSet<_> = one.keys().chain(other.keys()).collect();
-        let (mut changed, mut cells) = (vec![0; exact.parts.len()], vec![0; exact.parts.len()]);
+        let (mut changed, mut cells) = (vec![0; exact.parts.len()], vec![0_u128; exact.parts.len()]);
         let nothing = Group::default();
         for key in keys {
             let (a, b) = (one.get(key).unwrap_or(&nothing), other.get(key).unwrap_or(&nothing));
@@ -81,7 +82,8 @@ impl Reached {
                     "{what}: {key:?} moved by {moved}, claimed {most} ({kind}), {steps} steps"
                 );
                 changed[place] += u64::from(moved > 0);
-                cells[place] += if kind == "ranks" { nodes(a, b, place, part) } else { u64::from(moved > 0) };
+                cells[place] +=
+                    if kind == "ranks" { nodes(a, b, place, part).into() } else { u128::from(moved).pow(2) };
                 if steps == REMOVED {
                     let share = self.share.entry(kind).or_default();
                     *share = share.max(moved as f64 / most as f64);
@@ -91,14 +93,16 @@ impl Reached {
         // Each total is released for itself, so each is claimed for itself. A subject that is in a group may move as many nodes
         // of a tree as it has values there, at each level, but no more altogether than if they all were in one.
         for (place, part) in exact.parts.iter().enumerate() {
-            let most = f64::from(exact.cells_max[place]) * (exact.per_group_max[place] as f64).powi(2);
-            let moved = if part.kind == "ranks" { cells[place] as f64 } else { 0.0 };
+            let (moved, most) = (cells[place], exact.l2_squared_max[place]);
             assert!(
                 steps == REPLACED || moved <= most,
-                "{what}: the nodes moved by {moved} (L2 squared), claimed {most}"
+                "{what}: {} moved by {moved} (L2 squared), claimed {most}",
+                part.kind
             );
-            if part.kind == "ranks" && steps == REMOVED && most > 0.0 {
-                self.nodes = self.nodes.max(moved / most);
+            if steps == REMOVED && most > 0 {
+                let share = moved as f64 / most as f64;
+                let reached = if part.kind == "ranks" { &mut self.nodes } else { &mut self.squares };
+                *reached = reached.max(share);
             }
         }
         let most = u64::from(exact.groups_per_subject_max);
@@ -351,6 +355,7 @@ fn groups_that_are_chosen_keep_to_their_claims() {
         assert_eq!(reached.share.get(kind).copied(), Some(1.0), "{kind}: {reached:?}");
     }
     assert!(reached.nodes == 1.0, "the whole of what is claimed for a tree: {reached:?}");
+    assert!(reached.squares == 1.0, "the whole of what is claimed for a total: {reached:?}");
     assert_eq!(reached.groups, 3, "somebody must have moved all of three groups: {reached:?}");
 }
 
@@ -369,4 +374,9 @@ fn a_claim_that_is_too_small_is_found() {
     let blind =
         std::panic::catch_unwind(|| Reached::default().compare(&exact, (&with, &without), REMOVED, "half"));
     assert!(blind.is_err(), "two rows were let through as one");
+    exact.per_group_max[1] = 2;
+    exact.l2_squared_max[1] = 3;
+    let blind =
+        std::panic::catch_unwind(|| Reached::default().compare(&exact, (&with, &without), REMOVED, "L2"));
+    assert!(blind.is_err(), "two rows in a group were let through as three in three");
 }

@@ -4,11 +4,13 @@ use super::{BoundsError, FixedPoint};
 pub const PER_GROUP_MAX: u64 = 1 << 47;
 
 /// How far one subject, added or removed, can move a vector of cells: at most `groups` of them (L0), each
-/// by at most `per_group` (Linf). The L2 norm is `sqrt(groups) * per_group`, kept as its exact square.
+/// by at most `per_group` (Linf). The L2 norm is kept as its exact square: `sqrt(groups) * per_group`, unless the
+/// subject's rows are limited in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sensitivity {
     groups: u32,
     per_group: u64,
+    l2_squared: u128,
 }
 
 impl Sensitivity {
@@ -19,7 +21,25 @@ impl Sensitivity {
         if per_group > PER_GROUP_MAX {
             return Err(BoundsError::TooMuchPerGroup { per_group: per_group.into() });
         }
-        Ok(Sensitivity { groups, per_group })
+        let l2_squared = u128::from(groups) * u128::from(per_group) * u128::from(per_group);
+        Ok(Sensitivity { groups, per_group, l2_squared })
+    }
+
+    /// With at most `rows_max` rows of the subject in all, where `per_group` is what `rows_per_group_max` of them
+    /// bring and fewer bring in proportion. The largest sum of squares has as many groups full as can be, and what
+    /// is left in one more: moving a row from a group to one that has no fewer never lowers it.
+    #[must_use]
+    pub fn with_rows(self, rows_per_group_max: u32, rows_max: u32) -> Sensitivity {
+        let (each, all) = (rows_per_group_max.max(1), rows_max.max(1));
+        let full = (all / each).min(self.groups);
+        let left = if full < self.groups { all % each } else { 0 };
+        let square = |number: u32| u128::from(number) * u128::from(number);
+        let rows = u128::from(full) * square(each) + square(left);
+        // Rounded up, where the parts of a group are no whole numbers.
+        let per_row = u128::from(self.per_group).div_ceil(each.into());
+        let l2_squared = self.l2_squared.min(rows * per_row * per_row);
+        // One row is enough to be in a group.
+        Sensitivity { groups: self.groups.min(all), l2_squared, ..self }
     }
 
     /// Of counts of distinct subjects.
@@ -58,8 +78,8 @@ impl Sensitivity {
         self.per_group
     }
 
-    /// L2², exactly: L0 * Linf².
+    /// L2², exactly.
     pub fn l2_squared(self) -> u128 {
-        u128::from(self.groups) * u128::from(self.per_group) * u128::from(self.per_group)
+        self.l2_squared
     }
 }

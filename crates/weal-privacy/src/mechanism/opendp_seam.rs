@@ -9,7 +9,7 @@ use opendp::domains::{AtomDomain, MapDomain, VectorDomain};
 use opendp::measurements::{make_gaussian, make_gaussian_threshold};
 use opendp::measures::{Approximate, ZeroConcentratedDivergence};
 use opendp::metrics::{AbsoluteDistance, L0PInfDistance, L2Distance};
-use opendp::traits::{InfCast, InfMul, InfSqrt};
+use opendp::traits::InfSqrt;
 
 use super::{CELLS_PER_THREAD_MAX, MechanismError, RHO_NANO_MAX, SCALE_MAX};
 use crate::bounds::Sensitivity;
@@ -43,9 +43,11 @@ fn gaussian_threshold(scale: f64, threshold: i64) -> Result<Shown, MechanismErro
 
 /// The L2 sensitivity, rounded up.
 fn l2(sensitivity: Sensitivity) -> Result<f64, MechanismError> {
-    let root = f64::from(sensitivity.groups()).inf_sqrt();
-    let each = f64::inf_cast(sensitivity.per_group());
-    root.and_then(|root| root.inf_mul(&each?)).map_err(|_| MechanismError::TooMuchNoise)
+    let squared = sensitivity.l2_squared();
+    let nearest = squared as f64;
+    // A float above 2^53 is a whole number, so the comparison is exact.
+    let up = if (nearest as u128) < squared { nearest.next_up() } else { nearest };
+    up.inf_sqrt().map_err(|_| MechanismError::TooMuchNoise)
 }
 
 /// What OpenDP's privacy map says a vector release costs; rounded up.

@@ -171,3 +171,30 @@ proptest! {
         prop_assert!(split_loss(total, &[], with_threshold).is_empty());
     }
 }
+
+/// The largest sum of squares of `groups` numbers of at most `each` that add up to `left` or less.
+fn squares(groups: u32, each: u32, left: u32) -> u128 {
+    if groups == 0 {
+        return 0;
+    }
+    let with = |own: u32| u128::from(own).pow(2) + squares(groups - 1, each, left - own);
+    (0..=each.min(left)).map(with).max().unwrap()
+}
+
+#[test]
+fn rows_limited_in_all_move_as_much_as_the_worst_way_to_share_them() {
+    for groups in 1..5 {
+        for each in 1..4 {
+            for all in 1..14 {
+                let unlimited = Sensitivity::new(groups, 7 * u64::from(each)).unwrap();
+                let limited = unlimited.with_rows(each, all);
+                assert_eq!(limited.l2_squared(), 49 * squares(groups, each, all), "{groups} {each} {all}");
+                assert_eq!(limited.groups(), groups.min(all));
+                assert_eq!(limited.per_group(), unlimited.per_group());
+            }
+        }
+    }
+    // Where rows do not divide what a group may have, what one row brings is rounded up.
+    assert_eq!(Sensitivity::new(3, 10).unwrap().with_rows(3, 4).l2_squared(), 4 * 4 * (9 + 1));
+    assert_eq!(Sensitivity::new(3, 10).unwrap().with_rows(3, 9).l2_squared(), 300);
+}

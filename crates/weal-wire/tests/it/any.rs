@@ -182,6 +182,7 @@ fn privacy() -> impl Strategy<Value = PrivacyPolicy> {
             subject,
             groups_per_subject_max: groups,
             rows_per_group_max: rows,
+            rows_per_subject_max: (rows > 4).then_some(groups),
             bounds,
             public_keys,
             group_size_min,

@@ -18,6 +18,10 @@ pub(crate) struct PolicyArgs {
     /// For how many rows a subject may count in one group.
     #[arg(long, value_name = "N")]
     rows_per_group: Option<u32>,
+    /// For how many rows a subject may count in all groups of one answer together; 0 for as many as the two limits
+    /// above allow.
+    #[arg(long, value_name = "N")]
+    rows_per_subject: Option<u32>,
     /// Groups of fewer subjects are never shown.
     #[arg(long, value_name = "N")]
     group_size_min: Option<u32>,
@@ -107,6 +111,9 @@ pub(super) fn policy(
     let given = &args.policy;
     policy.groups_per_subject_max = given.groups_per_subject.unwrap_or(policy.groups_per_subject_max);
     policy.rows_per_group_max = given.rows_per_group.unwrap_or(policy.rows_per_group_max);
+    if let Some(rows) = given.rows_per_subject {
+        policy.rows_per_subject_max = (rows > 0).then_some(rows);
+    }
     policy.group_size_min = given.group_size_min.unwrap_or(policy.group_size_min);
     if let Some(epsilon) = given.question {
         policy.question_loss_default = loss_of_epsilon(epsilon)?;

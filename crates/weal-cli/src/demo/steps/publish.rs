@@ -212,6 +212,7 @@ fn payroll_policy() -> PrivacyPolicy {
         subject: "person_id".into(),
         groups_per_subject_max: 1,
         rows_per_group_max: 3,
+        rows_per_subject_max: None,
         bounds,
         public_keys,
         group_size_min: 5,

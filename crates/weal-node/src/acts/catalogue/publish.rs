@@ -294,7 +294,10 @@ fn check_policy(policy: &PrivacyPolicy, columns: &[Column]) -> Result<(), Refusa
             ),
         ));
     }
-    if policy.groups_per_subject_max == 0 || policy.rows_per_group_max == 0 {
+    if policy.groups_per_subject_max == 0
+        || policy.rows_per_group_max == 0
+        || policy.rows_per_subject_max == Some(0)
+    {
         return Err(Refusal::invalid(
             "contribution",
             "A subject must be allowed at least one group and one row.",

@@ -44,6 +44,7 @@ fn payroll(node: &MemberNode) -> Product {
             subject: "person".into(),
             groups_per_subject_max: 1,
             rows_per_group_max: 1,
+            rows_per_subject_max: None,
             bounds: [].into(),
             public_keys: [].into(),
             group_size_min: 10,

@@ -305,6 +305,7 @@ fn privacy() -> PrivacyPolicy {
         subject: "person_id".to_owned(),
         groups_per_subject_max: 1,
         rows_per_group_max: 1,
+        rows_per_subject_max: None,
         bounds: [("wage".to_owned(), Bounds { low: 0.0, high: 250_000.0, decimals: 0 })].into(),
         public_keys: [("region".to_owned(), vec!["Coast".to_owned()])].into(),
         group_size_min: 20,
