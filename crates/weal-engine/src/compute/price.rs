@@ -153,8 +153,6 @@ pub(crate) fn price(
     let groups =
         public_groups.map_or(groups, |count| groups.min(u32::try_from(count).unwrap_or(u32::MAX))).max(1);
     // What has a plan of its own is not bounded by rows in all.
-    let aside = groups;
-    let groups = policy.rows_per_subject_max.map_or(groups, |rows| groups.min(rows)).max(1);
     let rows = policy.rows_per_group_max;
     let of_rows = |sensitivity: Sensitivity| match policy.rows_per_subject_max {
         Some(most) => sensitivity.with_rows(rows, most),
@@ -180,10 +178,10 @@ pub(crate) fn price(
         let sensitivity = match part {
             Part::Subjects | Part::Present(_) => Sensitivity::of_subjects(groups),
             Part::Rows | Part::Values(_) => Sensitivity::of_rows(groups, rows).map(of_rows),
-            Part::Distinct(_) => Sensitivity::of_rows(aside, rows),
+            Part::Distinct(_) => Sensitivity::of_rows(groups, rows),
             // Every value is counted at each level of the tree.
             Part::Ranks(value) => {
-                let cells = aside.saturating_mul(leaves_of(value)?.levels());
+                let cells = groups.saturating_mul(leaves_of(value)?.levels());
                 Sensitivity::of_rows(cells, rows)
             }
             Part::Total(value) => {
