@@ -109,13 +109,23 @@ impl Tables {
     /// Of the first private product, with the strictest limits of all.
     pub(crate) fn strictest(&self) -> Result<PrivacyPolicy, Refusal> {
         let policies = self.private().map(|(_, policy)| policy.clone());
+        // Every field is named, so that no new limit of a second product is forgotten here.
         let strictest = policies.reduce(|one, other| PrivacyPolicy {
+            subject: one.subject,
             groups_per_subject_max: one.groups_per_subject_max.min(other.groups_per_subject_max),
             rows_per_group_max: one.rows_per_group_max.min(other.rows_per_group_max),
+            rows_per_subject_max: one
+                .rows_per_subject_max
+                .into_iter()
+                .chain(other.rows_per_subject_max)
+                .min(),
+            bounds: one.bounds,
+            public_keys: one.public_keys,
             group_size_min: one.group_size_min.max(other.group_size_min),
             question_loss_default: one.question_loss_default.min(other.question_loss_default),
             question_loss_max: one.question_loss_max.min(other.question_loss_max),
-            ..one
+            budget: one.budget,
+            budget_rules: one.budget_rules,
         });
         strictest.ok_or_else(|| Refusal::forbidden("no-privacy-policy", "No product here is protected."))
     }
@@ -125,6 +135,7 @@ impl Tables {
         for own in self.all.iter_mut().filter_map(|table| table.policy.as_mut()) {
             own.groups_per_subject_max = policy.groups_per_subject_max;
             own.rows_per_group_max = policy.rows_per_group_max;
+            own.rows_per_subject_max = policy.rows_per_subject_max;
             own.group_size_min = policy.group_size_min;
         }
     }

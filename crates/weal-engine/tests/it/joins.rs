@@ -44,6 +44,7 @@ fn of_benefits() -> PrivacyPolicy {
         subject: "pid".into(),
         groups_per_subject_max: 2,
         rows_per_group_max: 5,
+        rows_per_subject_max: Some(3),
         bounds: BTreeMap::from([("amount".into(), Bounds { low: 0.0, high: 80.0, decimals: 0 })]),
         group_size_min: 2,
         question_loss_default: Loss { rho_nano: 90_000_000, delta_femto: 2_000_000_000 },
@@ -121,7 +122,7 @@ impl Tables {
 
 #[tokio::test]
 async fn private_products_are_joined_on_their_subject_and_bounded_once_above() {
-    // Two groups of a subject at most, and two rows: the stricter of either product.
+    // Two groups of a subject at most, two rows in each, three in all: the stricter of either product.
     let tables = Tables::new().await;
     let mut said = String::new();
     for sql in [
@@ -138,7 +139,7 @@ async fn private_products_are_joined_on_their_subject_and_bounded_once_above() {
     }
     insta::assert_snapshot!(said, @r#"
     SELECT b.kind, COUNT(*), SUM(p.wage), SUM(b.amount) FROM owner.payroll p JOIN owner.benefits b ON p.person = b.pid GROUP BY b.kind
-      child subjects=2 totals=[2, 3, 640000, 220]
+      child subjects=2 totals=[2, 2, 540000, 150]
       rent subjects=2 totals=[2, 3, 650000, 190]
     SELECT COUNT(*), COUNT(b.kind), COUNT(DISTINCT p.person) FROM owner.payroll p LEFT JOIN owner.benefits b ON p.person = b.pid
        subjects=4 totals=[5, 4, 4]
@@ -209,7 +210,9 @@ async fn the_strictest_limits_of_all_are_what_is_claimed() {
     let sql = "SELECT b.kind, COUNT(*), SUM(b.amount) FROM owner.benefits b JOIN owner.payroll p ON p.person = b.pid GROUP BY b.kind";
     let exact = tables.exact(sql, &[]).await;
     assert_eq!((exact.groups_per_subject_max, &exact.per_group_max[..]), (2, &[1, 2, 160][..]));
+    assert_eq!(exact.l2_squared_max[1], 2 * 2 + 1, "three rows in all, two in a group");
     let alone = tables.exact("SELECT kind, COUNT(*) FROM owner.benefits GROUP BY kind", &[]).await;
+    assert_eq!(alone.l2_squared_max[1], 3 * 3);
     assert_eq!((alone.groups_per_subject_max, &alone.per_group_max[..]), (2, &[1, 5][..]));
     // Where a list names a table for nothing, its limits hold too.
     let unused = "WITH unused AS (SELECT kind FROM owner.benefits) SELECT region, COUNT(*) FROM owner.payroll GROUP BY region";
