@@ -5,7 +5,7 @@
 //! A private question goes `sql` (one SELECT, within limits) → `schema` (planned without data) → `reading`
 //! (what is asked, or a refusal that names what cannot be: `relation`, `inner` and `joins` below the totals, `parts` the
 //! totals, `after` what is done with them) → `public` (groups known beforehand) → `price` → `plan` and `sides`
-//! (exact totals of bounded sensitivity) → `exact` (run) → `release` (noise, then post-processing).
+//! (exact totals of bounded sensitivity: `subjects` and `bounding` add rows up by subject) → `exact` (run) → `release` (noise, then post-processing).
 
 mod advice;
 mod after;
