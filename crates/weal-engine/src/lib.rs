@@ -22,7 +22,8 @@ pub mod exact {
 
 pub use catalogue::{Format, Ingested, Proposal};
 pub use compute::{
-    Covered, PermitFor, Permitted, Question, Turn, check_filter, explained, read_question, same_question,
+    Covered, Heard, PermitFor, Permitted, Question, Split, SplitPart, Turn, check_filter, explained,
+    read_question, same_question, split_between_owners,
 };
 pub use engine::{Engine, Source};
 pub use error::{EngineError, Fault};

@@ -10,7 +10,7 @@ mod release;
 pub use encode::EncodeError;
 pub use received::{
     JSON_BYTES_MAX, JSON_ROWS_MAX, JsonTable, batch_of_answer, print_rows, sheet_of_answer, sheet_of_table,
-    table_of_rows,
+    table_of_rows, with_metadata,
 };
 pub use release::{Released, StreamEnd, Tally, release};
 pub use weal_wire::peer::RowsFormat;

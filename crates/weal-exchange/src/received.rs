@@ -59,6 +59,17 @@ fn about(answer: &Answer) -> Result<HashMap<String, String>, EncodeError> {
     Ok(said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
+/// The same table with what is told about it, which Parquet and Arrow files carry.
+pub fn with_metadata(
+    batch: RecordBatch,
+    told: impl IntoIterator<Item = (&'static str, String)>,
+) -> Result<RecordBatch, EncodeError> {
+    let schema = batch.schema().as_ref().clone();
+    let mut metadata = schema.metadata.clone();
+    metadata.extend(told.into_iter().map(|(key, text)| (key.to_owned(), text)));
+    Ok(batch.with_schema(Arc::new(schema.with_metadata(metadata)))?)
+}
+
 /// One number of an estimate.
 type Part = fn(&Cell) -> Option<f64>;
 

@@ -363,7 +363,8 @@ pub struct Ask {
     /// `json` (default), `csv`, `parquet` or `arrow`.
     #[serde(default)]
     pub format: Option<String>,
-    /// Which agreement to use where several would do.
+    /// Which agreement to use where several would do; one for each product, with commas between them, where a
+    /// question is about products of several owners.
     #[serde(default)]
     pub agreement: Option<String>,
 }
@@ -379,6 +380,19 @@ pub enum Answered {
         /// The same of every other product that the question joins and that is charged.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         also: Vec<BudgetShown>,
+        /// Asked before in these words, it would be answered again for nothing.
+        #[serde(default)]
+        given_before: bool,
+    },
+    /// What a question over products of several owners would cost, together and at each.
+    PreviewOfOwners {
+        preview: Preview,
+        owners: Vec<OwnerPart>,
+    },
+    /// The private releases of several owners, put together.
+    StatisticsOfOwners {
+        answer: Answer,
+        owners: Vec<OwnerPart>,
     },
     Statistics {
         agreement: String,
@@ -399,6 +413,18 @@ pub enum Answered {
         rows: Vec<Vec<serde_json::Value>>,
         receipts: Vec<Receipt>,
     },
+}
+
+/// What one of several owners was asked, and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OwnerPart {
+    pub member: MemberName,
+    pub title: String,
+    pub products: Vec<ProductRef>,
+    /// The question to this owner.
+    pub sql: String,
+    /// Its own preview, or its own release with receipt, agreement and budget: the numbers as they were drawn.
+    pub answered: Box<Answered>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@
 //! | [`mechanism`] | releases: [`mechanism::Gaussian`] for known cells, [`mechanism::Thresholded`] for groups whose keys are private, [`mechanism::Ranks`] for quantiles | Canonne, Kamath, Steinke 2020; Rogers 2023; Hay et al. 2010 |
 //! | [`accounting`] | zCDP to (epsilon, delta) and back | Canonne, Kamath, Steinke 2020, Corollary 13 |
 //! | [`totals`] | noisy totals and their parts that add up, as exact as all of them together allow | Hay et al. 2010 |
+//! | [`combining`] | one number with one interval out of several owners' releases | Fieller 1954 |
 //! | [`bounds`] | integers with stated sensitivity out of measured values; a loss split into parts | Casacuberta et al. 2022 |
 //!
 //! **Neighbours.** Two data sets are neighbours when one is the other without one *subject* (all of its
@@ -24,6 +25,7 @@
 
 pub mod accounting;
 pub mod bounds;
+pub mod combining;
 mod loss;
 pub mod mechanism;
 mod rounding;

@@ -123,6 +123,9 @@ pub struct PreviewMessage {
     /// The same of the other products that it joins, in the order of its lines; nothing where nothing is charged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Option<BudgetLeft>>,
+    /// Whether this very question was answered before, so that it would be answered again for nothing.
+    #[serde(default)]
+    pub given_before: bool,
 }
 
 /// Where the owner's ledger keeps the use.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use futures::StreamExt as _;
 use reqwest::{Response, header};
 use tokio::io::AsyncWriteExt as _;
-use weal_domain::compute::{ColumnRole, Loss, Preview};
+use weal_domain::compute::{Answer, ColumnRole, Loss, Preview};
+use weal_domain::ledger::Receipt;
 use weal_domain::words::count;
-use weal_node::api::{AlsoUsedShown, Answered, Ask, BudgetShown};
+use weal_node::api::{AlsoUsedShown, Answered, Ask, BudgetShown, OwnerPart};
 
 use super::budget::share_spent;
 use crate::client::Client;
@@ -22,7 +23,8 @@ use crate::words::short;
 ///
 /// Products stand as MEMBER.PRODUCT. Where the agreement is for statistics, the answer is
 /// differentially private: every number comes with its interval, and the budget is charged. Where it
-/// is for rows, the rows come. --preview says what a question would cost, reads no data and is free.
+/// is for rows, the rows come. Products of several owners are put together with UNION ALL: each owner
+/// answers and charges its part, and one answer comes of all. --preview says what a question would cost, reads no data and is free.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example: weal ask \"SELECT region, COUNT(*), AVG(monthly_wage) FROM revenue.payroll GROUP BY region\"")]
@@ -35,9 +37,9 @@ pub struct Args {
     /// Spend at most this; the owner's default where it is left out.
     #[arg(long, value_name = "EPSILON")]
     epsilon: Option<f64>,
-    /// Which agreement to use, where several would do.
-    #[arg(long, value_name = "ID")]
-    agreement: Option<String>,
+    /// Which agreement to use, where several would do. Of products of several owners, one for each.
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    agreement: Vec<String>,
     /// How to print the answer.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -68,7 +70,7 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
             Format::Parquet if !args.preview => Some("parquet".into()),
             _ => None,
         },
-        agreement: args.agreement,
+        agreement: (!args.agreement.is_empty()).then(|| args.agreement.join(",")),
     };
     let client = setting.client()?;
     let response = client.post_raw("/questions", &body, "the question").await?;
@@ -121,10 +123,16 @@ async fn stream(response: Response, out: Option<&Path>, setting: &Setting) -> Re
 fn show(answered: &Answered, format: Format, out: Option<&Path>, setting: &Setting) -> Result<()> {
     let body = match (format, answered) {
         (Format::Json, _) => serde_json::to_string_pretty(answered).doing("cannot print the answer")? + "\n",
-        (Format::Csv, Answered::Statistics { answer, .. }) => csv::of_answer(answer),
+        (Format::Csv, Answered::Statistics { answer, .. } | Answered::StatisticsOfOwners { answer, .. }) => {
+            csv::of_answer(answer)
+        }
         (Format::Csv, Answered::Rows { columns, rows, .. }) => csv::of_rows(columns, rows),
-        (_, Answered::Preview { preview, .. }) => preview_words(preview),
-        (_, Answered::Statistics { answer, .. }) => Table::of_answer(answer).to_string(),
+        (_, Answered::Preview { preview, .. } | Answered::PreviewOfOwners { preview, .. }) => {
+            preview_words(preview)
+        }
+        (_, Answered::Statistics { answer, .. } | Answered::StatisticsOfOwners { answer, .. }) => {
+            Table::of_answer(answer).to_string()
+        }
         (_, Answered::Rows { columns, rows, .. }) => rows_table(columns, rows).to_string(),
     };
     match out {
@@ -144,12 +152,20 @@ fn show(answered: &Answered, format: Format, out: Option<&Path>, setting: &Setti
 #[must_use]
 pub fn beside(answered: &Answered) -> String {
     match answered {
+        Answered::Preview { given_before: true, .. } => {
+            "Asked before: the same answer is given again for nothing.".to_owned()
+        }
         Answered::Preview { budget, also, .. } => {
             let mut lines: Vec<String> =
                 budget.iter().map(|budget| format!("Nothing was spent. {}", left(budget))).collect();
             lines.extend(also.iter().map(|budget| format!("Of {}: {}", budget.name, left(budget))));
             lines.join("\n")
         }
+        Answered::PreviewOfOwners { owners, .. } => {
+            let each = owners.iter().map(|owner| format!("{}: {}", owner.title, beside(&owner.answered)));
+            each.collect::<Vec<_>>().join("\n")
+        }
+        Answered::StatisticsOfOwners { answer, owners } => beside_owners(answer, owners),
         Answered::Rows { rows, receipts, .. } => {
             let rows = count(rows.len() as u64, "row", "rows");
             format!("{rows} under {}.", count(receipts.len() as u64, "receipt", "receipts"))
@@ -157,29 +173,9 @@ pub fn beside(answered: &Answered) -> String {
         Answered::Statistics {
             answer, receipt, provider_index, budget_before, budget_after, also, ..
         } => {
-            let mut lines = vec![format!(
-                "With {} % confidence each ± holds the true figure, counted by these rules. {}",
-                decimal(answer.confidence * 100.0, 0),
-                answer.protection.join(" ")
-            )];
-            let cost = match receipt.loss.is_zero() {
-                true => "Given before, so it cost nothing".to_owned(),
-                false => format!("Cost {}", loss(receipt.loss)),
-            };
-            lines.push(format!(
-                "{cost}. Budget spent: {} before, {} after. {}",
-                percent(share_spent(budget_before)),
-                percent(share_spent(budget_after)),
-                left(budget_after),
-            ));
-            lines.push(format!(
-                "Asked for {}, under {}. Receipt {}, entry {provider_index} of the owner's ledger.",
-                short(receipt.purpose.as_str()),
-                receipt.agreement,
-                receipt.use_id
-            ));
-            lines.extend(also.iter().map(of_joined));
-            lines.iter().flat_map(|line| wrap(line, WIDTH)).collect::<Vec<_>>().join("\n")
+            let charged = charged(receipt, *provider_index, (budget_before, budget_after));
+            let lines = [rules(answer)].into_iter().chain(charged).chain(also.iter().map(of_joined));
+            lines.flat_map(|line| wrap(&line, WIDTH)).collect::<Vec<_>>().join("\n")
         }
     }
 }
@@ -200,6 +196,50 @@ fn of_joined(used: &AlsoUsedShown) -> String {
         "Joined with {}: {charged} Under {}. Receipt {}, entry {provider_index}.",
         receipt.product, receipt.agreement, receipt.use_id
     )
+}
+
+fn rules(answer: &Answer) -> String {
+    format!(
+        "With {} % confidence each ± holds the true figure, counted by these rules. {}",
+        decimal(answer.confidence * 100.0, 0),
+        answer.protection.join(" ")
+    )
+}
+
+/// What an owner charged, and where that is written down.
+fn charged(receipt: &Receipt, index: u64, (before, after): (&BudgetShown, &BudgetShown)) -> [String; 2] {
+    let cost = match receipt.loss.is_zero() {
+        true => "Given before, so it cost nothing".to_owned(),
+        false => format!("Cost {}", loss(receipt.loss)),
+    };
+    let spent = format!(
+        "{cost}. Budget spent: {} before, {} after. {}",
+        percent(share_spent(before)),
+        percent(share_spent(after)),
+        left(after),
+    );
+    let proof = format!(
+        "Asked for {}, under {}. Receipt {}, entry {index} of the owner's ledger.",
+        short(receipt.purpose.as_str()),
+        receipt.agreement,
+        receipt.use_id
+    );
+    [spent, proof]
+}
+
+/// The rules of an answer, and what each of its owners charged.
+fn beside_owners(answer: &Answer, owners: &[OwnerPart]) -> String {
+    let mut lines = vec![rules(answer)];
+    for owner in owners {
+        if let Answered::Statistics { receipt, provider_index, budget_before, budget_after, also, .. } =
+            &*owner.answered
+        {
+            let [spent, proof] = charged(receipt, *provider_index, (budget_before, budget_after));
+            lines.push(format!("{}: {spent} {proof}", owner.title));
+            lines.extend(also.iter().map(of_joined));
+        }
+    }
+    lines.iter().flat_map(|line| wrap(line, WIDTH)).collect::<Vec<_>>().join("\n")
 }
 
 fn left(budget: &BudgetShown) -> String {

@@ -44,6 +44,7 @@ fn coverage_counts_the_intervals_that_hold_the_truth() {
         protection: vec![],
         totals: None,
         withheld: Vec::new(),
+        drawing: None,
     };
     let key = |name: &str| vec![Some(name.to_owned())];
     let truth = Truth::from([

@@ -30,6 +30,7 @@ fn answer() -> Answer {
         protection: vec![],
         totals: None,
         withheld: Vec::new(),
+        drawing: None,
     }
 }
 

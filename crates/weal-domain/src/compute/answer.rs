@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Loss, Release};
+use super::{Drawing, Loss, Release};
 
 /// A table of keys and estimates, with what it cost and how it was protected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Answer {
     /// What is missing because groups were too small to be shown, for each grouping with private keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<Withheld>,
+    /// How its numbers were drawn, where the question asks for them as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<Drawing>,
 }
 
 impl Answer {
@@ -95,6 +98,9 @@ pub struct Preview {
     /// The noise that the answer will be made with, for whoever keeps accounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<Release>,
+    /// How its numbers will be drawn, where the question asks for them as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<Drawing>,
 }
 
 /// One setting that could be another, with what that would do.

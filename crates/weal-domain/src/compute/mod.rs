@@ -9,6 +9,7 @@
 mod account;
 mod answer;
 mod budget;
+mod drawing;
 mod event;
 mod loss;
 mod release;
@@ -18,6 +19,7 @@ mod step;
 pub use account::Account;
 pub use answer::{Advice, Answer, AnswerColumn, Cell, Change, ColumnRole, Preview, TotalsFit, Withheld};
 pub use budget::Budget;
+pub use drawing::{Drawing, Drawn, DrawnThreshold};
 pub use event::{BUDGET_EVENT_VERSION, BudgetEvent, BudgetMove, Charge};
 pub use loss::Loss;
 pub use release::{Mechanism, Release};

@@ -135,6 +135,12 @@ fn whole_number(expr: &Expr) -> Result<usize, Refusal> {
 }
 
 impl After {
+    /// Whether rows stay as they were released.
+    pub(crate) fn is_nothing(&self) -> bool {
+        let conditions = self.having.is_none() && self.qualify.is_none() && self.windows.is_empty();
+        conditions && self.sort.is_empty() && self.skip == 0 && self.fetch.is_none() && self.computed.is_empty()
+    }
+
     /// Makes every expression one that cannot fail. `fields` are those of the released table.
     pub(crate) fn make_safe(&mut self, mut fields: Vec<Field>) -> Result<(), Refusal> {
         let schema = |fields: &[Field]| {

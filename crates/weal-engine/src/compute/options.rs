@@ -1,6 +1,7 @@
 //! `SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (...)`, in the form of ZetaSQL, for those who know it from elsewhere.
 //! Options can only ask for less than the owner allows; whatever they say, the owner's limits hold.
 
+use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use weal_domain::Refusal;
 use weal_domain::catalogue::PrivacyPolicy;
@@ -16,6 +17,8 @@ pub(crate) struct Options {
     rows_max: Option<u32>,
     subject: Option<String>,
     report_suppressed: Option<bool>,
+    /// The numbers as they are drawn, to be put together with those of other owners.
+    pub as_drawn: bool,
 }
 
 const FORM: &str = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = 0.5, max_groups_contributed = 2) ...";
@@ -85,11 +88,16 @@ impl Options {
                 Token::Word(column) => self.subject = Some(column.value.clone()),
                 _ => return Err(malformed()),
             },
+            "as_drawn" => match value {
+                Token::Word(word) if word.value.eq_ignore_ascii_case("true") => self.as_drawn = true,
+                Token::Word(word) if word.value.eq_ignore_ascii_case("false") => self.as_drawn = false,
+                _ => return Err(malformed()),
+            },
             other => {
                 let reason = format!("`{other}` is no option of a private question here.");
                 return Err(Refusal::invalid("unknown-option", reason).remedy(
-                    "Use epsilon, delta, max_groups_contributed, max_rows_contributed, privacy_unit_column and \
-                     report_suppressed; the owner decides the rest.",
+                    "Use epsilon, delta, max_groups_contributed, max_rows_contributed, privacy_unit_column, \
+                     report_suppressed and as_drawn; the owner decides the rest.",
                 ));
             }
         }
@@ -98,7 +106,32 @@ impl Options {
 
     /// Whether to tell how much is withheld.
     pub(crate) fn reports_withheld(&self) -> bool {
-        self.report_suppressed.unwrap_or(true)
+        // What is drawn to be added to others' is added without it.
+        self.report_suppressed.unwrap_or(!self.as_drawn)
+    }
+
+    /// The same, with the numbers as they are drawn.
+    pub(crate) fn drawn(self) -> Self {
+        Self { as_drawn: true, ..self }
+    }
+
+    /// The clause as it is written after SELECT; nothing where nothing is asked for.
+    pub(crate) fn printed(&self) -> String {
+        let options = [
+            self.epsilon.map(|epsilon| format!("epsilon = {epsilon}")),
+            self.delta.map(|delta| format!("delta = {delta}")),
+            self.groups_max.map(|groups| format!("max_groups_contributed = {groups}")),
+            self.rows_max.map(|rows| format!("max_rows_contributed = {rows}")),
+            self.subject
+                .as_ref()
+                .map(|subject| format!("privacy_unit_column = {}", Ident::with_quote('"', subject))),
+            self.as_drawn.then(|| "as_drawn = TRUE".to_owned()),
+        ];
+        let options: Vec<String> = options.into_iter().flatten().collect();
+        if options.is_empty() {
+            return String::new();
+        }
+        format!("WITH DIFFERENTIAL_PRIVACY OPTIONS ({})", options.join(", "))
     }
 
     /// The owner's policy and the loss asked for, made tighter where an option says so.

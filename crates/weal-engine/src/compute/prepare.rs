@@ -46,6 +46,10 @@ pub(crate) struct Prepared {
     pub on_lists: Option<Expr>,
     /// Where each of several groupings refines another.
     pub chain: Option<Chain>,
+    /// Whether the numbers are asked for as they are drawn; see [`super::drawn`].
+    pub as_drawn: bool,
+    /// Of more the rest are not shown.
+    pub groups_max: usize,
     /// What is charged for all groupings together. All of what was asked for, even if rounding leaves a little of
     /// it unspent: so a preview, a reservation and the answer name the same figure.
     pub loss: Loss,
@@ -129,7 +133,23 @@ fn prepare_here(
     let reports_withheld = options.reports_withheld();
     let groupings = groupings(&reading, &policy, publics, loss, reports_withheld)?;
     let chain = Chain::of(&groupings);
-    Ok(Prepared { tables, policy, reading, groupings, on_lists, chain, loss, reports_withheld })
+    let as_drawn = options.as_drawn;
+    let prepared = Prepared {
+        tables,
+        policy,
+        reading,
+        groupings,
+        on_lists,
+        chain,
+        as_drawn,
+        groups_max,
+        loss,
+        reports_withheld,
+    };
+    if as_drawn {
+        prepared.refuse_undrawn()?;
+    }
+    Ok(prepared)
 }
 
 /// The question's groupings, each priced at its share of the loss.
@@ -157,6 +177,9 @@ fn names(columns: &[Column]) -> BTreeSet<String> {
 
 impl Prepared {
     pub(crate) fn columns(&self) -> Vec<AnswerColumn> {
+        if self.as_drawn {
+            return self.drawn_columns();
+        }
         let role = |item: Item| match item {
             Item::Key(_) => ColumnRole::Key,
             Item::Estimate(_) | Item::Derived(_) => ColumnRole::Estimate,
@@ -183,13 +206,25 @@ impl Prepared {
         let publics = self.groupings.iter().map(|grouping| grouping.public.clone()).collect();
         let groupings = groupings(&reading, policy, publics, loss, self.reports_withheld).ok()?;
         let (policy, on_lists) = (policy.clone(), self.on_lists.clone());
-        let (chain, reports_withheld) = (None, self.reports_withheld);
-        let tables = self.tables.clone();
-        Some(Prepared { tables, policy, reading, groupings, on_lists, chain, loss, reports_withheld })
+        Some(Prepared {
+            tables: self.tables.clone(),
+            policy,
+            reading,
+            groupings,
+            on_lists,
+            chain: None,
+            as_drawn: self.as_drawn,
+            groups_max: self.groups_max,
+            loss,
+            reports_withheld: self.reports_withheld,
+        })
     }
 
     /// Of each column with an interval half its width, where it does not depend on the data.
     pub(crate) fn half_widths(&self) -> Result<Vec<Option<f64>>, Refusal> {
+        if self.as_drawn {
+            return self.drawn_widths();
+        }
         let mut half_widths = Vec::new();
         for (_, item) in &self.reading.outputs {
             match item {
@@ -229,6 +264,7 @@ impl Prepared {
             explanation,
             advice: self.advice(),
             releases: self.releases(),
+            drawing: self.as_drawn.then(|| self.drawing()).transpose()?,
         })
     }
 

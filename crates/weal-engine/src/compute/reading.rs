@@ -18,9 +18,9 @@ use super::safe::{safe, type_of, unsupported};
 use super::shield::shielded;
 
 /// A key may be a computed text for every row of a batch, so their number bounds the memory they take.
-const KEYS_MAX: usize = 16;
+pub(crate) const KEYS_MAX: usize = 16;
 /// The loss is shared between them: with more, each would say nothing.
-const AGGREGATES_MAX: usize = 64;
+pub(crate) const AGGREGATES_MAX: usize = 64;
 const SETS_MAX: usize = 32;
 
 /// What a question asks.
@@ -173,8 +173,31 @@ impl Item {
 
 pub(crate) fn read(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Reading, Refusal> {
     let (above, aggregate) = split(plan)?;
-    let mut reading = read_aggregate(aggregate, subject)?;
-    let keys = reading.keys.len();
+    let reading = read_aggregate(aggregate, subject)?;
+    let read = read_outputs(above, aggregate, &reading.key_types, &reading.sets)?;
+    let Above { key_names, derived, outputs, after } = read;
+    Ok(Reading { key_names, derived, outputs, after, ..reading })
+}
+
+/// What is done with what is released.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Above {
+    pub key_names: Vec<String>,
+    pub derived: Vec<Derived>,
+    pub outputs: Vec<(String, Item)>,
+    pub after: After,
+}
+
+/// Reads the nodes above the totals of `aggregate`, the topmost first. Its keys are of these types, and its groupings
+/// have these of them.
+pub(crate) fn read_outputs(
+    above: Vec<&LogicalPlan>,
+    aggregate: &Aggregate,
+    key_types: &[DataType],
+    sets: &[Vec<usize>],
+) -> Result<Above, Refusal> {
+    let keys = key_types.len();
+    let mut read = Above::default();
     // Where there are several groupings, a column of DataFusion's own stands between keys and aggregates.
     let own = usize::from(matches!(aggregate.group_expr[..], [Expr::GroupingSet(_)]));
     // `sum(revenue.payroll.wage)` is called `sum(wage)`.
@@ -186,8 +209,8 @@ pub(crate) fn read(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Reading, 
         let (item, kind) = match i.checked_sub(keys + own) {
             _ if i >= keys && i < keys + own => (GROUPING.to_owned(), DataType::Int64),
             None => {
-                reading.key_names.push(plain(field.name()));
-                (Item::Key(i).column(), reading.key_types[i].clone())
+                read.key_names.push(plain(field.name()));
+                (Item::Key(i).column(), key_types[i].clone())
             }
             Some(estimate) => (Item::Estimate(estimate).column(), DataType::Float64),
         };
@@ -196,24 +219,24 @@ pub(crate) fn read(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Reading, 
         released.push(Field::new(item, kind, true));
     }
     for (place, node) in above.into_iter().rev().enumerate() {
-        read_above(node, &mut columns, &mut reading.after)?;
+        read_above(node, &mut columns, &mut read.after)?;
         // What says GROUPING stands directly above the aggregate.
         if place == 0 && own > 0 {
             for (_, expr) in &mut columns {
-                *expr = with_groupings(std::mem::take(expr), &reading.sets, keys)?;
+                *expr = with_groupings(std::mem::take(expr), sets, keys)?;
             }
         }
     }
     for (column, expr) in columns {
-        let item = reading.item(&expr)?;
-        reading.outputs.push((plain(&column.name), item));
+        let item = read.item(&expr)?;
+        read.outputs.push((plain(&column.name), item));
     }
-    reading.after.make_safe(released)?;
-    Ok(reading)
+    read.after.make_safe(released)?;
+    Ok(read)
 }
 
 /// What stands above the outermost aggregate, the topmost first, and the aggregate.
-fn split(plan: &LogicalPlan) -> Result<(Vec<&LogicalPlan>, &Aggregate), Refusal> {
+pub(crate) fn split(plan: &LogicalPlan) -> Result<(Vec<&LogicalPlan>, &Aggregate), Refusal> {
     let mut above = Vec::new();
     let mut node = plan;
     loop {
@@ -237,7 +260,9 @@ impl Reading {
     pub(crate) fn keys_of(&self, grouping: &Grouping) -> Vec<Expr> {
         grouping.keys.iter().map(|&key| self.keys[key].clone()).collect()
     }
+}
 
+impl Above {
     /// What stands in a column of the answer.
     fn item(&mut self, expr: &Expr) -> Result<Item, Refusal> {
         if let Some(item) = plain_item(expr) {
@@ -361,7 +386,7 @@ fn groupings(group: &[Expr]) -> Result<(Vec<&Expr>, Vec<Vec<usize>>), Refusal> {
     Ok((keys.clone(), places.collect()))
 }
 
-fn too_wide() -> Refusal {
+pub(crate) fn too_wide() -> Refusal {
     let reason = format!(
         "A private question groups by at most {KEYS_MAX} keys in at most {SETS_MAX} ways and asks for at most {AGGREGATES_MAX} totals."
     );

@@ -18,6 +18,7 @@ use weal_privacy::mechanism::Ranks;
 use weal_privacy::totals::Fitted;
 
 use super::derived::{Derived, Estimated, Triple};
+use super::drawn::as_drawn;
 use super::exact::{ExactGroups, Groups, Totals};
 use super::groupings::{Chain, GROUPING, count_of, said};
 use super::measure::{Value, middle_of};
@@ -29,7 +30,7 @@ use crate::error::Doing;
 use crate::{EngineError, Fault};
 
 const DRAWING: &str = "drawing noise";
-const FORMING: &str = "forming the answer";
+pub(super) const FORMING: &str = "forming the answer";
 
 /// Draws the noise, once, and forms the answer. Everything after the draw is post-processing. `one_row_each`: no
 /// subject has more than one row, so that totals are what their groups add up to.
@@ -43,6 +44,9 @@ pub(crate) fn release(
     groups_max: usize,
 ) -> Result<Answer, EngineError> {
     let reading = &prepared.reading;
+    if prepared.as_drawn {
+        return as_drawn(prepared, exact, session, groups_max);
+    }
     let mut keys = Vec::new();
     let mut estimates = vec![Vec::new(); reading.estimates.len()];
     let mut derived = vec![Vec::new(); reading.derived.len()];
@@ -77,16 +81,6 @@ pub(crate) fn release(
         rows.truncate(groups_max);
         protection.push(format!("Only the first {groups_max} groups are shown."));
     }
-    let options = FormatOptions::default();
-    let written = |arrays: &'_ [ArrayRef]| -> Result<Vec<Vec<Option<String>>>, EngineError> {
-        let mut columns = Vec::new();
-        for array in arrays {
-            let formatter = ArrayFormatter::try_new(array, &options).doing("writing the answer")?;
-            let cell = |row| array.is_valid(row).then(|| formatter.value(row).to_string());
-            columns.push((0..array.len()).map(cell).collect());
-        }
-        Ok(columns)
-    };
     let (keys, computed) = (written(keys.columns())?, written(&computed)?);
     let cell = |place: usize, row: usize, item: Item| match item {
         Item::Key(i) => Cell::Key(keys[i][row].clone()),
@@ -105,6 +99,7 @@ pub(crate) fn release(
         protection,
         totals: totals.map(|(fit, _)| fit),
         withheld,
+        drawing: None,
     })
 }
 
@@ -116,7 +111,19 @@ fn withheld_said(withheld: &Withheld) -> Option<String> {
     ))
 }
 
-fn shown(estimated: Estimated) -> Cell {
+/// Keys and computed values as they are shown, by column.
+pub(super) fn written(arrays: &[ArrayRef]) -> Result<Vec<Vec<Option<String>>>, EngineError> {
+    let options = FormatOptions::default();
+    let mut columns = Vec::new();
+    for array in arrays {
+        let formatter = ArrayFormatter::try_new(array, &options).doing("writing the answer")?;
+        let cell = |row| array.is_valid(row).then(|| formatter.value(row).to_string());
+        columns.push((0..array.len()).map(cell).collect());
+    }
+    Ok(columns)
+}
+
+pub(super) fn shown(estimated: Estimated) -> Cell {
     match estimated {
         Some((value, low, high)) => Cell::Estimate { value, low, high },
         None => Cell::Unknown,
@@ -124,7 +131,7 @@ fn shown(estimated: Estimated) -> Cell {
 }
 
 /// The keys of one grouping among those of all; what it does not group by is NULL.
-fn widened(keys: &RecordBatch, grouping: &Grouping, types: &[DataType]) -> Result<RecordBatch, EngineError> {
+pub(super) fn widened(keys: &RecordBatch, grouping: &Grouping, types: &[DataType]) -> Result<RecordBatch, EngineError> {
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
     for (key, kind) in types.iter().enumerate() {
         let array = match grouping.keys.iter().position(|place| *place == key) {
@@ -139,10 +146,10 @@ fn widened(keys: &RecordBatch, grouping: &Grouping, types: &[DataType]) -> Resul
 }
 
 /// The groups of one grouping, with what was drawn for each part.
-struct Noisy<'a> {
+pub(super) struct Noisy<'a> {
     prepared: &'a Prepared,
     grouping: &'a Grouping,
-    keys: RecordBatch,
+    pub(super) keys: RecordBatch,
     parts: Vec<Drawn>,
     /// Subjects in groups that are not shown, with the ends of the interval.
     withheld: Estimated,
@@ -192,7 +199,7 @@ enum Drawn {
 }
 
 impl<'a> Noisy<'a> {
-    fn draw(prepared: &'a Prepared, grouping: &'a Grouping, exact: ExactGroups) -> Result<Self, EngineError> {
+    pub(super) fn draw(prepared: &'a Prepared, grouping: &'a Grouping, exact: ExactGroups) -> Result<Self, EngineError> {
         let price = &grouping.price;
         let withheld = match price.withheld {
             Some(noise) => noise.release(&[exact.withheld]).doing(DRAWING)?.first().map(|&subjects| {
@@ -247,6 +254,16 @@ impl<'a> Noisy<'a> {
         let keys =
             self.grouping.keys.iter().map(|&key| self.prepared.reading.key_names[key].clone()).collect();
         Some(Withheld { keys, subjects: Cell::Estimate { value, low, high } })
+    }
+
+    /// Numbers as they were drawn.
+    pub(super) fn as_drawn(&self, part: usize) -> Result<&[i64], EngineError> {
+        match &self.parts[part] {
+            Drawn::Numbers(numbers) => Ok(numbers),
+            Drawn::Fitted(_) | Drawn::Ranks(_) => {
+                Err(Fault::new(FORMING, "something else where a number should be").into())
+            }
+        }
     }
 
     /// Numbers with the ends of their intervals, in the fixed point of their part.
@@ -385,7 +402,7 @@ impl<'a> Noisy<'a> {
 }
 
 /// What is known of a number beforehand, said of its estimate as well: at no cost, since the bounds are public.
-fn at_least(least: f64, estimated: Estimated) -> Estimated {
+pub(super) fn at_least(least: f64, estimated: Estimated) -> Estimated {
     estimated.map(|(value, low, high)| (value.max(least), low.max(least), high.max(least)))
 }
 
@@ -423,17 +440,17 @@ impl Average {
 }
 
 /// The mean of squared distances from the middle of the bounds, less the square of the mean's distance from it.
-struct Variance {
-    low: f64,
-    high: f64,
-    sample: bool,
-    root: bool,
+pub(super) struct Variance {
+    pub low: f64,
+    pub high: f64,
+    pub sample: bool,
+    pub root: bool,
 }
 
 impl Variance {
     /// The interval covers every variance of a mean and a mean of squares within both their intervals. No variance
     /// is above a quarter of the squared range (Popoviciu 1935).
-    fn of(&self, mean: Estimated, square: Estimated, count: Estimated) -> Estimated {
+    pub(super) fn of(&self, mean: Estimated, square: Estimated, count: Estimated) -> Estimated {
         let (mean, square, count) = (mean?, square?, count?);
         let middle = middle_of(self.low, self.high);
         let most = ((self.high - self.low) / 2.0).powi(2);
@@ -462,7 +479,7 @@ impl Variance {
 
 /// What has been released, as a table: the keys and the estimates by the names of their [`Item`]s, and the place of
 /// the grouping that a row belongs to.
-fn released(
+pub(super) fn released(
     keys: &RecordBatch,
     groupings: Vec<i64>,
     estimates: &[Vec<Estimated>],

@@ -21,6 +21,7 @@ mod ingest;
 mod joins;
 mod never_fails;
 mod oracle;
+mod owners;
 mod query;
 mod question;
 mod real_data;

@@ -241,6 +241,7 @@ async fn a_private_answer_becomes_a_table_with_its_intervals_and_what_is_said_of
             keys: vec!["region".into()],
             subjects: Cell::Estimate { value: 3.0, low: 0.0, high: 9.0 },
         }],
+        drawing: None,
     };
     let batch = batch_of_answer(&answer).expect("a batch");
     let names: Vec<&str> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
@@ -299,6 +300,7 @@ fn a_sheet_of_an_answer_runs_no_formula() {
         protection: Vec::new(),
         totals: None,
         withheld: Vec::new(),
+        drawing: None,
     };
     let sheet = String::from_utf8(sheet_of_answer(&answer).expect("a sheet")).expect("text");
     assert!(sheet.starts_with("'=region,heads,"), "{sheet}");

@@ -343,7 +343,7 @@ words!(Ask {
 words!(Answer {
     title, all, no_key, no_value, unknown, no_groups, chart_title, chart_unit, chart_reading, chart_says,
     source, table_caption, with_unit, interval, protected, cost, cost_text, cite, cite_statistics,
-    cite_rows, receipt, agreement, receipt_agreement, receipt_purpose, receipt_ours, receipt_theirs,
+    cite_rows, receipt, owner_part, agreement, receipt_agreement, receipt_purpose, receipt_ours, receipt_theirs,
     receipt_use, export, csv, json, parquet, rows_title, rows_caption, no_rows,
 } counts {
     chart_more, more_rows, rows_shown,

@@ -9,7 +9,7 @@ use super::table::Table;
 use super::{clip, entry_link, facts_list, link, meter, safe_href};
 use crate::messages::{Messages, fill, plain, with_code};
 use crate::paths;
-use crate::view::{AnswerView, Chrome, Export, ExportFormat, ReceiptRef, RowsView};
+use crate::view::{AnswerPart, AnswerView, Chrome, Export, ExportFormat, ReceiptRef, RowsView};
 
 /// Cells in the table; the export has them all.
 const CELLS_SHOWN_MAX: usize = 360;
@@ -39,8 +39,22 @@ pub(crate) fn answer(chrome: &Chrome, m: &Messages, view: &AnswerView) -> Markup
             ("use", view.receipt.use_id.as_str()),
             ("confidence", &confidence(m, given)),
         ], words.cite_statistics))
-        (receipt(chrome, m, Some(&view.receipt), &view.agreement, &view.purpose))
+        @if view.parts.is_empty() {
+            (receipt(chrome, m, Some(&view.receipt), &view.agreement, &view.purpose))
+        }
+        @for part in &view.parts { (owner_part(chrome, m, part)) }
         (exports(m, &view.exports))
+    }
+}
+
+/// What one of several owners charged, and where the proof of it is.
+fn owner_part(chrome: &Chrome, m: &Messages, part: &AnswerPart) -> Markup {
+    let words = &m.answer;
+    html! {
+        h3 { (fill(words.owner_part, &[("owner", &part.owner.title), ("title", &part.title)])) }
+        p.measure { (fill(words.cost_text, &[("loss", &m.loss(part.loss))])) }
+        @if let Some(budget) = &part.budget { (meter::change(m, budget)) }
+        (receipt_facts(chrome, m, Some(&part.receipt), &part.agreement, &part.purpose))
     }
 }
 
@@ -189,6 +203,16 @@ fn receipt(
     agreement: &AgreementId,
     purpose: &Purpose,
 ) -> Markup {
+    html! { h3 { (m.answer.receipt) } (receipt_facts(chrome, m, receipt, agreement, purpose)) }
+}
+
+fn receipt_facts(
+    chrome: &Chrome,
+    m: &Messages,
+    receipt: Option<&ReceiptRef>,
+    agreement: &AgreementId,
+    purpose: &Purpose,
+) -> Markup {
     let words = &m.answer;
     let mut items = vec![
         (words.receipt_agreement, link(&paths::agreement(agreement), words.agreement)),
@@ -200,7 +224,7 @@ fn receipt(
         items.push((words.receipt_theirs, plain(&owner_entry)));
         items.push((words.receipt_use, html! { code { (receipt.use_id) } }));
     }
-    html! { h3 { (words.receipt) } (facts_list(&items)) }
+    facts_list(&items)
 }
 
 fn exports(m: &Messages, exports: &[Export]) -> Markup {

@@ -102,6 +102,20 @@ pub struct AnswerView {
     pub receipt: ReceiptRef,
     pub asked_at: Timestamp,
     pub exports: Vec<Export>,
+    /// Where several owners stand behind the answer: all of them, the one above as well.
+    pub parts: Vec<AnswerPart>,
+}
+
+/// What one of several owners gave to an answer.
+#[derive(Debug, Clone)]
+pub struct AnswerPart {
+    pub title: String,
+    pub owner: Party,
+    pub agreement: AgreementId,
+    pub purpose: Purpose,
+    pub loss: Loss,
+    pub budget: Option<BudgetChange>,
+    pub receipt: ReceiptRef,
 }
 
 /// Rows that were released whole.

@@ -18,7 +18,7 @@ pub use catalogue::{
     OwnProductsView, ProductCard, ProductView, RequestDraft, Rung, RungState, Typical,
 };
 pub use compute::{
-    AnswerView, AskOutcome, AskView, BudgetChange, Export, ExportFormat, HeldProduct, Meter, PreviewView,
+    AnswerPart, AnswerView, AskOutcome, AskView, BudgetChange, Export, ExportFormat, HeldProduct, Meter, PreviewView,
     ReceiptRef, RowsView,
 };
 pub use governance::{MemberLine, MembersView};

@@ -339,6 +339,7 @@ pub(crate) fn answer() -> Answer {
         ],
         totals: None,
         withheld: Vec::new(),
+        drawing: None,
     }
 }
 

@@ -6,6 +6,7 @@
 mod accountant;
 mod auditor;
 mod audits;
+mod combining;
 mod conversions;
 mod defect;
 mod exact;

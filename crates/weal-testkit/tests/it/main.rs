@@ -16,6 +16,7 @@ mod identity;
 mod joined;
 mod leaving;
 mod main_job;
+mod owners;
 mod persons;
 mod presentations;
 mod protocol;

@@ -38,6 +38,7 @@ fn answer() -> Answer {
         protection: vec!["Noise was added.".into()],
         totals: None,
         withheld: Vec::new(),
+        drawing: None,
     }
 }
 

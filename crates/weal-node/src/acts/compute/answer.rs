@@ -49,12 +49,14 @@ impl House {
     ) -> Result<PreviewMessage> {
         let preview = self.plan(together, message).await?;
         let mut tx = self.store.read("compute.preview").await?;
+        let given_before = tx.kept_answer(&key_of(together, message, preview.loss)?).await?.is_some();
+        let price = if given_before { Loss::ZERO } else { preview.loss };
         let left = self.left_for_each(&mut tx, together).await?;
-        let budget = |before: Loss| BudgetLeft { before, after: before.saturating_sub(preview.loss) };
+        let budget = |before: Loss| BudgetLeft { before, after: before.saturating_sub(price) };
         let mut budgets = left.into_iter().map(|left| left.map(budget));
         // An agreement for rows is refused by the gate; a preview asks none.
         let budget = budgets.next().flatten().unwrap_or_else(|| budget(Loss::ZERO));
-        Ok(PreviewMessage { budget, also: budgets.collect(), preview })
+        Ok(PreviewMessage { budget, also: budgets.collect(), preview, given_before })
     }
 
     async fn plan(&self, together: &Together, message: &QuestionMessage) -> Result<Preview> {

@@ -33,7 +33,7 @@ pub enum Asked {
 }
 
 /// The agreements under which each table of a question can be used.
-enum Plan {
+pub(super) enum Plan {
     /// Asked privately: those that are charged first, all of one owner.
     Private(Vec<Agreement>),
     /// Rows of every product, joined here. Own products need no agreement.
@@ -61,6 +61,9 @@ impl House {
         if !own.is_empty() {
             self.require_act(by, Act::ReadRows)?;
         }
+        if let Some(answered) = self.ask_owners(by, ask, &question).await? {
+            return Ok(Asked::Done(Box::new(answered)));
+        }
         match self.choose(&question, ask.agreement.as_deref()).await? {
             Plan::Private(agreements) => {
                 Ok(Asked::Done(Box::new(self.ask_privately(by, ask, agreements).await?)))
@@ -71,7 +74,7 @@ impl House {
     }
 
     /// Picks the lowest rung that answers the question.
-    async fn choose(&self, question: &Question, wanted: Option<&str>) -> Result<Plan> {
+    pub(super) async fn choose(&self, question: &Question, wanted: Option<&str>) -> Result<Plan> {
         if question.tables.len() > TABLES_MAX {
             return Err(Refusal::invalid(
                 "too-many-tables",
@@ -126,7 +129,7 @@ impl House {
     }
 
     /// The agreements in force with a product's owner about it, lowest rung first.
-    async fn held(&self, table: &ProductRef, wanted: Option<&AgreementId>) -> Result<Vec<Agreement>> {
+    pub(super) async fn held(&self, table: &ProductRef, wanted: Option<&AgreementId>) -> Result<Vec<Agreement>> {
         let now = self.clock.now();
         let mut tx = self.store.read("compute.held").await?;
         let owner = tx.member_by_name(&table.member).await?.ok_or_else(|| {
@@ -166,7 +169,7 @@ impl House {
 
     /// From sending on, a question runs to its end whether the asker still listens or not: the owner may
     /// have charged and sealed it already, and then our ledger holds our half (`GT-2`).
-    async fn ask_privately(
+    pub(super) async fn ask_privately(
         self: &Arc<Self>,
         by: &Person,
         ask: &Ask,
@@ -222,6 +225,7 @@ impl House {
                 budget: Some(left(agreement, preview.budget)),
                 also: also.collect(),
                 preview: preview.preview,
+                given_before: preview.given_before,
             });
         }
         let answer = AnswerMessage::parse(&reply.body)
@@ -360,10 +364,11 @@ fn preview_of_rows(tables: &[(ProductRef, Option<Agreement>)]) -> Result<Answere
         ],
         advice: Vec::new(),
         releases: Vec::new(),
+        drawing: None,
     };
     let agreement = tables.iter().find_map(|(_, agreement)| agreement.as_ref());
     let agreement = agreement.map(|agreement| agreement.id.to_string()).unwrap_or_default();
-    Ok(Answered::Preview { agreement, preview, budget: None, also: Vec::new() })
+    Ok(Answered::Preview { agreement, preview, budget: None, also: Vec::new(), given_before: false })
 }
 
 /// Rows were asked for and are not held: name the rung that would answer.

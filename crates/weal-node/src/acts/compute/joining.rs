@@ -42,13 +42,13 @@ impl Named {
 pub(super) fn joined(named: &[Named]) -> Result<Option<Vec<Agreement>>, Refusal> {
     let all_private = named.iter().all(|one| one.private().is_some());
     let all_rows = named.iter().all(|one| one.is_own || one.rows().is_some());
-    if all_rows && !all_private {
+    let owners: BTreeSet<&str> = named.iter().map(|one| one.table.member.as_str()).collect();
+    if all_rows && (!all_private || owners.len() > 1) {
         return Ok(None);
     }
     if let Some(neither) = named.iter().find(|one| one.private().or(one.rows()).is_none()) {
         return Err(not_to_be_joined(named, neither));
     }
-    let owners: BTreeSet<&str> = named.iter().map(|one| one.table.member.as_str()).collect();
     if owners.len() > 1 {
         return Err(several_owners(&owners));
     }
@@ -70,7 +70,10 @@ fn several_owners(owners: &BTreeSet<&str>) -> Refusal {
         list(&owners, "and")
     );
     Refusal::invalid("several-owners", reason)
-        .remedy("Ask each owner by itself. What you may see of one, you can write into a question as VALUES.")
+        .remedy(
+        "Put like rows of each under each other with UNION ALL, and ask for totals of them. What you may see of one \
+         owner, you can write into a question as VALUES.",
+    )
 }
 
 fn not_to_be_joined(named: &[Named], neither: &Named) -> Refusal {

@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod budgets;
 mod joining;
+mod owners;
 mod results;
 mod together;
 mod typical;

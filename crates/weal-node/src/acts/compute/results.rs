@@ -4,11 +4,16 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use serde::Serialize;
 use weal_domain::Refusal;
-use weal_exchange::{RowsFormat, batch_of_answer, print_rows, table_of_rows};
+use weal_domain::catalogue::ProductRef;
+use weal_domain::compute::{Answer, Loss};
+use weal_domain::identity::MemberName;
+use weal_domain::ledger::Receipt;
+use weal_exchange::{RowsFormat, batch_of_answer, print_rows, table_of_rows, with_metadata};
 
 use super::Asked;
-use crate::api::Answered;
+use crate::api::{Answered, OwnerPart};
 use crate::fault::{Error, Fault, Result};
 use crate::house::House;
 
@@ -32,8 +37,9 @@ impl House {
     pub async fn answered_as(&self, asked: Asked, format: RowsFormat) -> Result<Chunks> {
         match asked {
             Asked::Done(answered) => match *answered {
-                Answered::Statistics { answer, .. } => {
-                    let batch = batch_of_answer(&answer)?;
+                answered @ (Answered::Statistics { .. } | Answered::StatisticsOfOwners { .. }) => {
+                    let (answer, told) = told(&answered)?;
+                    let batch = with_metadata(batch_of_answer(answer)?, told)?;
                     let batches = futures::stream::iter([Ok::<_, Error>(batch.clone())]);
                     Ok(Box::pin(print_rows(&batch.schema(), batches, format)?))
                 }
@@ -49,6 +55,67 @@ impl House {
                 });
                 Ok(Box::pin(print_rows(&rows.schema, batches, format)?))
             }
+        }
+    }
+}
+
+/// An answer, and what the metadata of its file tells: where several owners stand behind it, who they are, what each
+/// was asked and charged, and its receipt.
+fn told(answered: &Answered) -> Result<(&Answer, Vec<(&'static str, String)>)> {
+    match answered {
+        Answered::Statistics { answer, .. } => Ok((answer, Vec::new())),
+        Answered::StatisticsOfOwners { answer, owners } => {
+            let told = owners.iter().map(OwnerTold::of).collect::<Vec<_>>();
+            let told = serde_json::to_string(&told).map_err(weal_exchange::EncodeError::from)?;
+            Ok((answer, vec![(OWNERS_KEY, told), (PROTECTION_KEY, answer.protection.join("\n"))]))
+        }
+        _ => Err(Fault::new("printing an answer", "it has no table").into()),
+    }
+}
+
+/// Keys of a file's metadata.
+const OWNERS_KEY: &str = "weal.owners";
+const PROTECTION_KEY: &str = "weal.protection";
+
+/// One owner of an answer, without its own numbers.
+#[derive(Debug, Serialize)]
+struct OwnerTold<'a> {
+    member: &'a MemberName,
+    title: &'a str,
+    products: &'a [ProductRef],
+    sql: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<&'a Receipt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget_left_before: Option<Loss>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget_left_after: Option<Loss>,
+}
+
+impl<'a> OwnerTold<'a> {
+    fn of(owner: &'a OwnerPart) -> Self {
+        let OwnerPart { member, title, products, sql, answered } = owner;
+        let told = Self {
+            member,
+            title,
+            products,
+            sql,
+            agreement: None,
+            receipt: None,
+            budget_left_before: None,
+            budget_left_after: None,
+        };
+        match &**answered {
+            Answered::Statistics { agreement, receipt, budget_before, budget_after, .. } => Self {
+                agreement: Some(agreement),
+                receipt: Some(receipt),
+                budget_left_before: Some(budget_before.left),
+                budget_left_after: Some(budget_after.left),
+                ..told
+            },
+            _ => told,
         }
     }
 }

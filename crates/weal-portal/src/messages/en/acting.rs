@@ -205,6 +205,7 @@ pub(super) const ANSWER: Answer = Answer {
     cite_statistics: "{owner}: {title}. Differentially private estimates ({confidence} intervals), asked by {asker} on {date}. Use {use}.",
     cite_rows: "{owner}: {title}. Rows released to {asker} on {date}. Use {use}.",
     receipt: "Receipt",
+    owner_part: "From {owner}: {title}",
     agreement: "Read the agreement",
     receipt_agreement: "Under",
     receipt_purpose: "For",

@@ -40,6 +40,7 @@ pub(super) fn pages() -> Vec<Page> {
         ("ask-preview", asking(AskOutcome::Preview(Box::new(preview())))),
         ("ask-answer", asking(AskOutcome::Answer(Box::new(answered())))),
         ("ask-answer-totals", asking(AskOutcome::Answer(Box::new(answered_with_totals())))),
+        ("ask-answer-owners", asking(AskOutcome::Answer(Box::new(answered_by_two())))),
         ("ask-rows", asking(AskOutcome::Rows(Box::new(rows())))),
         ("ask-refused", asking(AskOutcome::Refused(refusal()))),
         ("ask-error", pages::compute::ask(&chrome(Section::Ask), &ask_error())),
@@ -318,6 +319,7 @@ pub(crate) fn preview() -> PreviewView {
                 },
             ],
             releases: Vec::new(),
+            drawing: None,
         },
         budget: Some(change()),
     }
@@ -342,12 +344,28 @@ pub(crate) fn answered() -> AnswerView {
         receipt: ReceiptRef { use_id: use_id(), ledger_index: 12_407, owner_index: 48_112 },
         asked_at: at("2026-11-21T22:29:41Z"),
         exports: exports(),
+        parts: Vec::new(),
     }
 }
 
 /// The answer to a ROLLUP with a column that was computed from two others.
 pub(crate) fn answered_with_totals() -> AnswerView {
     AnswerView { answer: answer_with_totals(), units: vec![None; 5], ..answered() }
+}
+
+/// The same from two owners.
+pub(crate) fn answered_by_two() -> AnswerView {
+    let whole = answered();
+    let part = |owner: Party| AnswerPart {
+        title: whole.title.clone(),
+        owner,
+        agreement: whole.agreement.clone(),
+        purpose: whole.purpose.clone(),
+        loss: whole.answer.loss,
+        budget: whole.budget,
+        receipt: whole.receipt.clone(),
+    };
+    AnswerView { budget: None, parts: vec![part(revenue()), part(education())], ..whole.clone() }
 }
 
 pub(crate) fn rows() -> RowsView {

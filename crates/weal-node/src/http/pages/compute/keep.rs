@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::Value;
 use weal_domain::Refusal;
-use weal_domain::compute::Cell;
+use weal_domain::compute::{Answer, Cell};
 use weal_domain::exchange::UseId;
 use weal_domain::identity::AccountName;
 use weal_exchange::{JsonTable, RowsFormat, sheet_of_answer, sheet_of_table};
@@ -68,11 +68,15 @@ fn size_bytes(answered: &Answered) -> usize {
     let cells = |rows: &[Vec<Value>]| -> usize {
         rows.iter().flatten().map(|value| size_of::<Value>() + value.as_str().map_or(0, str::len)).sum()
     };
+    let of_answer = |answer: &Answer| -> usize {
+        let keys = |cell: &Cell| if let Cell::Key(Some(key)) = cell { key.len() } else { 0 };
+        answer.rows.iter().flatten().map(|cell| size_of::<Cell>() + keys(cell)).sum()
+    };
     match answered {
-        Answered::Preview { .. } => 0,
-        Answered::Statistics { answer, .. } => {
-            let keys = |cell: &Cell| if let Cell::Key(Some(key)) = cell { key.len() } else { 0 };
-            answer.rows.iter().flatten().map(|cell| size_of::<Cell>() + keys(cell)).sum()
+        Answered::Preview { .. } | Answered::PreviewOfOwners { .. } => 0,
+        Answered::Statistics { answer, .. } => of_answer(answer),
+        Answered::StatisticsOfOwners { answer, owners } => {
+            of_answer(answer) + owners.iter().map(|owner| size_bytes(&owner.answered)).sum::<usize>()
         }
         Answered::Rows { rows, .. } => cells(rows),
     }
@@ -100,10 +104,10 @@ pub(super) async fn export(visit: Visit, Path((use_id, file)): Path<(String, Str
             let table = JsonTable { columns: columns.clone(), rows: rows.clone() };
             (RowsFormat::Csv.media_type(), sheet_of_table(&table).map_err(Error::from)?.into())
         }
-        ("csv", Answered::Statistics { answer, .. }) => {
+        ("csv", Answered::Statistics { answer, .. } | Answered::StatisticsOfOwners { answer, .. }) => {
             (RowsFormat::Csv.media_type(), sheet_of_answer(answer).map_err(Error::from)?.into())
         }
-        ("parquet", Answered::Statistics { .. }) => {
+        ("parquet", Answered::Statistics { .. } | Answered::StatisticsOfOwners { .. }) => {
             let format = RowsFormat::Parquet;
             let asked = Asked::Done(Box::new(answered));
             (format.media_type(), Body::from_stream(visit.house.answered_as(asked, format).await?))

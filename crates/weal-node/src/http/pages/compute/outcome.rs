@@ -1,5 +1,7 @@
 //! From what a question came to, to what its page shows.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, Side};
@@ -7,15 +9,16 @@ use weal_domain::catalogue::ProductRef;
 use weal_domain::compute::{Answer, Preview};
 use weal_domain::exchange::UseId;
 use weal_domain::ledger::{Fact, Receipt};
+use weal_domain::words::list;
 use weal_portal::view::{
-    AnswerView, AskOutcome, BudgetChange, HeldProduct, Party, PreviewView, ReceiptRef, RowsView,
+    AnswerPart, AnswerView, AskOutcome, BudgetChange, HeldProduct, Party, PreviewView, ReceiptRef, RowsView,
 };
 
 use super::super::frame::Visit;
 use super::super::parties::{meter, party, title_of};
 use super::keep::exports;
 use crate::acts::agreements::agreement_unknown;
-use crate::api::{Answered, BudgetShown};
+use crate::api::{Answered, BudgetShown, OwnerPart};
 use crate::fault::Result;
 
 pub(super) async fn outcome(visit: &Visit, answered: Answered, held: &[HeldProduct]) -> Result<AskOutcome> {
@@ -27,6 +30,12 @@ pub(super) async fn outcome(visit: &Visit, answered: Answered, held: &[HeldProdu
                 budget: budget.map(|b| after(&b, &preview)),
                 preview,
             }))
+        }
+        Answered::PreviewOfOwners { preview, .. } => {
+            AskOutcome::Preview(Box::new(PreviewView { budget: None, preview }))
+        }
+        Answered::StatisticsOfOwners { answer, owners } => {
+            AskOutcome::Answer(Box::new(of_owners(visit, answer, owners).await?))
         }
         Answered::Statistics { agreement, answer, receipt, budget_before, budget_after, .. } => {
             let about = About::of(visit, &agreement).await?;
@@ -49,10 +58,14 @@ pub(super) async fn outcome(visit: &Visit, answered: Answered, held: &[HeldProdu
 pub(super) fn use_of(answered: &Answered) -> Result<UseId, Refusal> {
     match answered {
         Answered::Statistics { receipt, .. } => Ok(receipt.use_id.clone()),
+        Answered::StatisticsOfOwners { owners, .. } => {
+            let first = owners.first().ok_or_else(super::form_broken)?;
+            use_of(&first.answered)
+        }
         Answered::Rows { receipts, .. } => {
             receipts.first().map(|receipt| receipt.use_id.clone()).ok_or_else(own_rows)
         }
-        Answered::Preview { .. } => Err(super::form_broken()),
+        Answered::Preview { .. } | Answered::PreviewOfOwners { .. } => Err(super::form_broken()),
     }
 }
 
@@ -114,6 +127,43 @@ async fn statistics(
         receipt: receipt_ref(visit, receipt).await?,
         asked_at: receipt.at,
         exports: exports(&receipt.use_id, true),
+        parts: Vec::new(),
+    })
+}
+
+/// The answer of all owners, and what each of them gave.
+async fn of_owners(visit: &Visit, answer: Answer, owners: Vec<OwnerPart>) -> Result<AnswerView> {
+    let mut views = Vec::new();
+    for owner in owners {
+        if let Answered::Statistics { agreement, answer, receipt, budget_before, budget_after, .. } = *owner.answered
+        {
+            let about = About::of(visit, &agreement).await?;
+            let loss = answer.loss;
+            let budget =
+                BudgetChange { before: meter(&budget_before, loss), after: meter(&budget_after, loss) };
+            views.push(statistics(visit, about, answer, &receipt, budget).await?);
+        }
+    }
+    let first = views.first().cloned().ok_or_else(super::form_broken)?;
+    let names: Vec<String> = views.iter().map(|view| view.owner.title.clone()).collect();
+    let titles: BTreeSet<String> = views.iter().map(|view| view.title.clone()).collect();
+    let parts = views.into_iter().map(|view| AnswerPart {
+        title: view.title,
+        owner: view.owner,
+        agreement: view.agreement,
+        purpose: view.purpose,
+        loss: view.answer.loss,
+        budget: view.budget,
+        receipt: view.receipt,
+    });
+    Ok(AnswerView {
+        title: list(&titles.into_iter().collect::<Vec<_>>(), "and"),
+        owner: Party { title: list(&names, "and"), ..first.owner },
+        units: vec![None; answer.columns.len()],
+        budget: None,
+        parts: parts.collect(),
+        answer,
+        ..first
     })
 }
 

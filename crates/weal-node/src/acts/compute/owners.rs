@@ -1,0 +1,257 @@
+//! A question over products of several owners: split here, priced by all before any of them is asked, asked of all at
+//! once, and put together here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::future::join_all;
+use weal_domain::agreements::{Agreement, AgreementId};
+use weal_domain::catalogue::{Column, Mode, ProductRef};
+use weal_domain::compute::Preview;
+use weal_domain::identity::{MemberName, Person};
+use weal_domain::words::list;
+use weal_domain::{Refusal, RefusalKind};
+use weal_engine::{Heard, Question, Split, SplitPart, read_question, split_between_owners};
+
+use super::ask::Plan;
+use crate::api::{Answered, Ask, OwnerPart};
+use crate::fault::{Error, Fault, Result};
+use crate::house::House;
+
+/// Owners that one question may be asked of.
+const OWNERS_MAX: usize = 16;
+
+/// A part of the question, and under which agreement it is asked.
+struct Part<'a> {
+    of: &'a SplitPart,
+    agreement: Agreement,
+}
+
+/// What is held about the products of a question.
+struct Held {
+    /// The statistics agreement about each.
+    private: BTreeMap<ProductRef, Agreement>,
+    /// Whether the rows of all may be fetched.
+    rows: bool,
+}
+
+impl House {
+    /// Asks each owner for its part; `None` where there is one owner, or where the question is for rows.
+    pub(super) async fn ask_owners(
+        self: &Arc<Self>,
+        by: &Person,
+        ask: &Ask,
+        question: &Question,
+    ) -> Result<Option<Answered>> {
+        let members: BTreeSet<&MemberName> = question.tables.iter().map(|table| &table.member).collect();
+        let is_own = members.contains(&self.config.node.name);
+        if members.len() < 2 || is_own || !question.aggregates {
+            return Ok(None);
+        }
+        if members.len() > OWNERS_MAX {
+            let reason = format!("A question may be about products of up to {OWNERS_MAX} owners.");
+            return Err(Refusal::new(RefusalKind::TooLarge, "too-many-owners", reason).into());
+        }
+        let held = self.held_of_owners(question, ask.agreement.as_deref()).await?;
+        let split = match self.split(ask, &held.private).await {
+            Ok(Some(split)) => split,
+            Ok(None) => return Ok(None),
+            Err(Error::Refused(_)) if held.rows => return Ok(None),
+            Err(cause) => return Err(cause),
+        };
+        let mut parts = Vec::new();
+        for of in split.parts() {
+            let agreement = of.products.first().and_then(|product| held.private.get(product));
+            let wanted = agreement.filter(|_| of.products.len() == 1).map(|agreement| agreement.id.to_string());
+            match self.choose(&read_question(&of.sql)?, wanted.as_deref()).await? {
+                Plan::Private(agreement) => parts.push(Part { of, agreement: *agreement }),
+                Plan::Rows(_) => return Ok(None),
+            }
+        }
+        let previews = self.preview_parts(by, ask, &parts).await?;
+        let told = priced(&split, &previews)?;
+        if ask.preview {
+            return Ok(Some(Answered::PreviewOfOwners { preview: told, owners: previews }));
+        }
+        let owners = self.answer_parts(by, ask, &parts).await?;
+        let answer = self.engine.combine(&split, &heard(&owners)).await?;
+        Ok(Some(Answered::StatisticsOfOwners { answer, owners }))
+    }
+
+    /// The statistics agreement about each product. Where there are several, one must be chosen.
+    async fn held_of_owners(&self, question: &Question, wanted: Option<&str>) -> Result<Held> {
+        let wanted: Vec<AgreementId> = wanted
+            .into_iter()
+            .flat_map(|ids| ids.split(','))
+            .map(|id| id.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(|cause| Refusal::invalid("agreement-id", format!("{cause}")))?;
+        let (mut private, mut rows, mut missing) = (BTreeMap::new(), true, None);
+        for table in &question.tables {
+            let mut about = self.held(table, None).await?;
+            if about.iter().any(|agreement| wanted.contains(&agreement.id)) {
+                about.retain(|agreement| wanted.contains(&agreement.id));
+            }
+            rows &= about.iter().any(|agreement| agreement.mode == Mode::Extract);
+            let statistics: Vec<Agreement> =
+                about.into_iter().filter(|agreement| agreement.mode == Mode::Statistics).collect();
+            match <[Agreement; 1]>::try_from(statistics) {
+                Ok([only]) => drop(private.insert(table.clone(), only)),
+                Err(none) if none.is_empty() => missing = Some(table),
+                Err(several) => return Err(which_agreement(table, &several).into()),
+            }
+        }
+        match missing {
+            Some(table) if !rows => Err(not_private(table).into()),
+            _ => Ok(Held { private, rows }),
+        }
+    }
+
+    /// `None` where not every product may be asked privately.
+    async fn split(&self, ask: &Ask, private: &BTreeMap<ProductRef, Agreement>) -> Result<Option<Split>> {
+        let mut columns: BTreeMap<ProductRef, Vec<Column>> = BTreeMap::new();
+        for table in &read_question(&ask.sql)?.tables {
+            let Some(agreement) = private.get(table) else { return Ok(None) };
+            let mut known = self.entry_of(table).await?.columns;
+            if let Some(covered) = &agreement.terms.columns {
+                known.retain(|column| covered.contains(&column.name));
+            }
+            columns.insert(table.clone(), known);
+        }
+        let sql = ask.sql.clone();
+        let splitting = tokio::task::spawn_blocking(move || split_between_owners(&sql, &columns));
+        Ok(splitting.await.map_err(|cause| Fault::new("splitting a question", cause))??)
+    }
+
+    /// Has every owner price its part. A refusal of one, or a budget that does not reach, ends the question before
+    /// anybody is charged.
+    async fn preview_parts(self: &Arc<Self>, by: &Person, ask: &Ask, parts: &[Part<'_>]) -> Result<Vec<OwnerPart>> {
+        let previewed = join_all(parts.iter().map(|part| self.ask_part(by, ask, part, true))).await;
+        let mut owners = Vec::new();
+        for (part, previewed) in parts.iter().zip(previewed) {
+            let owner = previewed.map_err(|cause| nobody_charged(part, cause))?;
+            if let Answered::Preview { preview, budget: Some(budget), given_before: false, .. } = &*owner.answered
+                && !preview.loss.fits(budget.left)
+            {
+                return Err(nobody_charged(part, exhausted(preview).into()));
+            }
+            owners.push(owner);
+        }
+        Ok(owners)
+    }
+
+    /// Has every owner answer its part. Each is charged for its own, whatever becomes of the others.
+    async fn answer_parts(self: &Arc<Self>, by: &Person, ask: &Ask, parts: &[Part<'_>]) -> Result<Vec<OwnerPart>> {
+        let answered = join_all(parts.iter().map(|part| self.ask_part(by, ask, part, false))).await;
+        let (mut owners, mut failed) = (Vec::new(), Vec::new());
+        for (part, answered) in parts.iter().zip(answered) {
+            match answered {
+                Ok(owner) => owners.push(owner),
+                Err(cause) => failed.push((part, cause)),
+            }
+        }
+        match failed.into_iter().next() {
+            Some((part, cause)) => Err(some_charged(part, &owners, cause)),
+            None => Ok(owners),
+        }
+    }
+
+    async fn ask_part(self: &Arc<Self>, by: &Person, ask: &Ask, part: &Part<'_>, preview: bool) -> Result<OwnerPart> {
+        let SplitPart { member, products, sql } = part.of.clone();
+        let asked = Ask { sql: sql.clone(), preview, loss: ask.loss, format: None, agreement: None };
+        let answered = Box::new(self.ask_privately(by, &asked, part.agreement.clone()).await?);
+        let title = self.ecosystem().members.get(&part.agreement.provider).map(|member| member.title.clone());
+        Ok(OwnerPart { title: title.unwrap_or_else(|| member.to_string()), member, products, sql, answered })
+    }
+}
+
+/// The previews of all owners as one, with what each of them would charge.
+fn priced(split: &Split, owners: &[OwnerPart]) -> Result<Preview> {
+    let mut previews = Vec::new();
+    for owner in owners {
+        match &*owner.answered {
+            Answered::Preview { preview, given_before, .. } => previews.push((owner, preview, *given_before)),
+            _ => return Err(Fault::new("pricing a question", "an answer where a preview should be").into()),
+        }
+    }
+    let heard: Vec<(&str, &Preview)> =
+        previews.iter().map(|(owner, preview, _)| (owner.member.as_str(), *preview)).collect();
+    let mut told = split.preview(&heard)?;
+    told.explanation.extend(previews.iter().map(|(owner, preview, given_before)| match given_before {
+        true => format!("{} was asked this before, and gives the same answer for nothing.", owner.title),
+        false => format!("{} would charge {}.", owner.title, preview.loss),
+    }));
+    Ok(told)
+}
+
+fn heard(owners: &[OwnerPart]) -> Vec<Heard<'_>> {
+    let heard = owners.iter().filter_map(|owner| match &*owner.answered {
+        Answered::Statistics { answer, .. } => Some(Heard { member: owner.member.as_str(), answer }),
+        _ => None,
+    });
+    heard.collect()
+}
+
+/// Refused before anything was asked in earnest.
+fn nobody_charged(part: &Part<'_>, cause: Error) -> Error {
+    with_sentence(cause, |refusal| {
+        let reason = format!("{}: {}", part.of.member, refusal.reason);
+        let remedy = refusal.remedy.take().map_or_else(String::new, |remedy| format!(" {remedy}"));
+        (reason, format!("No owner was charged.{remedy}"))
+    })
+}
+
+/// One did not answer after others may have.
+fn some_charged(part: &Part<'_>, answered: &[OwnerPart], cause: Error) -> Error {
+    let names: Vec<&str> = answered.iter().map(|owner| owner.title.as_str()).collect();
+    with_sentence(cause, |refusal| {
+        let remedy = refusal.remedy.take().map_or_else(String::new, |remedy| format!("{remedy} "));
+        let reason = format!("{}: {}", part.of.member, refusal.reason);
+        let told = match names.is_empty() {
+            true => "No other owner has answered.".to_owned(),
+            false => format!(
+                "{} answered and charged for it; asked the same again, in the same words, they give the same answer \
+                 for nothing.",
+                list(&names, "and")
+            ),
+        };
+        (reason, format!("{remedy}{told}"))
+    })
+}
+
+fn with_sentence(cause: Error, told: impl FnOnce(&mut Refusal) -> (String, String)) -> Error {
+    match cause {
+        Error::Refused(mut refusal) => {
+            let (reason, remedy) = told(&mut refusal);
+            Error::Refused(Refusal { reason, remedy: Some(remedy), ..refusal })
+        }
+        fault @ Error::Fault(_) => fault,
+    }
+}
+
+fn exhausted(preview: &Preview) -> Refusal {
+    let reason = format!("The question costs {}, and less is left of the budget.", preview.loss);
+    Refusal::new(RefusalKind::Exhausted, "owner-budget-exhausted", reason)
+        .remedy("Ask for less with `--epsilon`, or leave this owner out.")
+        .changed_by("the owner's steward")
+}
+
+/// Two agreements about one product: who asks says for which purpose.
+fn which_agreement(table: &ProductRef, several: &[Agreement]) -> Refusal {
+    let each: Vec<String> =
+        several.iter().map(|agreement| format!("{} (for {})", agreement.id, agreement.purpose)).collect();
+    Refusal::conflict("several-agreements", format!("You hold {} agreements about {table}.", several.len()))
+        .remedy(format!("Choose with `--agreement`: {}.", list(&each, "or")))
+}
+
+/// Rows of one owner and statistics of another are not put together.
+fn not_private(table: &ProductRef) -> Refusal {
+    let reason = format!(
+        "Your agreement about {table} is for its rows, and another product's is for statistics alone: over both, each \
+         owner is asked privately."
+    );
+    Refusal::forbidden("statistics-not-agreed", reason)
+        .instead(Mode::Statistics)
+        .remedy(format!("Request an agreement: `weal request {table} --mode statistics --purpose PURPOSE`."))
+        .changed_by("the owner's steward")
+}
