@@ -385,15 +385,9 @@ pub enum Answered {
         given_before: bool,
     },
     /// What a question over products of several owners would cost, together and at each.
-    PreviewOfOwners {
-        preview: Preview,
-        owners: Vec<OwnerPart>,
-    },
+    PreviewOfOwners { preview: Preview, owners: Vec<OwnerPart> },
     /// The private releases of several owners, put together.
-    StatisticsOfOwners {
-        answer: Answer,
-        owners: Vec<OwnerPart>,
-    },
+    StatisticsOfOwners { answer: Answer, owners: Vec<OwnerPart> },
     Statistics {
         agreement: String,
         purpose: Purpose,

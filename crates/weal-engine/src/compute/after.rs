@@ -138,7 +138,11 @@ impl After {
     /// Whether rows stay as they were released.
     pub(crate) fn is_nothing(&self) -> bool {
         let conditions = self.having.is_none() && self.qualify.is_none() && self.windows.is_empty();
-        conditions && self.sort.is_empty() && self.skip == 0 && self.fetch.is_none() && self.computed.is_empty()
+        conditions
+            && self.sort.is_empty()
+            && self.skip == 0
+            && self.fetch.is_none()
+            && self.computed.is_empty()
     }
 
     /// Makes every expression one that cannot fail. `fields` are those of the released table.

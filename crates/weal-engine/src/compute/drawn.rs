@@ -43,7 +43,8 @@ impl Prepared {
         if untouched && reading.outputs.iter().all(|(_, item)| plain(item)) {
             return Ok(());
         }
-        let reason = "Numbers as they are drawn are COUNT, SUM, AVG, VAR and STDDEV by themselves, in one grouping.";
+        let reason =
+            "Numbers as they are drawn are COUNT, SUM, AVG, VAR and STDDEV by themselves, in one grouping.";
         Err(Refusal::invalid("not-as-drawn", reason)
             .remedy("Leave as_drawn out, or ask for these alone and compute with the answer."))
     }
@@ -63,14 +64,17 @@ impl Prepared {
 
     /// The one grouping there is.
     fn only_grouping(&self) -> Result<&Grouping, Refusal> {
-        self.groupings.first().ok_or_else(|| Refusal::invalid("no-grouping", "The question groups by nothing."))
+        self.groupings
+            .first()
+            .ok_or_else(|| Refusal::invalid("no-grouping", "The question groups by nothing."))
     }
 
     pub(super) fn drawn_columns(&self) -> Vec<AnswerColumn> {
         let keys = self.reading.outputs.iter().filter(|(_, item)| matches!(item, Item::Key(_)));
         let keys = keys.map(|(name, _)| AnswerColumn { name: name.clone(), role: ColumnRole::Key });
         let numbers = self.drawn_estimates().flat_map(|(name, estimate)| {
-            let called = |ending: &&str| AnswerColumn { name: format!("{name}{ending}"), role: ColumnRole::Estimate };
+            let called =
+                |ending: &&str| AnswerColumn { name: format!("{name}{ending}"), role: ColumnRole::Estimate };
             endings(estimate).iter().map(called).collect::<Vec<_>>()
         });
         keys.chain(numbers).collect()
@@ -79,9 +83,8 @@ impl Prepared {
     /// Half the width of each number's interval.
     pub(super) fn drawn_widths(&self) -> Result<Vec<Option<f64>>, Refusal> {
         let price = &self.only_grouping()?.price;
-        let width = |part: usize| {
-            Ok(Some(price.half_width(part, CONFIDENCE) as f64 * self.drawn(part)?.unit))
-        };
+        let width =
+            |part: usize| Ok(Some(price.half_width(part, CONFIDENCE) as f64 * self.drawn(part)?.unit));
         self.drawn_parts().into_iter().map(width).collect()
     }
 
@@ -126,7 +129,9 @@ impl Prepared {
             Part::Rows | Part::Values(_) | Part::Distinct(_) => counted(rows_max),
             Part::Total(value) => valued(value, Contribution::of_total(value, rows_max)?),
             Part::Spread(value) => valued(value, Contribution::of_spread(value, rows_max)?),
-            Part::Ranks(_) => return Err(Refusal::invalid("not-as-drawn", "Quantiles are not drawn as numbers.")),
+            Part::Ranks(_) => {
+                return Err(Refusal::invalid("not-as-drawn", "Quantiles are not drawn as numbers."));
+            }
         })
     }
 }
@@ -159,10 +164,14 @@ pub(super) fn as_drawn(
     let (mut rows, _) = Handle::current().block_on(rows).doing(FORMING)?;
     rows.truncate(groups_max);
     let keys = written(keys.columns())?;
-    let shown: Vec<usize> = reading.outputs.iter().filter_map(|(_, item)| match item {
-        Item::Key(place) => Some(*place),
-        _ => None,
-    }).collect();
+    let shown: Vec<usize> = reading
+        .outputs
+        .iter()
+        .filter_map(|(_, item)| match item {
+            Item::Key(place) => Some(*place),
+            _ => None,
+        })
+        .collect();
     let cells = |row: usize| {
         let keys = shown.iter().map(|&key| Cell::Key(keys[key][row].clone()));
         keys.chain(numbers.iter().map(|column| column[row].clone())).collect()

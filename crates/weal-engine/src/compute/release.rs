@@ -131,7 +131,11 @@ pub(super) fn shown(estimated: Estimated) -> Cell {
 }
 
 /// The keys of one grouping among those of all; what it does not group by is NULL.
-pub(super) fn widened(keys: &RecordBatch, grouping: &Grouping, types: &[DataType]) -> Result<RecordBatch, EngineError> {
+pub(super) fn widened(
+    keys: &RecordBatch,
+    grouping: &Grouping,
+    types: &[DataType],
+) -> Result<RecordBatch, EngineError> {
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
     for (key, kind) in types.iter().enumerate() {
         let array = match grouping.keys.iter().position(|place| *place == key) {
@@ -199,7 +203,11 @@ enum Drawn {
 }
 
 impl<'a> Noisy<'a> {
-    pub(super) fn draw(prepared: &'a Prepared, grouping: &'a Grouping, exact: ExactGroups) -> Result<Self, EngineError> {
+    pub(super) fn draw(
+        prepared: &'a Prepared,
+        grouping: &'a Grouping,
+        exact: ExactGroups,
+    ) -> Result<Self, EngineError> {
         let price = &grouping.price;
         let withheld = match price.withheld {
             Some(noise) => noise.release(&[exact.withheld]).doing(DRAWING)?.first().map(|&subjects| {

@@ -14,7 +14,8 @@ use crate::given::{House, payroll, permit, policy};
 const LOSS: Loss = Loss { rho_nano: 1_000_000_000, delta_femto: 10_000_000_000 };
 
 /// Regions and wages of two owners, stacked.
-const BOTH: &str = "(SELECT region, wage FROM one.payroll UNION ALL SELECT region, wage FROM two.payroll) AS both";
+const BOTH: &str =
+    "(SELECT region, wage FROM one.payroll UNION ALL SELECT region, wage FROM two.payroll) AS both";
 
 fn columns() -> BTreeMap<ProductRef, Vec<Column>> {
     let of = |name: &str| (name.parse::<ProductRef>().unwrap(), payroll(policy()).columns);
@@ -155,14 +156,17 @@ async fn owners(policies: [PrivacyPolicy; 2]) -> Vec<Owner> {
 
 /// The question over both, its preview and its answer.
 async fn ask(owners: &[Owner], sql: &str) -> (Preview, Answer) {
-    let of = |owner: &Owner| (format!("{}.payroll", owner.member).parse().unwrap(), owner.product.columns.clone());
+    let of =
+        |owner: &Owner| (format!("{}.payroll", owner.member).parse().unwrap(), owner.product.columns.clone());
     let split = split_between_owners(sql, &owners.iter().map(of).collect()).unwrap().expect("several owners");
     let (mut previews, mut answers) = (Vec::new(), Vec::new());
     for (owner, part) in owners.iter().zip(split.parts()) {
         let Owner { house, member, product, source } = owner;
         let preview = house.engine.preview(&part.sql, product, member, None, Some(LOSS)).unwrap();
         let permit = permit::<Statistics>(None, None, preview.loss);
-        answers.push(house.engine.answer(&permit, &part.sql, product, member, source, preview.loss).await.unwrap());
+        answers.push(
+            house.engine.answer(&permit, &part.sql, product, member, source, preview.loss).await.unwrap(),
+        );
         previews.push(preview);
     }
     let names: Vec<&str> = owners.iter().map(|owner| owner.member.as_str()).collect();
@@ -203,7 +207,10 @@ async fn totals_of_both_are_added_and_averages_are_those_of_all_rows() {
     let names: Vec<_> = answer.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["region", "heads", "paid", "mean", "spread", "ratio", "place", "owners"]);
     assert_eq!(preview.columns, answer.columns);
-    assert_eq!(preview.half_widths.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false, false]);
+    assert_eq!(
+        preview.half_widths.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [true, true, false, false, false]
+    );
     assert_eq!(answer.loss, Loss { rho_nano: 2 * LOSS.rho_nano, delta_femto: 2 * LOSS.delta_femto });
     let regions: Vec<_> = answer.rows.iter().map(|row| (key(&row[0]), key(&row[6]), key(&row[7]))).collect();
     assert_eq!(regions, [("north", "1", "one, two"), ("south", "2", "one, two"), ("east", "3", "two")]);
@@ -226,7 +233,9 @@ async fn totals_of_both_are_added_and_averages_are_those_of_all_rows() {
 #[tokio::test]
 async fn without_groups_there_is_one_row_of_all_owners() {
     let owners = owners([generous(), generous()]).await;
-    let (_, answer) = ask(&owners, &format!("SELECT COUNT(*) AS heads, AVG(wage) FROM {BOTH} WHERE region <> 'east'")).await;
+    let (_, answer) =
+        ask(&owners, &format!("SELECT COUNT(*) AS heads, AVG(wage) FROM {BOTH} WHERE region <> 'east'"))
+            .await;
     assert_eq!(answer.columns.len(), 2);
     assert_eq!(answer.columns[1].name, "avg(wage)");
     holds(&answer.rows[0][0], 800.0, 30.0);
@@ -240,7 +249,8 @@ async fn groups_that_are_public_at_each_owner_are_of_all_that_list_them() {
         PrivacyPolicy { public_keys: BTreeMap::from([("region".to_owned(), keys)]), ..generous() }
     };
     let owners = owners([with(&["north", "south"]), with(&["east", "north", "south"])]).await;
-    let (preview, answer) = ask(&owners, &format!("SELECT region, COUNT(*) FROM {BOTH} GROUP BY region")).await;
+    let (preview, answer) =
+        ask(&owners, &format!("SELECT region, COUNT(*) FROM {BOTH} GROUP BY region")).await;
     assert_eq!(preview.shown_from, None);
     let rows: Vec<_> = answer.rows.iter().map(|row| (key(&row[0]), key(&row[2]))).collect();
     assert_eq!(rows, [("east", "two"), ("north", "one, two"), ("south", "one, two")]);

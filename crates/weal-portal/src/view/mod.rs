@@ -18,8 +18,8 @@ pub use catalogue::{
     OwnProductsView, ProductCard, ProductView, RequestDraft, Rung, RungState, Typical,
 };
 pub use compute::{
-    AnswerPart, AnswerView, AskOutcome, AskView, BudgetChange, Export, ExportFormat, HeldProduct, Meter, PreviewView,
-    ReceiptRef, RowsView,
+    AnswerPart, AnswerView, AskOutcome, AskView, BudgetChange, Export, ExportFormat, HeldProduct, Meter,
+    PreviewView, ReceiptRef, RowsView,
 };
 pub use governance::{MemberLine, MembersView};
 pub use home::{Decision, DecisionKind, HomeView};

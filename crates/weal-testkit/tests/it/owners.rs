@@ -6,9 +6,10 @@ use weal_domain::agreements::Agreement;
 use weal_domain::catalogue::Mode;
 use weal_domain::compute::{Answer, Cell};
 use weal_node::api::{Answered, Ask, OwnerPart};
-use weal_testkit::{FRAUD, Federation, MemberNode, RESEARCH, open_terms, statistics_terms};
+use weal_testkit::{FRAUD, Federation, MemberNode, open_terms, statistics_terms};
 
 use crate::main_job::payroll;
+use crate::unanswered::agreed_by_a_steward;
 
 const OWNERS: [&str; 3] = ["north", "south", "west"];
 /// What a question costs each owner, by the proposed policy.
@@ -52,6 +53,12 @@ fn answered(answered: Answered) -> (Answer, Vec<OwnerPart>) {
     (answer, owners)
 }
 
+/// Which owners charged for their parts.
+fn charged(parts: &[OwnerPart]) -> Vec<bool> {
+    let is_charged = |part: &OwnerPart| matches!(&*part.answered, Answered::Statistics { receipt, .. } if !receipt.loss.is_zero());
+    parts.iter().map(is_charged).collect()
+}
+
 async fn refused(asker: &MemberNode, sql: &str) -> Refusal {
     asker.asks(sql).await.expect_err("not all owners can answer")
 }
@@ -78,7 +85,8 @@ async fn the_releases_of_three_nodes_are_one_answer_and_a_repeat_is_free_at_each
         assert_eq!(row[3], Cell::Key(Some("north, south, west".into())));
     }
     for (part, agreement) in parts.iter().zip(&agreements) {
-        let Answered::Statistics { receipt, budget_before, budget_after, answer, .. } = &*part.answered else {
+        let Answered::Statistics { receipt, budget_before, budget_after, answer, .. } = &*part.answered
+        else {
             panic!("{part:?}")
         };
         assert_eq!(receipt.agreement, agreement.id);
@@ -103,7 +111,9 @@ async fn the_releases_of_three_nodes_are_one_answer_and_a_repeat_is_free_at_each
     }
     let previewed = asker.asks(&format!("EXPLAIN PRIVACY {SQL}")).await.expect("a preview");
     let Answered::PreviewOfOwners { owners, .. } = previewed else { panic!("{previewed:?}") };
-    assert!(owners.iter().all(|owner| matches!(&*owner.answered, Answered::Preview { given_before: true, .. })));
+    assert!(
+        owners.iter().all(|owner| matches!(&*owner.answered, Answered::Preview { given_before: true, .. }))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,14 +122,14 @@ async fn what_stops_one_owner_beforehand_costs_nothing_at_the_others() {
     let (mut federation, agreements) = federation([500_000_000, 500_000_000, RHO_NANO]).await;
     let asker = federation.member("asker");
 
-    // One refuses what the others would answer: it was published with other columns agreed upon.
-    let refusal = refused(asker, &SQL.replace("region, monthly_wage FROM west", "person_id, monthly_wage FROM west")).await;
-    assert!(refusal.remedy.as_ref().is_some_and(|remedy| !remedy.contains("charged for it")), "{refusal:?}");
+    // What none can answer, and what one of them cannot: the bounds of an owner's columns are its own matter.
     let refusal = refused(asker, &SQL.replace("AVG(wage)", "MEDIAN(wage)")).await;
     assert_eq!(refusal.code, "not-over-owners");
-    let refusal = refused(asker, &SQL.replace("AVG(wage)", "SUM(wage / 0)")).await;
-    assert!(refusal.reason.starts_with("north: "), "{refusal:?}");
-    assert!(refusal.remedy.as_ref().is_some_and(|remedy| remedy.starts_with("No owner was charged.")), "{refusal:?}");
+    let of_west = "monthly_wage / (CASE WHEN region = 'west' THEN 0 ELSE 1 END) FROM west";
+    let refusal = refused(asker, &SQL.replace("monthly_wage FROM west", of_west)).await;
+    assert!(refusal.reason.starts_with("west: "), "{refusal:?}");
+    let remedy = refusal.remedy.as_deref().unwrap_or_default();
+    assert!(remedy.starts_with("No owner was charged."), "{refusal:?}");
     nothing_is_spent(&federation, &OWNERS).await;
 
     // A budget that is used up, by a question to this owner alone.
@@ -148,30 +158,38 @@ async fn what_stops_one_owner_beforehand_costs_nothing_at_the_others() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_each_owner_gave_is_free_when_the_rest_is_asked_again() {
     let (federation, agreements) = federation([500_000_000; 3]).await;
-    let asker = federation.member("asker");
-    // All were asked; then one ends its agreement, and a new one is made: only its own part is new.
-    let (first, _) = answered(asker.asks(SQL).await.expect("an answer"));
-    federation.member("west").revokes(&agreements[2], "For another purpose.").await;
+    let (asker, west) = (federation.member("asker"), federation.member("west"));
+    // One cannot answer when the others have: its file is not where it should be.
+    let file = west.folder.products().join("payroll/1.parquet");
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).expect("moved");
+    let refusal = refused(asker, SQL).await;
+    std::fs::rename(&aside, &file).expect("moved back");
+    assert_eq!(refusal.code, "could-not-be-answered", "{refusal:?}");
+    assert!(refusal.reason.starts_with("west: "), "{refusal:?}");
+    let remedy = refusal.remedy.as_deref().unwrap_or_default();
+    assert!(remedy.contains("North Agency and South Agency answered and charged for it"), "{refusal:?}");
+    assert_eq!(spent(federation.member("north")).await, RHO_NANO);
+    // One ends its agreement, and a new one is made: only the answer under that is new.
+    let (first, parts) = answered(asker.asks(SQL).await.expect("an answer"));
+    assert_eq!(charged(&parts), [false, false, true]);
+    west.revokes(&agreements[2], "Another one is made.").await;
     refused(asker, SQL).await;
-    let _ = asker.requests("west.payroll", Mode::Statistics).for_purpose(RESEARCH).await.is_agreed();
+    let _ = agreed_by_a_steward(west, asker).await;
     let (second, parts) = answered(asker.asks(SQL).await.expect("an answer"));
     assert_ne!(first, second);
-    let charged: Vec<bool> = parts
-        .iter()
-        .map(|part| matches!(&*part.answered, Answered::Statistics { receipt, .. } if !receipt.loss.is_zero()))
-        .collect();
-    assert_eq!(charged, [false, false, true]);
+    assert_eq!(charged(&parts), [false, false, true]);
 
     // With two agreements about one product, somebody has to say for which purpose.
-    let other = asker.requests("west.payroll", Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
+    let other = agreed_by_a_steward(west, asker).await;
     let refusal = refused(asker, SQL).await;
     assert_eq!(refusal.code, "several-agreements");
-    assert!(refusal.remedy.as_ref().is_some_and(|remedy| remedy.contains(other.id.as_str())), "{refusal:?}");
-    let agreement = Some(format!("{},{}", agreements[0].id, other.id));
+    assert!(refusal.remedy.as_ref().is_some_and(|remedy| remedy.contains(&other)), "{refusal:?}");
+    let agreement = Some(format!("{},{other}", agreements[0].id));
     let ask = Ask { sql: SQL.into(), preview: false, loss: None, format: None, agreement };
     let (_, parts) = answered(asker.asks_with(ask).await.expect("an answer"));
     let Answered::Statistics { agreement, .. } = &*parts[2].answered else { panic!("{parts:?}") };
-    assert_eq!(*agreement, other.id.to_string());
+    assert_eq!(*agreement, other);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,7 +202,8 @@ async fn rows_that_were_agreed_upon_are_still_put_together_here() {
     }
     asker.looks_around().await;
     for name in ["north", "south"] {
-        let _ = asker.requests(&format!("{name}.regions"), Mode::Extract).for_purpose(FRAUD).await.is_agreed();
+        let _ =
+            asker.requests(&format!("{name}.regions"), Mode::Extract).for_purpose(FRAUD).await.is_agreed();
     }
     let sql = "SELECT MAX(inhabitants) FROM (SELECT * FROM north.regions UNION ALL SELECT * FROM south.regions) AS both";
     let outcome = asker.asks(sql).await.expect("rows");

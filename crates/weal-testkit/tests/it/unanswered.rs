@@ -19,7 +19,8 @@ async fn spent(node: &MemberNode) -> u64 {
 
 /// A second agreement about the payroll, which a steward decides about.
 pub(crate) async fn agreed_by_a_steward(revenue: &MemberNode, education: &MemberNode) -> String {
-    agreed_by_a_steward_for(revenue, education, ("revenue.payroll", FRAUD)).await.id.to_string()
+    let product = format!("{}.payroll", revenue.name);
+    agreed_by_a_steward_for(revenue, education, (&product, FRAUD)).await.id.to_string()
 }
 
 /// The same about a product, for a purpose.

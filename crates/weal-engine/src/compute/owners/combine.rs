@@ -98,7 +98,8 @@ fn added(stands: &[Stand<'_>], at: usize, confidence: f64) -> Within {
     let shown = sum(&terms(stands, |drawn, values| vec![term(&drawn[at], values[at], 1.0, 0.0)]), each);
     hidden(stands).fold(shown, |all, drawing| {
         let (subjects, drawn) = (unseen_max(drawing, of_unseen), &drawing.numbers[at]);
-        let (low, high) = (all.low + subjects * drawn.least.min(0.0), all.high + subjects * drawn.most.max(0.0));
+        let (low, high) =
+            (all.low + subjects * drawn.least.min(0.0), all.high + subjects * drawn.most.max(0.0));
         Within { low, high, ..all }
     })
 }
@@ -139,17 +140,14 @@ fn shown_only<'a>(stands: &[Stand<'a>]) -> Vec<Stand<'a>> {
 
 /// Between which all values lie, of all owners that may have any.
 fn bounds(stands: &[Stand<'_>], at: usize) -> Option<(f64, f64)> {
-    drawn(stands, at).map(|drawn| (drawn.low, drawn.high)).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+    drawn(stands, at)
+        .map(|drawn| (drawn.low, drawn.high))
+        .reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
 }
 
 /// The mean of squared distances from one middle, less the square of the mean's distance from it. Each owner summed
 /// squares of distances from a middle of its own: `(x - c)² = (x - m)² + 2 (m - c)(x - m) + (m - c)²`.
-fn variance(
-    stands: &[Stand<'_>],
-    at: usize,
-    (sample, root): (bool, bool),
-    confidence: f64,
-) -> Estimated {
+fn variance(stands: &[Stand<'_>], at: usize, (sample, root): (bool, bool), confidence: f64) -> Estimated {
     let (low, high) = bounds(stands, at + 1)?;
     let most = ((high - low) / 2.0).powi(2);
     let middle = middle_of(low, high);
@@ -170,7 +168,8 @@ fn variance(
     let shown = shown_only(stands);
     let mean = average(&shown, at + 1, each)?;
     let count = triple(added(&shown, at + 2, each));
-    let (value, least, greatest) = Variance { low, high, sample, root }.of(Some(mean), Some(square), count)?;
+    let (value, least, greatest) =
+        Variance { low, high, sample, root }.of(Some(mean), Some(square), count)?;
     if hidden(stands).next().is_none() {
         return Some((value, least, greatest));
     }

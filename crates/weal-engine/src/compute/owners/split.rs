@@ -53,12 +53,22 @@ pub struct SplitPart {
 /// An aggregate by the places of its numbers, which every owner gives in the same order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Total {
-    Count { at: usize },
-    Sum { at: usize },
+    Count {
+        at: usize,
+    },
+    Sum {
+        at: usize,
+    },
     /// The sum of distances from a middle at `at`, the count behind it.
-    Average { at: usize },
+    Average {
+        at: usize,
+    },
     /// Squares, distances and count, from `at` on.
-    Variance { at: usize, sample: bool, root: bool },
+    Variance {
+        at: usize,
+        sample: bool,
+        root: bool,
+    },
 }
 
 impl Total {
@@ -115,9 +125,8 @@ fn split_here(
         .map_err(|error| planning(&error, "the UNION ALL", &known, &known))?;
     let (above, aggregate) = split(&planned).map_err(|_| no_totals())?;
     let asked = Asked::of(aggregate, &stacked)?;
-    let key_types: Vec<DataType> = (0..asked.keys.len())
-        .map(|key| aggregate.schema.field(key).data_type().clone())
-        .collect();
+    let key_types: Vec<DataType> =
+        (0..asked.keys.len()).map(|key| aggregate.schema.field(key).data_type().clone()).collect();
     let above = read_outputs(above, aggregate, &key_types, &[])?;
     let parts = parts_of(&selections, &options, &asked, &stacked);
     Ok(Some(Split { parts, key_types, totals: asked.totals, numbers: asked.numbers, above }))
@@ -207,7 +216,8 @@ fn common(one: &[Field], other: &[Field], member: &MemberName) -> Result<Vec<Fie
             (DataType::Null, kind) | (kind, DataType::Null) => kind.clone(),
             (number, same) if is_number(number) && is_number(same) => DataType::Float64,
             _ => {
-                let reason = format!("`{}` and what stands there of {member} are of different kinds.", one.name());
+                let reason =
+                    format!("`{}` and what stands there of {member} are of different kinds.", one.name());
                 return Err(Refusal::invalid("columns-differ", reason)
                     .remedy("Use CAST, so that the same kind stands in each SELECT."));
             }
@@ -236,7 +246,11 @@ impl Asked {
         }
         let mut asked = Asked {
             keys: Vec::new(),
-            conditions: below.conditions.iter().map(|each| written(each, &schema)).collect::<Result<_, _>>()?,
+            conditions: below
+                .conditions
+                .iter()
+                .map(|each| written(each, &schema))
+                .collect::<Result<_, _>>()?,
             aggregates: Vec::new(),
             totals: Vec::new(),
             numbers: 0,
@@ -269,7 +283,9 @@ fn aggregate_text(expr: &Expr, below: &Below, schema: &DFSchema) -> Result<(Stri
     let call = match expr {
         Expr::Alias(alias) => return aggregate_text(&alias.expr, below, schema),
         Expr::AggregateFunction(call) => call,
-        other => return Err(unsupported(&format!("`{}` as an aggregate", other.variant_name()), "Simplify it.")),
+        other => {
+            return Err(unsupported(&format!("`{}` as an aggregate", other.variant_name()), "Simplify it."));
+        }
     };
     let name = call.func.name();
     if call.params.distinct {
@@ -320,7 +336,8 @@ impl Below {
             }
             LogicalPlan::SubqueryAlias(alias) => {
                 let below = Self::of(&alias.input, stacked)?;
-                let columns = names_of(&alias.schema).zip(below.columns).map(|(name, (_, expr))| (name, expr));
+                let columns =
+                    names_of(&alias.schema).zip(below.columns).map(|(name, (_, expr))| (name, expr));
                 Ok(Self { columns: columns.collect(), conditions: below.conditions })
             }
             LogicalPlan::Filter(filter) => {
@@ -339,10 +356,12 @@ impl Below {
             }
             // The order of rows means nothing to totals.
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => Self::of(&sort.input, stacked),
-            LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) | LogicalPlan::Join(_) => Err(not_over_owners(
-                "a step that brings rows of several owners together",
-                "Put GROUP BY the subject, DISTINCT and joins inside each SELECT of the UNION ALL.",
-            )),
+            LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) | LogicalPlan::Join(_) => {
+                Err(not_over_owners(
+                    "a step that brings rows of several owners together",
+                    "Put GROUP BY the subject, DISTINCT and joins inside each SELECT of the UNION ALL.",
+                ))
+            }
             other => Err(unknown_node(other)),
         }
     }
@@ -376,7 +395,8 @@ fn parts_of(selections: &[Selection], options: &Options, asked: &Asked, stacked:
         }
     }
     let part = |(member, own): (MemberName, Vec<&Selection>)| {
-        let products: BTreeSet<_> = own.iter().flat_map(|selection| selection.products.iter().cloned()).collect();
+        let products: BTreeSet<_> =
+            own.iter().flat_map(|selection| selection.products.iter().cloned()).collect();
         let rows: Vec<String> = own.iter().map(|selection| selection_text(selection)).collect();
         let rows = rows.join(" UNION ALL ");
         let sql = format!(

@@ -95,7 +95,8 @@ fn read<'a>(split: &Split, answer: &'a Answer) -> Result<Option<Owner<'a>>, Engi
     if roles != expected || drawing.numbers.len() != split.numbers || !is_sound(drawing) {
         return Ok(None);
     }
-    let (mut texts, mut numbers): (Vec<Vec<Option<&str>>>, Vec<Vec<f64>>) = (vec![Vec::new(); keys], Vec::new());
+    let (mut texts, mut numbers): (Vec<Vec<Option<&str>>>, Vec<Vec<f64>>) =
+        (vec![Vec::new(); keys], Vec::new());
     for row in &answer.rows {
         if row.len() != roles.len() {
             return Ok(None);
@@ -143,7 +144,9 @@ fn unreadable(member: &str) -> EngineError {
     let reason = format!("{member} sent an answer that cannot be put together with the others.");
     EngineError::Refused(
         Refusal::new(RefusalKind::Unavailable, "answer-not-as-drawn", reason)
-            .remedy("It was charged, and is given again for nothing. Ask its operator which version they run.")
+            .remedy(
+                "It was charged, and is given again for nothing. Ask its operator which version they run.",
+            )
             .changed_by("the owner's operator"),
     )
 }

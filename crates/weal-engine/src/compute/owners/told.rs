@@ -117,11 +117,15 @@ impl Split {
         for (member, preview) in heard {
             let sound = preview.drawing.as_ref().filter(|drawing| drawing.numbers.len() == self.numbers);
             drawings.push(sound.ok_or_else(|| {
-                Refusal::invalid("answer-not-as-drawn", format!("{member} does not give its numbers as they are drawn."))
-                    .remedy("Nothing was charged. Ask its operator which version they run.")
+                Refusal::invalid(
+                    "answer-not-as-drawn",
+                    format!("{member} does not give its numbers as they are drawn."),
+                )
+                .remedy("Nothing was charged. Ask its operator which version they run.")
             })?);
         }
-        let names_owners = !self.key_types.is_empty() && drawings.iter().any(|drawing| is_hiding(Some(drawing)));
+        let names_owners =
+            !self.key_types.is_empty() && drawings.iter().any(|drawing| is_hiding(Some(drawing)));
         let mut half_widths = Vec::new();
         for (_, item) in &self.above.outputs {
             match item {
@@ -155,7 +159,10 @@ impl Split {
     fn width_of(&self, derived: &Derived, drawings: &[&Drawing]) -> Option<f64> {
         let each = confidence_of_each(derived.estimates().len());
         let weights: BTreeMap<usize, f64> = derived.weights()?;
-        weights.into_iter().map(|(place, weight)| Some(self.width(place, drawings, each)? * weight.abs())).sum()
+        weights
+            .into_iter()
+            .map(|(place, weight)| Some(self.width(place, drawings, each)? * weight.abs()))
+            .sum()
     }
 
     fn columns(&self, names_owners: bool) -> Vec<AnswerColumn> {
@@ -183,7 +190,8 @@ impl Split {
                  interval holds the true number of all their protected data in 95 of 100 cases.",
                 list(&members, "and")
             ),
-            "Somebody who is in the data of several of them counts at each, and what they lose adds up.".to_owned(),
+            "Somebody who is in the data of several of them counts at each, and what they lose adds up."
+                .to_owned(),
         ];
         if names_owners {
             said.push(format!(

@@ -220,7 +220,8 @@ fn stars(body: &SetExpr) -> bool {
         SetExpr::Query(query) => return stars(&query.body),
         _ => return false,
     };
-    let is_star = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+    let is_star =
+        |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
     let is_product =
         |factor: &TableFactor| matches!(factor, TableFactor::Table { name, .. } if product(name).is_some());
     let mut from = select.from.iter().flat_map(|table| {

@@ -129,7 +129,11 @@ impl House {
     }
 
     /// The agreements in force with a product's owner about it, lowest rung first.
-    pub(super) async fn held(&self, table: &ProductRef, wanted: Option<&AgreementId>) -> Result<Vec<Agreement>> {
+    pub(super) async fn held(
+        &self,
+        table: &ProductRef,
+        wanted: Option<&AgreementId>,
+    ) -> Result<Vec<Agreement>> {
         let now = self.clock.now();
         let mut tx = self.store.read("compute.held").await?;
         let owner = tx.member_by_name(&table.member).await?.ok_or_else(|| {

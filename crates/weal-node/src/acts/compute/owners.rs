@@ -62,7 +62,8 @@ impl House {
         let mut parts = Vec::new();
         for of in split.parts() {
             let agreement = of.products.first().and_then(|product| held.private.get(product));
-            let wanted = agreement.filter(|_| of.products.len() == 1).map(|agreement| agreement.id.to_string());
+            let wanted =
+                agreement.filter(|_| of.products.len() == 1).map(|agreement| agreement.id.to_string());
             match self.choose(&read_question(&of.sql)?, wanted.as_deref()).await? {
                 Plan::Private(agreement) => parts.push(Part { of, agreement: *agreement }),
                 Plan::Rows(_) => return Ok(None),
@@ -125,12 +126,18 @@ impl House {
 
     /// Has every owner price its part. A refusal of one, or a budget that does not reach, ends the question before
     /// anybody is charged.
-    async fn preview_parts(self: &Arc<Self>, by: &Person, ask: &Ask, parts: &[Part<'_>]) -> Result<Vec<OwnerPart>> {
+    async fn preview_parts(
+        self: &Arc<Self>,
+        by: &Person,
+        ask: &Ask,
+        parts: &[Part<'_>],
+    ) -> Result<Vec<OwnerPart>> {
         let previewed = join_all(parts.iter().map(|part| self.ask_part(by, ask, part, true))).await;
         let mut owners = Vec::new();
         for (part, previewed) in parts.iter().zip(previewed) {
             let owner = previewed.map_err(|cause| nobody_charged(part, cause))?;
-            if let Answered::Preview { preview, budget: Some(budget), given_before: false, .. } = &*owner.answered
+            if let Answered::Preview { preview, budget: Some(budget), given_before: false, .. } =
+                &*owner.answered
                 && !preview.loss.fits(budget.left)
             {
                 return Err(nobody_charged(part, exhausted(preview).into()));
@@ -141,7 +148,12 @@ impl House {
     }
 
     /// Has every owner answer its part. Each is charged for its own, whatever becomes of the others.
-    async fn answer_parts(self: &Arc<Self>, by: &Person, ask: &Ask, parts: &[Part<'_>]) -> Result<Vec<OwnerPart>> {
+    async fn answer_parts(
+        self: &Arc<Self>,
+        by: &Person,
+        ask: &Ask,
+        parts: &[Part<'_>],
+    ) -> Result<Vec<OwnerPart>> {
         let answered = join_all(parts.iter().map(|part| self.ask_part(by, ask, part, false))).await;
         let (mut owners, mut failed) = (Vec::new(), Vec::new());
         for (part, answered) in parts.iter().zip(answered) {
@@ -156,7 +168,13 @@ impl House {
         }
     }
 
-    async fn ask_part(self: &Arc<Self>, by: &Person, ask: &Ask, part: &Part<'_>, preview: bool) -> Result<OwnerPart> {
+    async fn ask_part(
+        self: &Arc<Self>,
+        by: &Person,
+        ask: &Ask,
+        part: &Part<'_>,
+        preview: bool,
+    ) -> Result<OwnerPart> {
         let SplitPart { member, products, sql } = part.of.clone();
         let asked = Ask { sql: sql.clone(), preview, loss: ask.loss, format: None, agreement: None };
         let answered = Box::new(self.ask_privately(by, &asked, part.agreement.clone()).await?);

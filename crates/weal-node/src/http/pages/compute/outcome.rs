@@ -135,7 +135,8 @@ async fn statistics(
 async fn of_owners(visit: &Visit, answer: Answer, owners: Vec<OwnerPart>) -> Result<AnswerView> {
     let mut views = Vec::new();
     for owner in owners {
-        if let Answered::Statistics { agreement, answer, receipt, budget_before, budget_after, .. } = *owner.answered
+        if let Answered::Statistics { agreement, answer, receipt, budget_before, budget_after, .. } =
+            *owner.answered
         {
             let about = About::of(visit, &agreement).await?;
             let loss = answer.loss;
