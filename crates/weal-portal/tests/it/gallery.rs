@@ -115,3 +115,14 @@ fn every_number_with_an_interval_has_a_bar_with_its_whiskers_and_totals_have_non
     assert_eq!(table.matches("<em>All</em>").count(), 5, "what is a total says of what");
     assert_eq!(table.matches("class=\"interval\"").count(), 20);
 }
+
+#[test]
+fn an_answer_of_several_owners_shows_what_each_charged_and_where_its_receipt_is() {
+    let of = |wanted: &str| pages().into_iter().find(|(name, _)| *name == wanted).unwrap().1;
+    let (one, two) = (of("ask-answer"), of("ask-answer-owners"));
+    for owner in [crate::samples::revenue(), crate::samples::education()] {
+        assert!(two.contains(&format!("<h3>From {}: ", owner.title)), "{} is named", owner.title);
+    }
+    assert_eq!(one.matches("<h3>From ").count(), 0);
+    assert_eq!(two.matches("In the owner\u{2019}s ledger").count(), 2);
+}
