@@ -20,7 +20,26 @@ use super::release::{FORMING, Noisy, released, widened, written};
 use crate::error::Doing;
 use crate::{EngineError, Fault};
 
-/// What the numbers of an aggregate are called after its name, in the order of [`Estimate::parts`].
+/// One number of a drawn answer.
+#[derive(Debug, Clone, Copy)]
+enum Number {
+    /// A part by itself.
+    Part(usize),
+    /// Distances from the middle, and the middle as many times as there are values: the sum of these.
+    Sum { spread: usize, count: usize },
+}
+
+impl Number {
+    /// Those of an aggregate, in the order of their [`endings`].
+    fn of(estimate: Estimate) -> Vec<Self> {
+        match estimate {
+            Estimate::Sum { part: spread, count: Some(count) } => vec![Number::Sum { spread, count }],
+            other => other.parts().into_iter().map(Number::Part).collect(),
+        }
+    }
+}
+
+/// What the numbers of an aggregate are called after its name.
 fn endings(estimate: Estimate) -> &'static [&'static str] {
     match estimate {
         Estimate::Count { .. } | Estimate::Sum { .. } => &[""],
@@ -58,8 +77,8 @@ impl Prepared {
         })
     }
 
-    fn drawn_parts(&self) -> Vec<usize> {
-        self.drawn_estimates().flat_map(|(_, estimate)| estimate.parts()).collect()
+    fn drawn_numbers(&self) -> Vec<Number> {
+        self.drawn_estimates().flat_map(|(_, estimate)| Number::of(estimate)).collect()
     }
 
     /// The one grouping there is.
@@ -82,16 +101,35 @@ impl Prepared {
 
     /// Half the width of each number's interval.
     pub(super) fn drawn_widths(&self) -> Result<Vec<Option<f64>>, Refusal> {
+        let width = |number| Ok(Some(self.drawn_width(number)? * self.drawn(number)?.unit));
+        self.drawn_numbers().into_iter().map(width).collect()
+    }
+
+    /// The same in the fixed point of the number.
+    fn drawn_width(&self, number: Number) -> Result<f64, Refusal> {
         let price = &self.only_grouping()?.price;
-        let width =
-            |part: usize| Ok(Some(price.half_width(part, CONFIDENCE) as f64 * self.drawn(part)?.unit));
-        self.drawn_parts().into_iter().map(width).collect()
+        Ok(match number {
+            Number::Part(part) => price.half_width(part, CONFIDENCE) as f64,
+            Number::Sum { spread, count } => {
+                price.half_width_of_sum(spread, self.middle_of(spread)?, count, CONFIDENCE)
+            }
+        })
+    }
+
+    /// What is subtracted from the values of a spread, in fixed point.
+    fn middle_of(&self, spread: usize) -> Result<i64, Refusal> {
+        match &self.reading.parts[spread] {
+            Part::Spread(value) => {
+                Ok(Contribution::of_spread(value, self.reading.policy.rows_per_group_max)?.middle)
+            }
+            _ => Ok(0),
+        }
     }
 
     pub(super) fn drawing(&self) -> Result<Drawing, Refusal> {
         let threshold = self.only_grouping()?.price.threshold;
         Ok(Drawing {
-            numbers: self.drawn_parts().into_iter().map(|part| self.drawn(part)).collect::<Result<_, _>>()?,
+            numbers: self.drawn_numbers().into_iter().map(|one| self.drawn(one)).collect::<Result<_, _>>()?,
             threshold: threshold.map(|threshold| DrawnThreshold {
                 shown_from: threshold.threshold(),
                 scale: threshold.scale(),
@@ -100,9 +138,15 @@ impl Prepared {
         })
     }
 
-    fn drawn(&self, part: usize) -> Result<Drawn, Refusal> {
-        let scale = self.only_grouping()?.price.scale(part);
+    fn drawn(&self, number: Number) -> Result<Drawn, Refusal> {
+        let price = &self.only_grouping()?.price;
         let rows_max = self.reading.policy.rows_per_group_max;
+        let (part, scale) = match number {
+            Number::Part(part) => (part, price.scale(part)),
+            Number::Sum { spread, count } => {
+                (spread, price.scale(spread).hypot(self.middle_of(spread)? as f64 * price.scale(count)))
+            }
+        };
         let counted = |most: u32| Drawn {
             scale,
             unit: 1.0,
@@ -125,6 +169,9 @@ impl Prepared {
             }
         };
         Ok(match &self.reading.parts[part] {
+            Part::Spread(value) if matches!(number, Number::Sum { .. }) => {
+                valued(value, Contribution::of_total(value, rows_max)?)
+            }
             Part::Subjects | Part::Present(_) => counted(1),
             Part::Rows | Part::Values(_) | Part::Distinct(_) => counted(rows_max),
             Part::Total(value) => valued(value, Contribution::of_total(value, rows_max)?),
@@ -149,14 +196,21 @@ pub(super) fn as_drawn(
     let reading = &prepared.reading;
     let noisy = Noisy::draw(prepared, grouping, exact)?;
     let mut numbers = Vec::new();
-    for part in prepared.drawn_parts() {
-        let unit = prepared.drawn(part)?.unit;
-        let width = grouping.price.half_width(part, CONFIDENCE) as f64;
-        let cell = |&drawn: &i64| {
-            let [value, low, high] = [0.0, -width, width].map(|apart| (drawn as f64 + apart) * unit);
+    for number in prepared.drawn_numbers() {
+        let (unit, width) = (prepared.drawn(number)?.unit, prepared.drawn_width(number)?);
+        let cell = |drawn: f64| {
+            let [value, low, high] = [0.0, -width, width].map(|apart| (drawn + apart) * unit);
             Cell::Estimate { value, low, high }
         };
-        numbers.push(noisy.as_drawn(part)?.iter().map(cell).collect::<Vec<_>>());
+        let drawn: Vec<f64> = match number {
+            Number::Part(part) => noisy.as_drawn(part)?.iter().map(|&drawn| drawn as f64).collect(),
+            Number::Sum { spread, count } => {
+                let (middle, counts) = (prepared.middle_of(spread)? as f64, noisy.as_drawn(count)?);
+                let pairs = noisy.as_drawn(spread)?.iter().zip(counts);
+                pairs.map(|(&spread, &count)| spread as f64 + middle * count as f64).collect()
+            }
+        };
+        numbers.push(drawn.into_iter().map(cell).collect::<Vec<_>>());
     }
     let keys: RecordBatch = widened(&noisy.keys, grouping, &reading.key_types)?;
     let released = released(&keys, vec![0; keys.num_rows()], &[])?;
