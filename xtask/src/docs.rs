@@ -6,10 +6,11 @@ use crate::tidy::{TidyFinding, TidyTree};
 
 const SOURCE: &str = "crates/weal-node/src/api.rs";
 /// Bodies of the rooms that have a file of their own.
-const MORE: [&str; 3] = [
+const MORE: [&str; 4] = [
     "crates/weal-node/src/api/credentials.rs",
     "crates/weal-node/src/api/governance.rs",
     "crates/weal-node/src/api/keys.rs",
+    "crates/weal-node/src/api/questions.rs",
 ];
 const PAGE: &str = "docs/api.md";
 const HEAD: &str = "\

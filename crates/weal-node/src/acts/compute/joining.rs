@@ -43,14 +43,13 @@ pub(super) fn joined(named: &[Named]) -> Result<Option<Vec<Agreement>>, Refusal>
     let all_private = named.iter().all(|one| one.private().is_some());
     let all_rows = named.iter().all(|one| one.is_own || one.rows().is_some());
     let owners: BTreeSet<&str> = named.iter().map(|one| one.table.member.as_str()).collect();
-    if all_rows && (!all_private || owners.len() > 1) {
+    // Of several other owners it is split before it comes here, or answered from rows.
+    let is_of_several = owners.len() > 1 && named.iter().all(|one| !one.is_own);
+    if (all_rows && !all_private) || is_of_several {
         return Ok(None);
     }
     if let Some(neither) = named.iter().find(|one| one.private().or(one.rows()).is_none()) {
         return Err(not_to_be_joined(named, neither));
-    }
-    if owners.len() > 1 {
-        return Err(several_owners(&owners));
     }
     let purposes = named.iter().flat_map(|one| one.of_mode(Mode::Statistics)).map(|held| &held.purpose);
     for purpose in purposes {
@@ -61,19 +60,6 @@ pub(super) fn joined(named: &[Named]) -> Result<Option<Vec<Agreement>>, Refusal>
         }
     }
     Err(other_purposes(named))
-}
-
-fn several_owners(owners: &BTreeSet<&str>) -> Refusal {
-    let owners: Vec<&str> = owners.iter().copied().collect();
-    let reason = format!(
-        "A private question joins products of one owner, and these belong to {}.",
-        list(&owners, "and")
-    );
-    Refusal::invalid("several-owners", reason)
-        .remedy(
-        "Put like rows of each under each other with UNION ALL, and ask for totals of them. What you may see of one \
-         owner, you can write into a question as VALUES.",
-    )
 }
 
 fn not_to_be_joined(named: &[Named], neither: &Named) -> Refusal {

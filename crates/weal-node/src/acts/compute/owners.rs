@@ -21,18 +21,30 @@ use crate::house::House;
 /// Owners that one question may be asked of.
 const OWNERS_MAX: usize = 16;
 
-/// A part of the question, and under which agreement it is asked.
+/// A part of the question, and the agreements under which it is asked: several where it joins products.
 struct Part<'a> {
     of: &'a SplitPart,
-    agreement: Agreement,
+    agreements: Vec<Agreement>,
 }
 
 /// What is held about the products of a question.
 struct Held {
-    /// The statistics agreement about each.
-    private: BTreeMap<ProductRef, Agreement>,
+    /// The agreement about each: for statistics, or where there is none of these for rows.
+    about: BTreeMap<ProductRef, Agreement>,
+    /// Those that the asker chose.
+    chosen: Vec<AgreementId>,
     /// Whether the rows of all may be fetched.
     rows: bool,
+}
+
+impl Held {
+    /// Which agreement about the products of a part is wanted: the chosen one, or the only one there is.
+    fn wanted(&self, part: &SplitPart) -> Option<String> {
+        let about = || part.products.iter().filter_map(|product| self.about.get(product));
+        let chosen = about().find(|agreement| self.chosen.contains(&agreement.id));
+        let only = about().next().filter(|_| part.products.len() == 1);
+        chosen.or(only).map(|agreement| agreement.id.to_string())
+    }
 }
 
 impl House {
@@ -53,7 +65,7 @@ impl House {
             return Err(Refusal::new(RefusalKind::TooLarge, "too-many-owners", reason).into());
         }
         let held = self.held_of_owners(question, ask.agreement.as_deref()).await?;
-        let split = match self.split(ask, &held.private).await {
+        let split = match self.split(ask, &held.about).await {
             Ok(Some(split)) => split,
             Ok(None) => return Ok(None),
             Err(Error::Refused(_)) if held.rows => return Ok(None),
@@ -61,12 +73,10 @@ impl House {
         };
         let mut parts = Vec::new();
         for of in split.parts() {
-            let agreement = of.products.first().and_then(|product| held.private.get(product));
-            let wanted =
-                agreement.filter(|_| of.products.len() == 1).map(|agreement| agreement.id.to_string());
-            match self.choose(&read_question(&of.sql)?, wanted.as_deref()).await? {
-                Plan::Private(agreement) => parts.push(Part { of, agreement: *agreement }),
-                Plan::Rows(_) => return Ok(None),
+            match self.choose(&read_question(&of.sql)?, held.wanted(of).as_deref()).await? {
+                Plan::Private(agreements) => parts.push(Part { of, agreements }),
+                Plan::Rows(_) if held.rows => return Ok(None),
+                Plan::Rows(_) => return Err(not_private(of).into()),
             }
         }
         let previews = self.preview_parts(by, ask, &parts).await?;
@@ -79,42 +89,37 @@ impl House {
         Ok(Some(Answered::StatisticsOfOwners { answer, owners }))
     }
 
-    /// The statistics agreement about each product. Where there are several, one must be chosen.
+    /// The agreement about each product. Where there are several for statistics, one must be chosen.
     async fn held_of_owners(&self, question: &Question, wanted: Option<&str>) -> Result<Held> {
-        let wanted: Vec<AgreementId> = wanted
+        let chosen: Vec<AgreementId> = wanted
             .into_iter()
             .flat_map(|ids| ids.split(','))
             .map(|id| id.trim().parse())
             .collect::<Result<_, _>>()
             .map_err(|cause| Refusal::invalid("agreement-id", format!("{cause}")))?;
-        let (mut private, mut rows, mut missing) = (BTreeMap::new(), true, None);
+        let (mut known, mut rows) = (BTreeMap::new(), true);
         for table in &question.tables {
             let mut about = self.held(table, None).await?;
-            if about.iter().any(|agreement| wanted.contains(&agreement.id)) {
-                about.retain(|agreement| wanted.contains(&agreement.id));
+            if about.iter().any(|agreement| chosen.contains(&agreement.id)) {
+                about.retain(|agreement| chosen.contains(&agreement.id));
             }
             rows &= about.iter().any(|agreement| agreement.mode == Mode::Extract);
-            let statistics: Vec<Agreement> =
-                about.into_iter().filter(|agreement| agreement.mode == Mode::Statistics).collect();
-            match <[Agreement; 1]>::try_from(statistics) {
-                Ok([only]) => drop(private.insert(table.clone(), only)),
-                Err(none) if none.is_empty() => missing = Some(table),
-                Err(several) => return Err(which_agreement(table, &several).into()),
+            let private: Vec<&Agreement> =
+                about.iter().filter(|agreement| agreement.mode == Mode::Statistics).collect();
+            if private.len() > 1 {
+                return Err(which_agreement(table, &private).into());
             }
+            let best = private.first().copied().or(about.first()).cloned();
+            known.extend(best.map(|agreement| (table.clone(), agreement)));
         }
-        match missing {
-            Some(table) if !rows => Err(not_private(table).into()),
-            _ => Ok(Held { private, rows }),
-        }
+        Ok(Held { about: known, chosen, rows })
     }
 
-    /// `None` where not every product may be asked privately.
-    async fn split(&self, ask: &Ask, private: &BTreeMap<ProductRef, Agreement>) -> Result<Option<Split>> {
+    async fn split(&self, ask: &Ask, about: &BTreeMap<ProductRef, Agreement>) -> Result<Option<Split>> {
         let mut columns: BTreeMap<ProductRef, Vec<Column>> = BTreeMap::new();
         for table in &read_question(&ask.sql)?.tables {
-            let Some(agreement) = private.get(table) else { return Ok(None) };
             let mut known = self.entry_of(table).await?.columns;
-            if let Some(covered) = &agreement.terms.columns {
+            if let Some(covered) = about.get(table).and_then(|agreement| agreement.terms.columns.as_ref()) {
                 known.retain(|column| covered.contains(&column.name));
             }
             columns.insert(table.clone(), known);
@@ -136,9 +141,8 @@ impl House {
         let mut owners = Vec::new();
         for (part, previewed) in parts.iter().zip(previewed) {
             let owner = previewed.map_err(|cause| nobody_charged(part, cause))?;
-            if let Answered::Preview { preview, budget: Some(budget), given_before: false, .. } =
-                &*owner.answered
-                && !preview.loss.fits(budget.left)
+            if let Answered::Preview { preview, budget, also, given_before: false, .. } = &*owner.answered
+                && !budget.iter().chain(also).all(|budget| preview.loss.fits(budget.left))
             {
                 return Err(nobody_charged(part, exhausted(preview).into()));
             }
@@ -177,8 +181,10 @@ impl House {
     ) -> Result<OwnerPart> {
         let SplitPart { member, products, sql } = part.of.clone();
         let asked = Ask { sql: sql.clone(), preview, loss: ask.loss, format: None, agreement: None };
-        let answered = Box::new(self.ask_privately(by, &asked, part.agreement.clone()).await?);
-        let title = self.ecosystem().members.get(&part.agreement.provider).map(|member| member.title.clone());
+        let answered = Box::new(self.ask_privately(by, &asked, part.agreements.clone()).await?);
+        let ecosystem = self.ecosystem();
+        let owner = part.agreements.first().and_then(|agreement| ecosystem.members.get(&agreement.provider));
+        let title = owner.map(|member| member.title.clone());
         Ok(OwnerPart { title: title.unwrap_or_else(|| member.to_string()), member, products, sql, answered })
     }
 }
@@ -255,7 +261,7 @@ fn exhausted(preview: &Preview) -> Refusal {
 }
 
 /// Two agreements about one product: who asks says for which purpose.
-fn which_agreement(table: &ProductRef, several: &[Agreement]) -> Refusal {
+fn which_agreement(table: &ProductRef, several: &[&Agreement]) -> Refusal {
     let each: Vec<String> =
         several.iter().map(|agreement| format!("{} (for {})", agreement.id, agreement.purpose)).collect();
     Refusal::conflict("several-agreements", format!("You hold {} agreements about {table}.", several.len()))
@@ -263,10 +269,11 @@ fn which_agreement(table: &ProductRef, several: &[Agreement]) -> Refusal {
 }
 
 /// Rows of one owner and statistics of another are not put together.
-fn not_private(table: &ProductRef) -> Refusal {
+fn not_private(part: &SplitPart) -> Refusal {
+    let table = list(&part.products.iter().map(ToString::to_string).collect::<Vec<_>>(), "and");
     let reason = format!(
-        "Your agreement about {table} is for its rows, and another product's is for statistics alone: over both, each \
-         owner is asked privately."
+        "Your agreement about {table} is for rows, and another owner's is for statistics alone: over both, each owner \
+         is asked privately."
     );
     Refusal::forbidden("statistics-not-agreed", reason)
         .instead(Mode::Statistics)
