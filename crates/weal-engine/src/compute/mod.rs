@@ -50,6 +50,7 @@ mod tables;
 mod tag;
 mod texts;
 mod turn;
+mod variance;
 
 pub(crate) use choose::Planner;
 pub use condition::check_filter;

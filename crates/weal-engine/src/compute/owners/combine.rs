@@ -10,7 +10,8 @@ use weal_privacy::combining::{Noise, Term, Within, ratio, reach, sum};
 use super::super::derived::Estimated;
 use super::super::measure::middle_of;
 use super::super::price::share_of;
-use super::super::release::{Variance, at_least};
+use super::super::release::at_least;
+use super::super::variance::Variance;
 use super::split::Total;
 
 /// What an owner has in a group.
