@@ -343,14 +343,13 @@ async fn an_agreement_revoked_while_the_answer_is_made_cuts_it_though_it_is_not_
         education.house().open_line(agreement).await.expect("a line");
     }
     let revoking = async {
-        loop {
+        for _ in 0..500 {
             let shown = revenue.house().budget_shown("product:payroll").await.expect("a budget");
             if !shown.reserved.is_zero() {
-                break;
+                return revenue.revokes(&agreements[1], "It is over.").await;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        revenue.revokes(&agreements[1], "It is over.").await;
     };
     let sql = question(0);
     let (answered, ()) = tokio::join!(education.asks(&sql), revoking);
