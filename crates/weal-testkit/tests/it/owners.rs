@@ -209,3 +209,28 @@ async fn rows_that_were_agreed_upon_are_still_put_together_here() {
     let outcome = asker.asks(sql).await.expect("rows");
     assert!(matches!(&outcome, Answered::Rows { rows, .. } if rows == &[[1000]]), "{outcome:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_part_of_one_owner_may_join_its_own_products() {
+    let federation = Federation::of(&["north", "south", "asker"]).await;
+    let asker = federation.member("asker");
+    for (name, product) in [("north", "payroll"), ("north", "pensions"), ("south", "payroll")] {
+        let offers = vec![(Mode::Statistics, statistics_terms(500_000_000))];
+        federation.member(name).publishes(product, &payroll(), offers).await;
+    }
+    asker.looks_around().await;
+    for product in ["north.payroll", "north.pensions", "south.payroll"] {
+        let _ = asker.requests(product, Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
+    }
+    let sql = "SELECT COUNT(*) AS heads FROM (
+        SELECT a.region FROM north.payroll AS a JOIN north.pensions AS b ON a.person_id = b.person_id
+        UNION ALL SELECT region FROM south.payroll) AS both";
+    let (answer, parts) = answered(asker.asks(sql).await.expect("an answer"));
+    let Cell::Estimate { value, .. } = answer.rows[0][0] else { panic!("{answer:?}") };
+    assert!((value - 6_000.0).abs() < 1_000.0, "{answer:?}");
+    let Answered::Statistics { also, .. } = &*parts[0].answered else { panic!("{parts:?}") };
+    assert_eq!(also.len(), 1, "both of its products are charged");
+    let pensions =
+        federation.member("north").house().budget_shown("product:pensions").await.expect("a budget");
+    assert_eq!(pensions.spent.rho_nano, RHO_NANO);
+}
