@@ -56,7 +56,7 @@ impl Table {
         all.push(whole(chance));
         let groups_per_subject_max = if choosing { 1 + chance.below(3) as u32 } else { 500 };
         let rows_per_group_max = 1 + chance.below(4) as u32;
-        let rows_per_subject_max = (choosing && chance.one_in(2)).then(|| 1 + chance.below(6) as u32);
+        let rows_per_subject_max = (choosing && chance.one_in(2)).then(|| 1 + chance.below(4) as u32);
         let bounds = BTreeMap::from([("wage".to_owned(), WAGE), ("Hours".to_owned(), HOURS)]);
         let mut public_keys = BTreeMap::new();
         if chance.one_in(3) {
