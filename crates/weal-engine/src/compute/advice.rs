@@ -100,7 +100,11 @@ impl Prepared {
         advice.collect()
     }
 
+    /// Of numbers as they were drawn there are several for a column; they are added up elsewhere.
     fn shown(&self) -> Vec<Shown<'_>> {
+        if self.as_drawn {
+            return Vec::new();
+        }
         let widths = self.half_widths().unwrap_or_default();
         let outputs =
             self.reading.outputs.iter().filter(|(_, item)| !matches!(item, Item::Key(_) | Item::Computed(_)));

@@ -129,10 +129,13 @@ impl<S: Whole> Rows<S> {
             + sums * size_of::<S>()
     }
 
-    /// Takes over what another has, whose groups go by other numbers.
-    pub(crate) fn append(&mut self, mut other: Self, groups: &[u32]) {
+    /// Takes over what another has, whose groups may go by other numbers.
+    pub(crate) fn append(&mut self, mut other: Self, groups: Option<&[u32]>) {
         self.subjects.append(&mut other.subjects);
-        self.groups.extend(other.groups.into_iter().map(|group| groups[group as usize]));
+        match groups {
+            Some(groups) => self.groups.extend(other.groups.into_iter().map(|group| groups[group as usize])),
+            None => self.groups.append(&mut other.groups),
+        }
         self.rows.append(&mut other.rows);
         self.sums.iter_mut().zip(&mut other.sums).for_each(|(own, sums)| own.append(sums));
         self.counts.iter_mut().zip(&mut other.counts).for_each(|(own, counts)| own.append(counts));

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, Result as Planned};
-use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
+use datafusion::functions_aggregate::expr_fn::{count, count_distinct, max, min, sum};
 use datafusion::logical_expr::expr::InSubquery;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, LogicalPlanBuilder, Union, Values};
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, LogicalPlan, LogicalPlanBuilder, Union, Values, cast, lit,
+};
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Bounds, Column as ProductColumn, ColumnKind, Identifying, PrivacyPolicy};
 
+use super::functions::WIDE;
 use super::measure::{Value, value};
-use super::plan::{SUBJECT, column};
+use super::plan::{SUBJECT, column, fixed};
 use super::relation::{Relation, Subject, names_of, own_columns, relation};
-use super::safe::{safe, safe_cast_of, type_of, unsupported};
+use super::safe::{safe, safe_cast_of, try_cast, type_of, unsupported};
 use super::shield::shielded;
 
 /// A column of what a step puts out.
@@ -144,22 +147,34 @@ pub(super) fn grouped(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Rel
             &format!("Group the inner SELECT by `{}` as well, or compute with the answer.", subject.name),
         ));
     };
-    let keys = made.len();
+    let keys = named(&made, Some(subject_at));
+    let mut totals = Vec::new();
     for (expr, name) in aggregate.aggr_expr.iter().zip(names) {
-        made.push(own_total(expr, name, &below, &policy)?);
+        let place = made.len();
+        let (one, of) = own_total(expr, (name, place), &below, &policy)?;
+        made.push(one);
+        totals.extend(of);
     }
-    let named = named(&made, Some(subject_at));
-    let (by, totals) = named.split_at(keys);
-    let rows = below.kept().and_then(|kept| kept.aggregate(by.to_vec(), totals.to_vec())?.build());
+    let by = (0..keys.len()).map(|place| column(&name_of(place, Some(subject_at))));
+    let put = by.chain(named(&made, Some(subject_at)).split_off(keys.len())).collect::<Vec<_>>();
+    let rows = below.kept().and_then(|kept| kept.aggregate(keys, totals)?.project(put)?.build());
     Ok(put_out(rows.map_err(broken)?, made, Some(subject_at), Some(&policy)))
 }
 
 /// A subject's own total, with the bounds that follow for it from those of its rows, of which as many count as
-/// the owner says.
-fn own_total(expr: &Expr, called: Column, below: &Relation, policy: &PrivacyPolicy) -> Result<Made, Refusal> {
+/// the owner says; and the totals that it is computed from.
+///
+/// Sums are of integers. One of floating-point numbers depends on how the rows come together, and so on the rows of
+/// others: a comparison of it could turn for many subjects where one goes.
+fn own_total(
+    expr: &Expr,
+    (called, place): (Column, usize),
+    below: &Relation,
+    policy: &PrivacyPolicy,
+) -> Result<(Made, Vec<Expr>), Refusal> {
     let call = match expr {
         Expr::AggregateFunction(call) => call,
-        Expr::Alias(alias) => return own_total(&alias.expr, called, below, policy),
+        Expr::Alias(alias) => return own_total(&alias.expr, (called, place), below, policy),
         other => {
             return Err(unsupported(
                 &format!("`{}` in an inner SELECT", other.variant_name()),
@@ -180,28 +195,32 @@ fn own_total(expr: &Expr, called: Column, below: &Relation, policy: &PrivacyPoli
     let rows = f64::from(policy.rows_per_group_max);
     let counted = Bounds { low: 0.0, high: rows, decimals: 0 };
     let plain = |arg: &Expr| shielded(below.filtered(call, safe(arg, below.schema())?)?, below.schema());
+    let (total, number) = (format!("t{place}"), format!("n{place}"));
     let measured = |arg: &Expr| -> Result<(Expr, Value), Refusal> {
         let value = value(arg, below.schema(), policy)?;
-        let expr =
-            below.filtered(call, safe_cast_of(value.expr.clone(), below.schema(), DataType::Float64)?)?;
-        Ok((shielded(expr, below.schema())?, value))
+        value.fixed()?;
+        Ok((shielded(below.filtered(call, fixed(&value))?, below.schema())?, value))
     };
+    let in_units = |of: &Value| {
+        let unit = lit(10_f64.powi(of.decimals.into()));
+        try_cast(column(&total), DataType::Float64) / unit
+    };
+    let mut totals = Vec::new();
     let (expr, kind, nullable, bounds) = match name {
         "count" if params.distinct => (count_distinct(plain(&arg)?), DataType::Int64, false, Some(counted)),
         "count" => (count(plain(&arg)?), DataType::Int64, false, Some(counted)),
         "sum" => {
             let (expr, of) = measured(&arg)?;
             let (low, high) = (of.low.min(of.low * rows), of.high.max(of.high * rows));
-            (sum(expr), DataType::Float64, true, Some(Bounds { low, high, decimals: of.decimals }))
+            totals.push(sum(cast(expr, WIDE)).alias(&total));
+            (in_units(&of), DataType::Float64, true, Some(Bounds { low, high, decimals: of.decimals }))
         }
         "avg" => {
             let (expr, of) = measured(&arg)?;
-            (
-                avg(expr),
-                DataType::Float64,
-                true,
-                Some(Bounds { decimals: of.decimals + 2, ..self::bounds(&of) }),
-            )
+            totals.push(sum(cast(expr.clone(), WIDE)).alias(&total));
+            totals.push(count(expr).alias(&number));
+            let mean = in_units(&of) / try_cast(column(&number), DataType::Float64);
+            (mean, DataType::Float64, true, Some(Bounds { decimals: of.decimals + 2, ..self::bounds(&of) }))
         }
         "min" | "max" => {
             let of = value(&arg, below.schema(), policy).ok();
@@ -212,7 +231,13 @@ fn own_total(expr: &Expr, called: Column, below: &Relation, policy: &PrivacyPoli
         }
         _ => return Err(unsupported(&format!("{name} in an inner SELECT"), instead)),
     };
-    Ok(Made { called, expr, kind, nullable, bounds, public: None })
+    let expr = if totals.is_empty() {
+        totals.push(expr.alias(&total));
+        column(&total)
+    } else {
+        expr
+    };
+    Ok((Made { called, expr, kind, nullable, bounds, public: None }, totals))
 }
 
 /// `SELECT DISTINCT subject, ...`.

@@ -106,8 +106,18 @@ impl Options {
 
     /// Whether to tell how much is withheld.
     pub(crate) fn reports_withheld(&self) -> bool {
-        // What is drawn to be added to others' is added without it.
         self.report_suppressed.unwrap_or(!self.as_drawn)
+    }
+
+    /// Numbers that are added to those of other owners come without what each of them withholds, which would be paid for.
+    pub(crate) fn refuse_withheld(&self) -> Result<(), Refusal> {
+        if self.report_suppressed == Some(true) {
+            let reason =
+                "How much is withheld is not told of numbers that are added to those of other owners.";
+            return Err(Refusal::invalid("withheld-as-drawn", reason)
+                .remedy("Leave report_suppressed out, or ask each owner alone."));
+        }
+        Ok(())
     }
 
     /// The same, with the numbers as they are drawn.

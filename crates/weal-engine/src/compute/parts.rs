@@ -136,9 +136,12 @@ impl Parts<'_> {
         if always { self.rows() } else { self.place(Part::Values(counted)) }
     }
 
-    /// With one row per subject and group, rows are subjects.
+    /// With one row per subject and group, rows are subjects; unless fewer rows than groups count.
     fn rows(&mut self) -> usize {
-        let single = self.policy.rows_per_group_max == 1;
+        let PrivacyPolicy { groups_per_subject_max, rows_per_group_max, rows_per_subject_max, .. } =
+            self.policy;
+        let in_each = rows_per_subject_max.is_none_or(|rows| rows >= *groups_per_subject_max);
+        let single = *rows_per_group_max == 1 && in_each;
         self.place(if single { Part::Subjects } else { Part::Rows })
     }
 

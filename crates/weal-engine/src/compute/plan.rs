@@ -96,7 +96,7 @@ impl Totals<'_> {
             let value = column(&value_name(i));
             match part.sort {
                 Sort::Subjects | Sort::Rows | Sort::Aside => None,
-                Sort::Values => Some(count(value).alias(total_name(i))),
+                Sort::Values | Sort::Present => Some(count(value).alias(total_name(i))),
                 Sort::Total | Sort::Spread => Some(sum(self.widened(part, value)).alias(total_name(i))),
             }
         });
@@ -180,6 +180,7 @@ enum Sort {
     Subjects,
     Rows,
     Values,
+    Present,
     Total,
     Spread,
     /// Has a plan of its own ([`super::sides`]).
@@ -203,7 +204,7 @@ impl Contributed {
             Part::Subjects => (Sort::Subjects, None, Contribution { high: 1, ..counted }),
             Part::Rows => (Sort::Rows, None, counted),
             Part::Values(expr) => (Sort::Values, Some(expr.clone()), counted),
-            Part::Present(expr) => (Sort::Values, Some(expr.clone()), Contribution { high: 1, ..counted }),
+            Part::Present(expr) => (Sort::Present, Some(expr.clone()), Contribution { high: 1, ..counted }),
             Part::Distinct(_) | Part::Ranks(_) => (Sort::Aside, None, counted),
             Part::Total(value) => (Sort::Total, Some(fixed(value)), Contribution::of_total(value, rows_max)?),
             Part::Spread(value) => {
@@ -220,7 +221,7 @@ impl Contributed {
         let (low, high) = (low / i64::from(rows_max.max(1)), high / i64::from(rows_max.max(1)));
         match self.sort {
             Sort::Subjects | Sort::Rows | Sort::Aside => Bound::Rows,
-            Sort::Values if self.contribution.high == 1 && rows_max > 1 => Bound::Present,
+            Sort::Present => Bound::Present,
             Sort::Values => Bound::Values,
             Sort::Total => Bound::Total { low, high },
             Sort::Spread => Bound::Share { low, high },

@@ -134,6 +134,9 @@ fn prepare_here(
     let groupings = groupings(&reading, &policy, publics, loss, reports_withheld)?;
     let chain = Chain::of(&groupings);
     let as_drawn = options.as_drawn;
+    if as_drawn {
+        options.refuse_withheld()?;
+    }
     let prepared = Prepared {
         tables,
         policy,
@@ -350,8 +353,11 @@ impl Prepared {
             let groups = times(policy.groups_per_subject_max, "group", "groups");
             format!("Nobody counts in more than {groups}, nor for more than {rows} in any.")
         });
-        said.extend(policy.rows_per_subject_max.map(|most| {
-            format!("In all groups together nobody counts for more than {}.", times(most, "row", "rows"))
+        let of_rows =
+            |part: &Part| matches!(part, Part::Rows | Part::Values(_) | Part::Total(_) | Part::Spread(_));
+        said.extend(policy.rows_per_subject_max.filter(|_| self.reading.parts.iter().any(of_rows)).map(|most| {
+            let rows = times(most, "row", "rows");
+            format!("Counts of rows, sums and averages take no more than {rows} of anybody in all groups together.")
         }));
         if self.groupings.len() > 1 {
             said.push(format!(

@@ -10,6 +10,7 @@ use arrow::array::{
 use arrow::compute::{concat, filter_record_batch, take, take_record_batch};
 use arrow::datatypes::{Field, Schema};
 use arrow::row::{RowConverter, SortField};
+use datafusion::common::utils::normalize_float_zero;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::utils::split_conjunction_owned;
@@ -169,7 +170,9 @@ fn evaluate(
         }
         arrays.push(array);
     }
-    concat(&arrays.iter().map(|array| array.as_ref()).collect::<Vec<_>>()).map_err(broken)
+    let all = concat(&arrays.iter().map(|array| array.as_ref()).collect::<Vec<_>>()).map_err(broken)?;
+    // Groups that are found know one zero.
+    Ok(normalize_float_zero(&all))
 }
 
 fn distinct(batch: &RecordBatch) -> Result<RecordBatch, Refusal> {

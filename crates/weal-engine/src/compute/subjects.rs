@@ -27,7 +27,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SpillManager,
 };
-use futures::{StreamExt, stream};
+use futures::StreamExt;
+use futures::stream::{self, Peekable};
 use tokio::task::JoinSet;
 use weal_privacy::bounds::saturate;
 
@@ -263,6 +264,12 @@ struct Gathered<S> {
     files: Vec<File>,
 }
 
+/// As many files of one partition are read at once; before there are more, they are made one.
+const FILES_MAX: usize = 32;
+
+/// A file that is being read, and the numbers by which its groups go now.
+type Open = (Peekable<SendableRecordBatchStream>, Option<Arc<Vec<u32>>>);
+
 /// Buckets in their order, and the numbers by which their groups go now, where they are others.
 struct File {
     file: Arc<dyn SpillFile>,
@@ -293,7 +300,7 @@ impl<S: Whole> Gathered<S> {
         while let Some(batch) = input.next().await {
             self.put(&batch?, &columns)?;
             if self.held.try_resize(self.bytes()).is_err() {
-                self.spill()?;
+                self.spill().await?;
                 self.held.try_resize(self.bytes())?;
             }
         }
@@ -355,21 +362,66 @@ impl<S: Whole> Gathered<S> {
         Ok(numbers)
     }
 
-    /// Makes room: the buckets go to disk, each added up as far as it can be.
-    fn spill(&mut self) -> Result<()> {
+    /// Makes room: the buckets go to disk, each added up as far as it can be. What groups there are stays in memory; where
+    /// they take the most of it, spilling would only make many small files.
+    async fn spill(&mut self) -> Result<()> {
+        let rows: usize = self.buckets.iter().map(Rows::bytes).sum();
+        if 2 * rows < self.bytes() {
+            return Err(DataFusionError::ResourcesExhausted(
+                "too many groups to be held in memory".to_owned(),
+            ));
+        }
+        self.write(Vec::new()).await?;
+        if self.files.len() >= FILES_MAX {
+            let files = self.open()?;
+            self.write(files).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the buckets to a new file, with what lies in `files` of each.
+    async fn write(&mut self, mut files: Vec<Open>) -> Result<()> {
         let mut file = self.disk.create_in_progress_file("rows by subject")?;
-        let parts = &self.how.bounds.parts;
-        for bucket in &mut self.buckets {
-            let rows = std::mem::replace(bucket, Rows::of(parts.len()));
+        for place in 0..BUCKETS {
+            let rows = self.bucket(place, &mut files).await?;
             if !rows.rows.is_empty() {
                 let rows = rows.compacted(&self.how.bounds, &tag(&self.how.key, &self.hashes));
-                file.append_batch(&rows.into_batch(parts)?)?;
+                file.append_batch(&rows.into_batch(&self.how.bounds.parts)?)?;
             }
+            tokio::task::yield_now().await;
         }
         if let Some(file) = file.finish()? {
             self.files.push(File { file, numbers: None });
         }
         Ok(())
+    }
+
+    fn open(&mut self) -> Result<Vec<Open>> {
+        let files = std::mem::take(&mut self.files).into_iter();
+        let open =
+            |File { file, numbers }| Ok((self.disk.read_spill_as_stream(file, None)?.peekable(), numbers));
+        files.map(open).collect()
+    }
+
+    /// Takes a bucket out, with what lies on disk of it.
+    async fn bucket(&mut self, place: usize, files: &mut [Open]) -> Result<Rows<S>> {
+        let how = self.how.clone();
+        for (file, numbers) in files {
+            let of_bucket = |batch: &Result<RecordBatch>| match batch {
+                Ok(batch) => bucket_of(Rows::<S>::first_subject(batch)) == place,
+                Err(_) => true,
+            };
+            while let Some(batch) = Pin::new(&mut *file).next_if(of_bucket).await {
+                let rows = Rows::from_batch(&batch?, &how.bounds.parts);
+                self.buckets[place].append(rows, numbers.as_ref().map(|numbers| &numbers[..]));
+                if self.held.try_resize(self.bytes()).is_err() {
+                    let rows = self.buckets[place].compacted(&how.bounds, &tag(&how.key, &self.hashes));
+                    self.buckets[place] = rows;
+                    self.held.try_resize(self.bytes())?;
+                }
+            }
+        }
+        Ok(std::mem::replace(&mut self.buckets[place], Rows::of(how.bounds.parts.len())))
     }
 
     /// Takes over what another partition has gathered.
@@ -383,7 +435,7 @@ impl<S: Whole> Gathered<S> {
             }
         };
         for (own, rows) in self.buckets.iter_mut().zip(other.buckets) {
-            own.append(rows, &numbers);
+            own.append(rows, Some(&numbers));
         }
         let numbers = Some(Arc::new(numbers));
         self.files.extend(other.files.into_iter().map(|file| File { numbers: numbers.clone(), ..file }));
@@ -427,29 +479,11 @@ impl<S: Whole> Gathered<S> {
         let summed = self.held.new_empty();
         summed.try_grow(GroupTotals::bytes(groups, parts))?;
         let (how, mut totals) = (self.how.clone(), GroupTotals::of(groups, parts));
-        let mut files = Vec::new();
-        for File { file, numbers } in std::mem::take(&mut self.files) {
-            files.push((self.disk.read_spill_as_stream(file, None)?.peekable(), numbers));
-        }
-        let own: Vec<u32> = (0..groups as u32).collect();
+        let mut files = self.open()?;
         for place in 0..BUCKETS {
-            for (file, numbers) in &mut files {
-                let of_bucket = |batch: &Result<RecordBatch>| match batch {
-                    Ok(batch) => bucket_of(Rows::<S>::first_subject(batch)) == place,
-                    Err(_) => true,
-                };
-                while let Some(batch) = Pin::new(&mut *file).next_if(of_bucket).await {
-                    let rows = Rows::from_batch(&batch?, &how.bounds.parts);
-                    self.buckets[place].append(rows, numbers.as_deref().unwrap_or(&own));
-                    if self.held.try_resize(self.bytes()).is_err() {
-                        let rows = self.buckets[place].compacted(&how.bounds, &tag(&how.key, &self.hashes));
-                        self.buckets[place] = rows;
-                        self.held.try_resize(self.bytes())?;
-                    }
-                }
-            }
-            let bucket = std::mem::replace(&mut self.buckets[place], Rows::of(parts));
+            let bucket = self.bucket(place, &mut files).await?;
             bucket.add_up(&how.bounds, &tag(&how.key, &self.hashes), &mut totals);
+            tokio::task::yield_now().await;
         }
         Ok(totals)
     }

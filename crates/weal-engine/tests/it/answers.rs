@@ -140,6 +140,25 @@ async fn public_groups_are_shown_even_empty_and_nothing_else_is() {
     assert_eq!(regions, ["ISLET", "SOUTH"]);
 }
 
+/// Minus zero is zero: the group that the list makes of it is the one that rows are found in.
+#[tokio::test]
+async fn a_public_group_by_a_negated_zero_holds_its_rows() {
+    let house = House::new();
+    let mut csv = String::from("person,region,wage,hours\n");
+    (0..400).for_each(|i| csv += &format!("p{i},north,0.00,{}\n", i % 7));
+    csv += "q,north,0.50,1\n";
+    let mut policy = generous();
+    policy.public_keys.insert("wage".into(), ["0", "1.5"].map(String::from).to_vec());
+    let (product, source) = house.publish(&csv, policy).await;
+    let sql = "SELECT wage * -1, COUNT(*) FROM owner.payroll GROUP BY wage * -1 ORDER BY 1 DESC";
+    let loss = house.engine.preview(sql, &product, &owner(), None, Some(PLENTY)).unwrap().loss;
+    let permit = permit::<Statistics>(None, None, loss);
+    let answer = house.engine.answer(&permit, sql, &product, &owner(), &source, loss).await.unwrap();
+    assert_eq!(answer.rows.len(), 2, "{:?}", answer.rows);
+    near(&answer.rows[0][1], 400.0, 25.0);
+    near(&answer.rows[1][1], 0.0, 25.0);
+}
+
 #[tokio::test]
 async fn having_order_and_limit_work_on_what_was_released() {
     let house = House::new();

@@ -39,6 +39,43 @@ async fn subjects_count_for_at_most_their_rows_and_values_for_at_most_their_boun
     ");
 }
 
+/// (0.1 + 0.2) + 0.3 is more than 0.6, and 0.1 + (0.2 + 0.3) is not: in floating point somebody's rows would count by the
+/// order they come in, which others' rows decide.
+#[tokio::test]
+async fn a_subjects_own_total_does_not_depend_on_the_order_of_rows() {
+    let house = House::new();
+    let orders = [["0.10", "0.20", "0.30"], ["0.20", "0.30", "0.10"], ["0.30", "0.20", "0.10"]];
+    let mut csv = String::from("person,region,wage,Hours\n");
+    for (person, order) in orders.iter().enumerate() {
+        order.iter().for_each(|wage| csv += &format!("p{person},north,{wage},1\n"));
+    }
+    let (product, source) = house.publish(&csv, policy()).await;
+    let inner = "(SELECT person, SUM(wage) AS s, AVG(wage) AS m FROM owner.payroll GROUP BY person) AS q";
+    for (condition, subjects) in
+        [("s = 0.6", 3), ("s > 0.6", 0), ("m = 0.2", 3), ("s <= 0.6 AND m >= 0.2", 3)]
+    {
+        let sql = format!("SELECT COUNT(*) FROM {inner} WHERE {condition}");
+        let exact = ExactAnswer::of(&house.engine, &sql, (&product, &source), None, (1, true)).await.unwrap();
+        assert_eq!(exact.groups[0].1, subjects, "{condition}");
+    }
+}
+
+/// Who is in three groups with one row each, where one row counts in all, counts once, and in every group as a person.
+#[tokio::test]
+async fn rows_in_all_hold_where_rows_in_a_group_are_subjects() {
+    let house = House::new();
+    let csv = "person,region,wage,Hours\na,north,1,1\na,south,1,1\na,west,1,1\n";
+    let policy = PrivacyPolicy { rows_per_group_max: 1, rows_per_subject_max: Some(1), ..policy() };
+    let (product, source) = house.publish(csv, policy).await;
+    let sql = "SELECT region, COUNT(*), COUNT(DISTINCT person), COUNT(DISTINCT person) FILTER (WHERE wage > 0), SUM(wage) \
+               FROM owner.payroll GROUP BY region";
+    let exact = ExactAnswer::of(&house.engine, sql, (&product, &source), None, (1, true)).await.unwrap();
+    let sums = |part: usize| exact.groups.iter().map(|(_, _, totals)| totals[part]).sum::<i64>();
+    let of = |kind: &str| exact.parts.iter().position(|part| part.kind == kind).unwrap();
+    assert_eq!([of("subjects"), of("rows"), of("present"), of("total")].map(sums), [3, 1, 3, 100]);
+    assert_eq!(exact.l2_squared_max[of("rows")], 1);
+}
+
 #[tokio::test]
 async fn with_one_row_per_group_rows_are_subjects() {
     let house = House::new();

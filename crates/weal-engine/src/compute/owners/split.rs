@@ -113,6 +113,7 @@ fn split_here(
     if members.len() < 2 {
         return Ok(None);
     }
+    options.refuse_withheld()?;
     refuse_shapes(&query)?;
     let Union { mut outer, mut selections } = taken_apart(query)?;
     let stacked = stacked(&mut selections, columns)?;
