@@ -20,6 +20,7 @@ mod derived;
 mod drawn;
 mod exact;
 mod functions;
+mod gathered;
 mod groupings;
 mod inner;
 mod joins;
