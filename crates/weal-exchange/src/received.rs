@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
@@ -59,7 +59,7 @@ fn about(answer: &Answer) -> Result<HashMap<String, String>, EncodeError> {
     Ok(said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// The same table with what is told about it, which Parquet and Arrow files carry.
+/// The same table with what is told about it, which Parquet and Arrow files carry; the last word on anything counts.
 pub fn with_metadata(
     batch: RecordBatch,
     told: impl IntoIterator<Item = (&'static str, String)>,
@@ -67,7 +67,10 @@ pub fn with_metadata(
     let schema = batch.schema().as_ref().clone();
     let mut metadata = schema.metadata.clone();
     metadata.extend(told.into_iter().map(|(key, text)| (key.to_owned(), text)));
-    Ok(batch.with_schema(Arc::new(schema.with_metadata(metadata)))?)
+    // Not `with_schema`, which takes no other word for what is told already.
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let schema = Arc::new(schema.with_metadata(metadata));
+    Ok(RecordBatch::try_new_with_options(schema, batch.columns().to_vec(), &rows)?)
 }
 
 /// One number of an estimate.

@@ -17,7 +17,7 @@ use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Role;
 use weal_exchange::{
     EncodeError, JSON_BYTES_MAX, RowsFormat, StreamEnd, batch_of_answer, print_rows, release,
-    sheet_of_answer, table_of_rows,
+    sheet_of_answer, table_of_rows, with_metadata,
 };
 
 fn now() -> Timestamp {
@@ -247,6 +247,11 @@ async fn a_private_answer_becomes_a_table_with_its_intervals_and_what_is_said_of
     let names: Vec<&str> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names, ["region", "heads", "heads_low", "heads_high"]);
     assert_eq!(batch.column(1).null_count(), 1);
+    // More is told beside it, and something otherwise.
+    let told = [("weal.owners", "[1, 2]".to_owned()), ("weal.confidence", "0.9".to_owned())];
+    let more = with_metadata(batch.clone(), told).expect("the same table");
+    assert_eq!((more.columns(), &more.schema().metadata()["weal.owners"][..]), (batch.columns(), "[1, 2]"));
+    assert_eq!(more.schema().metadata()["weal.confidence"], "0.9");
     let schema = batch.schema();
     let one = futures::stream::iter([Ok::<_, EncodeError>(batch)]);
     let chunks = print_rows(&schema, one, RowsFormat::Parquet).expect("a stream");

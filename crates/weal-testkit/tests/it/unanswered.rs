@@ -139,7 +139,7 @@ async fn an_owner_cannot_declare_what_no_noise_could_cover() {
     let inspected = house.inspect(&revenue.person, &upload, &Inspect::default()).await.expect("inspected");
     let sound = inspected.privacy.expect("a policy");
     let wide = sound.bounds.keys().next().expect("a column with bounds").clone();
-    for what in ["groups", "rows", "bounds", "places"] {
+    for what in ["groups", "rows", "bounds", "places", "text"] {
         let mut policy = sound.clone();
         let bounds = policy.bounds.get_mut(&wide).expect("its bounds");
         let code = match what {
@@ -157,9 +157,14 @@ async fn an_owner_cannot_declare_what_no_noise_could_cover() {
                 policy.rows_per_group_max = 4096;
                 "bounds-too-wide"
             }
-            _ => {
+            "places" => {
                 bounds.decimals = 200;
                 "bounds-too-wide"
+            }
+            _ => {
+                let bounds = *bounds;
+                policy.bounds.insert(sound.subject.clone(), bounds);
+                "bounds-of-no-number"
             }
         };
         let publish = Publish {

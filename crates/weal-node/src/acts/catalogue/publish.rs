@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use weal_domain::Refusal;
-use weal_domain::catalogue::{Column, Identifying, PrivacyPolicy, Product, ProductName, parse_dataset};
+use weal_domain::catalogue::{
+    Column, ColumnKind, Identifying, PrivacyPolicy, Product, ProductName, parse_dataset,
+};
 use weal_domain::identity::{Act, Did, Person, Role};
 use weal_domain::ledger::Fact;
 use weal_domain::words::{is_line, is_prose};
@@ -254,6 +256,14 @@ fn check_policy(policy: &PrivacyPolicy, columns: &[Column]) -> Result<(), Refusa
     named(&policy.subject).ok_or_else(|| unknown(&policy.subject))?;
     for name in policy.bounds.keys().chain(policy.public_keys.keys()) {
         let column = named(name).ok_or_else(|| unknown(name))?;
+        let is_number = matches!(column.kind, ColumnKind::Integer | ColumnKind::Float | ColumnKind::Boolean);
+        if policy.bounds.contains_key(name) && !is_number {
+            return Err(Refusal::invalid(
+                "bounds-of-no-number",
+                format!("`{name}` holds no numbers, so it has no bounds."),
+            )
+            .remedy("Give bounds to columns of numbers alone."));
+        }
         if policy.public_keys.contains_key(name) && column.identifying == Identifying::Direct {
             return Err(Refusal::invalid(
                 "key-identifies",

@@ -67,15 +67,14 @@ fn told(answered: &Answered) -> Result<(&Answer, Vec<(&'static str, String)>)> {
         Answered::StatisticsOfOwners { answer, owners } => {
             let told = owners.iter().map(OwnerTold::of).collect::<Vec<_>>();
             let told = serde_json::to_string(&told).map_err(weal_exchange::EncodeError::from)?;
-            Ok((answer, vec![(OWNERS_KEY, told), (PROTECTION_KEY, answer.protection.join("\n"))]))
+            Ok((answer, vec![(OWNERS_KEY, told)]))
         }
         _ => Err(Fault::new("printing an answer", "it has no table").into()),
     }
 }
 
-/// Keys of a file's metadata.
+/// A key of a file's metadata, beside those of every answer.
 const OWNERS_KEY: &str = "weal.owners";
-const PROTECTION_KEY: &str = "weal.protection";
 
 /// One owner of an answer, without its own numbers.
 #[derive(Debug, Serialize)]
