@@ -32,8 +32,7 @@ pub struct Ask {
     /// `json` (default), `csv`, `parquet` or `arrow`.
     #[serde(default)]
     pub format: Option<String>,
-    /// Which agreement to use where several would do; one for each product, with commas between them, where a
-    /// question is about products of several owners.
+    /// Which agreement to use where several would do; of several products one for each, with commas between them.
     #[serde(default)]
     pub agreement: Option<String>,
 }

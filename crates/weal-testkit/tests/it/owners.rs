@@ -1,6 +1,8 @@
 //! One question over products of several nodes: each owner gives its own private release, and one answer comes of all.
 //! Whatever is known beforehand to stop one of them stops the question before another is charged.
 
+use std::collections::BTreeSet;
+
 use weal_domain::Refusal;
 use weal_domain::agreements::Agreement;
 use weal_domain::catalogue::Mode;
@@ -9,7 +11,7 @@ use weal_node::api::{Answered, Ask, OwnerPart};
 use weal_testkit::{FRAUD, Federation, MemberNode, open_terms, statistics_terms};
 
 use crate::main_job::payroll;
-use crate::unanswered::agreed_by_a_steward;
+use crate::unanswered::{agreed_by_a_steward, agreed_by_a_steward_for};
 
 const OWNERS: [&str; 3] = ["north", "south", "west"];
 /// What a question costs each owner, by the proposed policy.
@@ -210,22 +212,30 @@ async fn rows_that_were_agreed_upon_are_still_put_together_here() {
     assert!(matches!(&outcome, Answered::Rows { rows, .. } if rows == &[[1000]]), "{outcome:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_part_of_one_owner_may_join_its_own_products() {
+const JOINED: &str = "SELECT COUNT(*) AS heads FROM (
+  SELECT a.region FROM north.payroll AS a JOIN north.pensions AS b ON a.person_id = b.person_id
+  UNION ALL SELECT region FROM south.payroll) AS both";
+
+/// One owner of two products, another of one, and who asks under an agreement about each.
+async fn with_pensions() -> (Federation, Vec<Agreement>) {
     let federation = Federation::of(&["north", "south", "asker"]).await;
-    let asker = federation.member("asker");
     for (name, product) in [("north", "payroll"), ("north", "pensions"), ("south", "payroll")] {
         let offers = vec![(Mode::Statistics, statistics_terms(500_000_000))];
         federation.member(name).publishes(product, &payroll(), offers).await;
     }
+    let asker = federation.member("asker");
     asker.looks_around().await;
+    let mut agreements = Vec::new();
     for product in ["north.payroll", "north.pensions", "south.payroll"] {
-        let _ = asker.requests(product, Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
+        agreements.push(asker.requests(product, Mode::Statistics).for_purpose(FRAUD).await.is_agreed());
     }
-    let sql = "SELECT COUNT(*) AS heads FROM (
-        SELECT a.region FROM north.payroll AS a JOIN north.pensions AS b ON a.person_id = b.person_id
-        UNION ALL SELECT region FROM south.payroll) AS both";
-    let (answer, parts) = answered(asker.asks(sql).await.expect("an answer"));
+    (federation, agreements)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_part_of_one_owner_may_join_its_own_products() {
+    let (federation, _) = with_pensions().await;
+    let (answer, parts) = answered(federation.member("asker").asks(JOINED).await.expect("an answer"));
     let Cell::Estimate { value, .. } = answer.rows[0][0] else { panic!("{answer:?}") };
     assert!((value - 6_000.0).abs() < 1_000.0, "{answer:?}");
     let Answered::Statistics { also, .. } = &*parts[0].answered else { panic!("{parts:?}") };
@@ -233,4 +243,30 @@ async fn the_part_of_one_owner_may_join_its_own_products() {
     let pensions =
         federation.member("north").house().budget_shown("product:pensions").await.expect("a budget");
     assert_eq!(pensions.spent.rho_nano, RHO_NANO);
+}
+
+/// Two agreements about one product for one purpose, so that nothing but the choice tells which is charged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_each_product_that_a_part_joins_the_chosen_agreement_is_charged() {
+    let (federation, agreements) = with_pensions().await;
+    let (north, asker) = (federation.member("north"), federation.member("asker"));
+    let payroll = &agreements[0].id;
+    let other = agreed_by_a_steward_for(north, asker, ("north.pensions", FRAUD)).await;
+    assert_eq!(refused(asker, JOINED).await.code, "several-agreements");
+    let under = |chosen: String| Ask {
+        sql: JOINED.into(),
+        preview: false,
+        loss: None,
+        format: None,
+        agreement: Some(chosen),
+    };
+    let refusal = asker.asks_with(under(format!("{payroll},urn:uuid:none"))).await.expect_err("not held");
+    assert_eq!(refusal.code, "agreement-missing", "{refusal:?}");
+    for pensions in [&agreements[1].id, &other.id] {
+        let asked = asker.asks_with(under(format!("{payroll},{pensions}"))).await.expect("an answer");
+        let (_, parts) = answered(asked);
+        let Answered::Statistics { receipt, also, .. } = &*parts[0].answered else { panic!("{parts:?}") };
+        let charged = BTreeSet::from([&receipt.agreement, &also[0].receipt.agreement]);
+        assert_eq!(charged, BTreeSet::from([payroll, pensions]));
+    }
 }

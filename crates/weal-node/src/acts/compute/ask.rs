@@ -1,6 +1,6 @@
 //! The asker's side: from SQL to the agreement that answers it with the least disclosure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use weal_engine::{Question, RowStream, explained, read_question};
 use weal_wire::peer::{AlsoUsed, AnswerMessage, BudgetLeft, PreviewMessage, QuestionMessage};
 
 use super::budgets::show;
-use super::joining::{Named, joined};
+use super::joining::{Named, joined, not_held};
 use crate::acts::exchange::{Line, ReceivedFile, acting_role};
 use crate::acts::sha256_hex;
 use crate::api::{AlsoUsedShown, Answered, Ask, BudgetShown};
@@ -61,10 +61,11 @@ impl House {
         if !own.is_empty() {
             self.require_act(by, Act::ReadRows)?;
         }
-        if let Some(answered) = self.ask_owners(by, ask, &question).await? {
+        let chosen = chosen_agreements(ask)?;
+        if let Some(answered) = self.ask_owners(by, ask, &question, &chosen).await? {
             return Ok(Asked::Done(Box::new(answered)));
         }
-        match self.choose(&question, ask.agreement.as_deref()).await? {
+        match self.choose(&question, &chosen).await? {
             Plan::Private(agreements) => {
                 Ok(Asked::Done(Box::new(self.ask_privately(by, ask, agreements).await?)))
             }
@@ -73,8 +74,8 @@ impl House {
         }
     }
 
-    /// Picks the lowest rung that answers the question.
-    pub(super) async fn choose(&self, question: &Question, wanted: Option<&str>) -> Result<Plan> {
+    /// Picks the lowest rung that answers the question, with the agreements that were chosen for it.
+    pub(super) async fn choose(&self, question: &Question, chosen: &[AgreementId]) -> Result<Plan> {
         if question.tables.len() > TABLES_MAX {
             return Err(Refusal::invalid(
                 "too-many-tables",
@@ -82,11 +83,7 @@ impl House {
             )
             .into());
         }
-        let wanted: Option<AgreementId> = wanted
-            .map(str::parse)
-            .transpose()
-            .map_err(|cause| Refusal::invalid("agreement-id", format!("{cause}")))?;
-        let named = self.holdings(question, wanted.as_ref()).await?;
+        let named = self.holdings(question, chosen).await?;
         if let ([only], true) = (&named[..], question.aggregates)
             && let Some(agreement) = only.private()
         {
@@ -109,31 +106,29 @@ impl House {
         Ok(Plan::Rows(tables))
     }
 
-    /// The products of a question with what is held about each. A wanted agreement is used for its own product.
-    async fn holdings(&self, question: &Question, wanted: Option<&AgreementId>) -> Result<Vec<Named>> {
-        let about = match wanted {
-            Some(wanted) => self.table_of_agreement(&question.tables, wanted).await?,
-            None => None,
-        };
+    /// The products of a question with what is held about each. About a product for which one was chosen nothing
+    /// else is: whoever chose is charged under no other.
+    pub(super) async fn holdings(&self, question: &Question, chosen: &[AgreementId]) -> Result<Vec<Named>> {
+        let mut chosen_about: BTreeMap<ProductRef, Vec<AgreementId>> = BTreeMap::new();
+        for id in chosen {
+            let table = self.table_of_agreement(&question.tables, id).await?;
+            let table = table.ok_or_else(|| not_held(id))?;
+            chosen_about.entry(table).or_default().push(id.clone());
+        }
         let mut named = Vec::new();
         for table in &question.tables {
             let is_own = table.member == self.config.node.name;
-            let is_wanted = about.as_ref().is_none_or(|about| about == table);
             let held = match is_own {
                 true => Vec::new(),
-                false => self.held(table, wanted.filter(|_| is_wanted)).await?,
+                false => self.held(table, chosen_about.get(table).map(Vec::as_slice)).await?,
             };
             named.push(Named { table: table.clone(), held, is_own });
         }
         Ok(named)
     }
 
-    /// The agreements in force with a product's owner about it, lowest rung first.
-    pub(super) async fn held(
-        &self,
-        table: &ProductRef,
-        wanted: Option<&AgreementId>,
-    ) -> Result<Vec<Agreement>> {
+    /// The agreements in force with a product's owner about it, lowest rung first; where some were chosen, these.
+    async fn held(&self, table: &ProductRef, chosen: Option<&[AgreementId]>) -> Result<Vec<Agreement>> {
         let now = self.clock.now();
         let mut tx = self.store.read("compute.held").await?;
         let owner = tx.member_by_name(&table.member).await?.ok_or_else(|| {
@@ -149,7 +144,7 @@ impl House {
             .filter(|agreement| {
                 agreement.side == Side::Consumer
                     && agreement.provider == owner.did
-                    && wanted.is_none_or(|id| *id == agreement.id)
+                    && chosen.is_none_or(|ids| ids.contains(&agreement.id))
             })
             .collect();
         let (mut held, ended): (Vec<Agreement>, Vec<Agreement>) =
@@ -343,6 +338,17 @@ impl House {
         tx.commit().await?;
         Ok(self.folder.path().join(stored.path))
     }
+}
+
+/// The agreements that the asker chose, where several would do.
+fn chosen_agreements(ask: &Ask) -> Result<Vec<AgreementId>, Refusal> {
+    let ids: Vec<&str> = ask.agreement.iter().flat_map(|ids| ids.split(',')).map(str::trim).collect();
+    if ids.len() > TABLES_MAX {
+        let reason = format!("A question may be asked under up to {TABLES_MAX} agreements.");
+        return Err(Refusal::invalid("too-many-agreements", reason).remedy("Name one for each product."));
+    }
+    let ids = ids.into_iter().map(str::parse::<AgreementId>).collect::<Result<_, _>>();
+    ids.map_err(|cause| Refusal::invalid("agreement-id", format!("{cause}")))
 }
 
 /// What an account has left, for people; the owner's totals are the owner's own.

@@ -18,7 +18,7 @@ pub(super) struct Named {
 }
 
 impl Named {
-    fn of_mode(&self, mode: Mode) -> impl Iterator<Item = &Agreement> {
+    pub(super) fn of_mode(&self, mode: Mode) -> impl Iterator<Item = &Agreement> {
         self.held.iter().filter(move |agreement| agreement.mode == mode)
     }
 
@@ -95,15 +95,22 @@ fn other_purposes(named: &[Named]) -> Refusal {
         .changed_by("the owner's steward")
 }
 
+/// Chosen, and of no use to the question: going on without it would charge another one.
+pub(super) fn not_held(chosen: &AgreementId) -> Refusal {
+    let reason = format!("You hold no agreement {chosen} about a product of this question.");
+    Refusal::forbidden("agreement-missing", reason)
+        .remedy("Choose one that `weal agreements` lists, or none where one would do.")
+}
+
 impl House {
     /// The one of a question's products that an agreement is about, if it is about one of them.
     pub(super) async fn table_of_agreement(
         &self,
         tables: &[ProductRef],
-        wanted: &AgreementId,
+        chosen: &AgreementId,
     ) -> Result<Option<ProductRef>> {
-        let mut tx = self.store.read("compute.wanted").await?;
-        let Some(agreement) = tx.agreement(wanted).await? else { return Ok(None) };
+        let mut tx = self.store.read("compute.chosen").await?;
+        let Some(agreement) = tx.agreement(chosen).await? else { return Ok(None) };
         for table in tables.iter().filter(|table| table.product == agreement.product) {
             let owner = tx.member_by_name(&table.member).await?;
             if owner.is_some_and(|owner| owner.did == agreement.provider) {

@@ -38,12 +38,12 @@ struct Held {
 }
 
 impl Held {
-    /// Which agreement about the products of a part is wanted: the chosen one, or the only one there is.
-    fn wanted(&self, part: &SplitPart) -> Option<String> {
-        let about = || part.products.iter().filter_map(|product| self.about.get(product));
-        let chosen = about().find(|agreement| self.chosen.contains(&agreement.id));
-        let only = about().next().filter(|_| part.products.len() == 1);
-        chosen.or(only).map(|agreement| agreement.id.to_string())
+    /// Under which agreements a part is to be asked: all that were chosen for its products, or the only one there is.
+    /// Of products that it joins the others follow, for one purpose.
+    fn wanted(&self, part: &SplitPart) -> Vec<AgreementId> {
+        let about = part.products.iter().filter_map(|product| self.about.get(product));
+        let is_wanted = |id: &AgreementId| part.products.len() == 1 || self.chosen.contains(id);
+        about.map(|agreement| agreement.id.clone()).filter(is_wanted).collect()
     }
 }
 
@@ -54,6 +54,7 @@ impl House {
         by: &Person,
         ask: &Ask,
         question: &Question,
+        chosen: &[AgreementId],
     ) -> Result<Option<Answered>> {
         let members: BTreeSet<&MemberName> = question.tables.iter().map(|table| &table.member).collect();
         let is_own = members.contains(&self.config.node.name);
@@ -64,7 +65,7 @@ impl House {
             let reason = format!("A question may be about products of up to {OWNERS_MAX} owners.");
             return Err(Refusal::new(RefusalKind::TooLarge, "too-many-owners", reason).into());
         }
-        let held = self.held_of_owners(question, ask.agreement.as_deref()).await?;
+        let held = self.held_of_owners(question, chosen).await?;
         let split = match self.split(ask, &held.about).await {
             Ok(Some(split)) => split,
             Ok(None) => return Ok(None),
@@ -73,7 +74,7 @@ impl House {
         };
         let mut parts = Vec::new();
         for of in split.parts() {
-            match self.choose(&read_question(&of.sql)?, held.wanted(of).as_deref()).await? {
+            match self.choose(&read_question(&of.sql)?, &held.wanted(of)).await? {
                 Plan::Private(agreements) => parts.push(Part { of, agreements }),
                 Plan::Rows(_) if held.rows => return Ok(None),
                 Plan::Rows(_) => return Err(not_private(of).into()),
@@ -90,29 +91,18 @@ impl House {
     }
 
     /// The agreement about each product. Where there are several for statistics, one must be chosen.
-    async fn held_of_owners(&self, question: &Question, wanted: Option<&str>) -> Result<Held> {
-        let chosen: Vec<AgreementId> = wanted
-            .into_iter()
-            .flat_map(|ids| ids.split(','))
-            .map(|id| id.trim().parse())
-            .collect::<Result<_, _>>()
-            .map_err(|cause| Refusal::invalid("agreement-id", format!("{cause}")))?;
-        let (mut known, mut rows) = (BTreeMap::new(), true);
-        for table in &question.tables {
-            let mut about = self.held(table, None).await?;
-            if about.iter().any(|agreement| chosen.contains(&agreement.id)) {
-                about.retain(|agreement| chosen.contains(&agreement.id));
-            }
-            rows &= about.iter().any(|agreement| agreement.mode == Mode::Extract);
-            let private: Vec<&Agreement> =
-                about.iter().filter(|agreement| agreement.mode == Mode::Statistics).collect();
+    async fn held_of_owners(&self, question: &Question, chosen: &[AgreementId]) -> Result<Held> {
+        let (mut about, mut rows) = (BTreeMap::new(), true);
+        for one in self.holdings(question, chosen).await? {
+            rows &= one.rows().is_some();
+            let private: Vec<&Agreement> = one.of_mode(Mode::Statistics).collect();
             if private.len() > 1 {
-                return Err(which_agreement(table, &private).into());
+                return Err(which_agreement(&one.table, &private).into());
             }
-            let best = private.first().copied().or(about.first()).cloned();
-            known.extend(best.map(|agreement| (table.clone(), agreement)));
+            let best = private.first().copied().or(one.held.first()).cloned();
+            about.extend(best.map(|agreement| (one.table.clone(), agreement)));
         }
-        Ok(Held { about: known, chosen, rows })
+        Ok(Held { about, chosen: chosen.to_vec(), rows })
     }
 
     async fn split(&self, ask: &Ask, about: &BTreeMap<ProductRef, Agreement>) -> Result<Option<Split>> {
