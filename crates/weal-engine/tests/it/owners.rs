@@ -9,11 +9,11 @@ use weal_domain::compute::{
 };
 use weal_domain::exchange::Statistics;
 use weal_domain::identity::MemberName;
-use weal_engine::{Heard, Source, Split, split_between_owners};
+use weal_engine::{EngineError, Heard, Source, Split, split_between_owners};
 use weal_privacy::bounds::Sensitivity;
 use weal_privacy::mechanism::Gaussian;
 
-use crate::given::{House, payroll, permit, policy};
+use crate::given::{House, payroll, permit, policy, refusal_of};
 
 const LOSS: Loss = Loss { rho_nano: 1_000_000_000, delta_femto: 10_000_000_000 };
 
@@ -262,15 +262,26 @@ async fn groups_that_are_public_at_each_owner_are_of_all_that_list_them() {
     assert_eq!(answer.columns[2].role, ColumnRole::Computed);
 }
 
-#[tokio::test]
-async fn an_answer_that_is_none_to_the_question_is_not_put_together() {
+/// What the first owner answers to its part.
+async fn answer_of_one(split: &Split) -> Answer {
     let owners = owners([generous(), generous()]).await;
-    let split = split(&format!("SELECT region, COUNT(*) FROM {BOTH} GROUP BY region"));
     let Owner { house, member, product, source } = &owners[0];
     let sql = &split.parts()[0].sql;
     let loss = house.engine.preview(sql, product, member, None, Some(LOSS)).unwrap().loss;
     let permit = permit::<Statistics>(None, None, loss);
-    let good = house.engine.answer(&permit, sql, product, member, source, loss).await.unwrap();
+    house.engine.answer(&permit, sql, product, member, source, loss).await.unwrap()
+}
+
+/// Of two owners' answers.
+async fn combined(house: &House, split: &Split, [one, two]: [&Answer; 2]) -> Result<Answer, EngineError> {
+    let heard = [Heard { member: "one", answer: one }, Heard { member: "two", answer: two }];
+    house.engine.combine(split, &heard).await
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_to_the_question_is_not_put_together() {
+    let split = split(&format!("SELECT region, COUNT(*) FROM {BOTH} GROUP BY region"));
+    let (house, good) = (House::new(), answer_of_one(&split).await);
     let mut bent = vec![Answer { drawing: None, ..good.clone() }; 5];
     bent[1] = Answer { rows: vec![vec![Cell::Unknown, Cell::Unknown]], ..good.clone() };
     bent[2].drawing.clone_from(&good.drawing);
@@ -278,9 +289,21 @@ async fn an_answer_that_is_none_to_the_question_is_not_put_together() {
     bent[3] = Answer { rows: [good.rows.clone(), good.rows.clone()].concat(), ..good.clone() };
     bent[4] = Answer { rows: vec![good.rows[0][..1].to_vec()], ..good.clone() };
     for bad in &bent {
-        let heard = [Heard { member: "one", answer: &good }, Heard { member: "two", answer: bad }];
-        let refusal = crate::given::refusal_of(house.engine.combine(&split, &heard).await);
+        let refusal = refusal_of(combined(&house, &split, [&good, bad]).await);
         assert_eq!(refusal.code, "answer-not-as-drawn");
+    }
+}
+
+#[tokio::test]
+async fn without_groups_an_owner_that_sends_no_row_is_not_taken_for_one_that_has_nobody() {
+    let split = split(&format!("SELECT COUNT(*) FROM {BOTH}"));
+    let (house, good) = (House::new(), answer_of_one(&split).await);
+    assert!(combined(&house, &split, [&good, &good]).await.is_ok());
+    for rows in [Vec::new(), [good.rows.clone(), good.rows.clone()].concat()] {
+        let bad = Answer { rows, ..good.clone() };
+        let refusal = refusal_of(combined(&house, &split, [&good, &bad]).await);
+        assert_eq!(refusal.code, "answer-not-as-drawn");
+        assert!(refusal.reason.starts_with("two sent"), "{refusal:?}");
     }
 }
 

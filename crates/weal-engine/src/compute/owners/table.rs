@@ -95,6 +95,11 @@ fn read<'a>(split: &Split, answer: &'a Answer) -> Result<Option<Owner<'a>>, Engi
     if roles != expected || drawing.numbers.len() != split.numbers || !is_sound(drawing) {
         return Ok(None);
     }
+    // Without keys all rows are one group, and everybody has it: an owner that sends none would pass for one whose
+    // public groups leave it out, and be missing from the total unseen.
+    if keys == 0 && answer.rows.len() != 1 {
+        return Ok(None);
+    }
     let (mut texts, mut numbers): (Vec<Vec<Option<&str>>>, Vec<Vec<f64>>) =
         (vec![Vec::new(); keys], Vec::new());
     for row in &answer.rows {
