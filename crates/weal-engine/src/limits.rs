@@ -29,6 +29,9 @@ pub struct EngineLimits {
     pub groups_max: usize,
     /// The most groups that one private question may find, counted after the noise that decides which show.
     pub groups_found_max: usize,
+    /// The most groups that all owners of one question together may send: each sends what it likes, up to what is
+    /// read of a peer, and every group is gone through for every number and every owner.
+    pub groups_heard_max: usize,
     /// Threads that one question may keep busy.
     pub threads: usize,
     /// Private questions that are computed, and previews that are worked on, at the same time.
@@ -53,6 +56,8 @@ impl Default for EngineLimits {
             files_max: 10_000,
             groups_max: 100_000,
             groups_found_max: 1 << 20,
+            // Ten owners of as many groups as each may show.
+            groups_heard_max: 1 << 20,
             questions_at_once_max: 4,
             previews_at_once_max: 4,
             turn_wait_max: Duration::from_secs(8),

@@ -9,6 +9,9 @@
 //! deviation, in the terms of the interval. So an interval of one number is that of its normal noise and half a unit.
 //! *Leakage:* none; all of it is computed from what was released.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use opendp::accuracy::gaussian_scale_to_accuracy;
 
 /// The noise of one released number.
@@ -43,10 +46,32 @@ pub fn reach(scale: f64, confidence: f64) -> f64 {
     if scale <= 0.0 || confidence <= 0.0 {
         return 0.0;
     }
-    gaussian_scale_to_accuracy(scale, 1.0 - confidence)
-        .ok()
-        .filter(|width| width.is_finite())
-        .unwrap_or(f64::INFINITY)
+    let width = scale * deviations(confidence);
+    if width.is_finite() { width } else { f64::INFINITY }
+}
+
+/// Confidences whose deviations a thread remembers: a question asks for few, and for each of them in every group.
+const CONFIDENCES_KEPT_MAX: usize = 256;
+
+thread_local! {
+    /// By the bits of the confidence.
+    static DEVIATIONS: RefCell<BTreeMap<u64, f64>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// How far normal noise of scale 1 reaches, worked out once.
+fn deviations(confidence: f64) -> f64 {
+    DEVIATIONS.with_borrow_mut(|known| {
+        let key = confidence.to_bits();
+        if let Some(deviations) = known.get(&key) {
+            return *deviations;
+        }
+        if known.len() >= CONFIDENCES_KEPT_MAX {
+            known.clear();
+        }
+        let deviations = gaussian_scale_to_accuracy(1.0, 1.0 - confidence).unwrap_or(f64::INFINITY);
+        known.insert(key, deviations);
+        deviations
+    })
 }
 
 /// Half the width of the interval of the sum of independent numbers, each times a weight.

@@ -307,6 +307,18 @@ async fn without_groups_an_owner_that_sends_no_row_is_not_taken_for_one_that_has
     }
 }
 
+#[tokio::test]
+async fn more_groups_than_all_owners_may_send_are_not_put_together() {
+    let split = split(&format!("SELECT region, COUNT(*) FROM {BOTH} GROUP BY region"));
+    let good = answer_of_one(&split).await;
+    let most = |groups: usize| House::with(|limits| limits.groups_heard_max = groups);
+    let sent = 2 * good.rows.len();
+    assert!(combined(&most(sent), &split, [&good, &good]).await.is_ok());
+    let refusal = refusal_of(combined(&most(sent - 1), &split, [&good, &good]).await);
+    assert_eq!(refusal.code, "too-many-groups");
+    assert!(refusal.remedy.is_some_and(|remedy| remedy.contains("coarser keys")));
+}
+
 /// Many groups of three owners who hide what is small: each interval holds the truth of all three as often as it says,
 /// what is hidden included.
 #[tokio::test]

@@ -51,6 +51,11 @@ fn the_interval_of_one_number_is_that_of_its_noise_and_half_a_unit() {
     assert!((many - 4.0 * alone).abs() < 1e-9, "{many}");
     assert!((reach(1.0, 0.95) - 1.959_964).abs() < 1e-5);
     assert_eq!(reach(1.0, 1.0), f64::INFINITY);
+    // More confidences than are remembered, each of them again.
+    let all = || (1..1_000).map(|n| reach(3.0, f64::from(n) / 1_000.0)).collect::<Vec<_>>();
+    let first = all();
+    assert!(first.is_sorted_by(|one, next| one < next), "surer is wider: {first:?}");
+    assert_eq!(all(), first);
 }
 
 /// Sums of distances from an owner's own middle over counts, as averages are made of.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weal_domain::Refusal;
 use weal_domain::compute::{Answer, AnswerColumn, Cell, ColumnRole, Drawing, Loss, Preview};
-use weal_domain::words::list;
+use weal_domain::words::{count, list, number};
+use weal_domain::{Refusal, RefusalKind};
 use weal_privacy::combining::{Noise, half_width};
 
 use super::super::derived::{Derived, Estimated};
@@ -30,7 +30,13 @@ pub struct Heard<'a> {
 
 impl Engine {
     /// One answer from those of all owners, which are in the order of [`Split::parts`].
+    ///
+    /// Work for a processor: to be called on a thread that may wait for others.
     pub async fn combine(&self, split: &Split, heard: &[Heard<'_>]) -> Result<Answer, EngineError> {
+        let sent: usize = heard.iter().map(|one| one.answer.rows.len()).sum();
+        if sent > self.limits().groups_heard_max {
+            return Err(too_many_groups(sent, self.limits().groups_heard_max).into());
+        }
         let table = Table::of(split, heard)?;
         let rows: Vec<Row> = table.keys.iter().map(|key| Row::of(split, &table, key, heard)).collect();
         let keys = table.typed(&split.key_types)?;
@@ -98,6 +104,16 @@ impl Row {
             owners: here.map(|(one, _)| one.member.to_owned()).collect(),
         }
     }
+}
+
+fn too_many_groups(sent: usize, most: usize) -> Refusal {
+    let reason = format!(
+        "The owners sent {} in all, and at most {} are put together.",
+        count(sent as u64, "group", "groups"),
+        number(most as u64)
+    );
+    Refusal::new(RefusalKind::TooLarge, "too-many-groups", reason)
+        .remedy("Each owner was charged. Group by fewer or coarser keys, or ask fewer owners at once.")
 }
 
 fn is_hiding(drawing: Option<&Drawing>) -> bool {

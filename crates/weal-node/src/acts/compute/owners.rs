@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
+use tokio::runtime::Handle;
 use weal_domain::agreements::{Agreement, AgreementId};
 use weal_domain::catalogue::{Column, Mode, ProductRef};
 use weal_domain::compute::Preview;
@@ -86,8 +87,19 @@ impl House {
             return Ok(Some(Answered::PreviewOfOwners { preview: told, owners: previews }));
         }
         let owners = self.answer_parts(by, ask, &parts).await?;
-        let answer = self.engine.combine(&split, &heard(&owners)).await?;
-        Ok(Some(Answered::StatisticsOfOwners { answer, owners }))
+        drop(parts);
+        self.put_together(split, owners).await.map(Some)
+    }
+
+    /// One answer of those of all owners. How long that takes is up to them, so no other request waits for it.
+    async fn put_together(&self, split: Split, owners: Vec<OwnerPart>) -> Result<Answered> {
+        let (engine, runtime) = (self.engine.clone(), Handle::current());
+        let work = move || -> Result<Answered> {
+            let answer = runtime.block_on(engine.combine(&split, &heard(&owners)))?;
+            Ok(Answered::StatisticsOfOwners { answer, owners })
+        };
+        let combining = tokio::task::spawn_blocking(work);
+        combining.await.map_err(|cause| Fault::new("putting answers together", cause))?
     }
 
     /// The agreement about each product. Where there are several for statistics, one must be chosen.
