@@ -123,7 +123,7 @@ pub struct PreviewMessage {
     /// The same of the other products that it joins, in the order of its lines; nothing where nothing is charged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Option<BudgetLeft>>,
-    /// Whether this very question was answered before, so that it would be answered again for nothing.
+    /// Whether this very question was answered before, and would be answered again to this asker, for nothing.
     #[serde(default)]
     pub given_before: bool,
 }

@@ -77,6 +77,18 @@ impl Tx {
         self.row(query).await?.map(|row| get(&row, "answer")).transpose()
     }
 
+    /// Whether an answer to this question is kept; its text may be long and is not read.
+    pub async fn is_answer_kept(&mut self, key: &AnswerKey) -> Result<bool, StoreError> {
+        let query = sql("SELECT number FROM kept_answer WHERE agreement = $1 AND question = $2
+             AND version = $3 AND rho = $4 AND delta = $5 LIMIT 1")
+        .bind(key.agreement.to_string())
+        .bind(key.question_sha256.clone())
+        .bind(i64::from(key.version))
+        .bind(int(key.loss.rho_nano, "loss")?)
+        .bind(int(key.loss.delta_femto, "loss")?);
+        Ok(self.row(query).await?.is_some())
+    }
+
     /// Keeps an answer to be given again, where it is not too long. Those of former versions go, and the oldest
     /// where there are too many.
     pub async fn keep_answer(&mut self, key: &AnswerKey, answer: &str) -> Result<(), StoreError> {

@@ -232,6 +232,7 @@ async fn an_answer_is_found_by_everything_that_makes_its_question(bed: &Bed) {
     tx.keep_answer(&key, "the first").await.unwrap();
     tx.keep_answer(&key, "of two asked at once").await.unwrap();
     assert_eq!(tx.kept_answer(&key).await.unwrap().as_deref(), Some("the first"));
+    assert!(tx.is_answer_kept(&key).await.unwrap());
     for other in [
         AnswerKey { agreement: id("urn:uuid:a2"), ..key.clone() },
         AnswerKey { version: 3, ..key.clone() },
@@ -240,6 +241,7 @@ async fn an_answer_is_found_by_everything_that_makes_its_question(bed: &Bed) {
         AnswerKey { loss: loss(5, 0), ..key.clone() },
     ] {
         assert_eq!(tx.kept_answer(&other).await.unwrap(), None, "{other:?}");
+        assert!(!tx.is_answer_kept(&other).await.unwrap(), "{other:?}");
     }
     // Those of former versions go, the oldest of too many too, and what is too long is never kept.
     let newer = AnswerKey { version: 3, ..key.clone() };

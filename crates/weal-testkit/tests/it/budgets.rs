@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use weal_domain::catalogue::{Mode, PrivacyPolicy};
+use reqwest::Method;
+use weal_domain::catalogue::{Mode, PrivacyPolicy, Terms};
 use weal_domain::compute::{Answer, BudgetMove, BudgetRules, Loss, Renewal};
 use weal_domain::identity::{Person, Role};
 use weal_domain::ledger::{Fact, Receipt};
 use weal_domain::{Refusal, Timestamp};
 use weal_node::api::{Answered, Ask};
 use weal_node::fault::Error;
-use weal_testkit::{FRAUD, Federation, MemberNode, open_terms, statistics_terms};
+use weal_testkit::{FRAUD, Federation, MemberNode, open_terms, statistics_terms, wire};
 
 use crate::main_job::payroll;
 use crate::restarts::ledgers_match;
@@ -216,6 +217,34 @@ async fn the_same_question_is_answered_again_for_nothing_and_both_ledgers_keep_i
     let held = education.house().agreements().await.expect("agreements").pop().expect("one");
     revenue.revokes(&held, "It is over.").await;
     assert_eq!(education.asks(sql).await.expect_err("revoked").code, "agreement-revoked");
+}
+
+/// Straight at the owner's door, in roles and beyond quotas in which the asker's own node would not ask.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_it_was_asked_before_is_told_to_whom_it_would_be_given_again() {
+    let federation = Federation::of(&["revenue", "education"]).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    let terms = Terms { uses_per_day_max: Some(2), ..statistics_terms(20 * RHO_NANO) };
+    revenue.publishes("payroll", &payroll(), vec![(Mode::Statistics, terms)]).await;
+    education.looks_around().await;
+    let agreement =
+        education.requests("revenue.payroll", Mode::Statistics).for_purpose(FRAUD).await.is_agreed();
+    let address = education.house().open_line(&agreement).await.expect("a line");
+    let secret = address.property("authorization").expect("a token");
+    let given_before = async |role: Role| {
+        let message = serde_json::json!({ "sql": question(0), "person": "p", "role": role, "preview": true });
+        let (url, headers) = (format!("{}/question", address.endpoint), [("weal-transfer", secret)]);
+        let token = education.token_for(&revenue.did());
+        let reply = wire::send(Method::POST, &url, Some(&token), &headers, message.to_string()).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()["given_before"].as_bool().expect("it says so")
+    };
+    assert!(!given_before(Role::Analyst).await);
+    education.asks(&question(0)).await.expect("an answer");
+    assert!(given_before(Role::Analyst).await);
+    assert!(!given_before(Role::Steward).await, "the agreement is for analysts");
+    education.asks(&question(0)).await.expect("the same answer: looking counted as no use");
+    assert!(!given_before(Role::Analyst).await, "two uses a day were agreed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

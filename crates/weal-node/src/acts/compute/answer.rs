@@ -48,8 +48,11 @@ impl House {
         message: &QuestionMessage,
     ) -> Result<PreviewMessage> {
         let preview = self.plan(together, message).await?;
+        let key = key_of(together, message, preview.loss)?;
         let mut tx = self.store.read("compute.preview").await?;
-        let given_before = tx.kept_answer(&key_of(together, message, preview.loss)?).await?.is_some();
+        // That a colleague asked this is nobody's business to whom the answer would not be given again.
+        let may_have_it = self.would_open_gates(&mut tx, together, Cost::PaidBefore).await?;
+        let given_before = may_have_it && tx.is_answer_kept(&key).await?;
         let price = if given_before { Loss::ZERO } else { preview.loss };
         let left = self.left_for_each(&mut tx, together).await?;
         let budget = |before: Loss| BudgetLeft { before, after: before.saturating_sub(price) };

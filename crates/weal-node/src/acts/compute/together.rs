@@ -76,6 +76,11 @@ impl Together {
         self.others.iter().map(mark).collect()
     }
 
+    /// Whether the gate is asked about statistics; beside other products, one about nobody gives its rows.
+    fn asks_statistics(&self, using: &Using) -> bool {
+        is_private(&using.agreement) || self.others.is_empty()
+    }
+
     /// A refusal that names the product it is about, where there are several.
     fn named(&self, stopped: Stopped<'_>) -> Error {
         match stopped.cause {
@@ -177,13 +182,32 @@ impl House {
     ) -> Result<Vec<Opened>, Stopped<'a>> {
         let mut opened = Vec::new();
         for using in together.all() {
-            let found = match is_private(&using.agreement) || together.others.is_empty() {
+            let found = match together.asks_statistics(using) {
                 true => self.open_gate(tx, using, cost).await.map(Opened::Statistics),
                 false => self.open_gate(tx, using, Cost::Nothing).await.map(Opened::Rows),
             };
             opened.push(found.map_err(|cause| Stopped { by: using, cause })?);
         }
         Ok(opened)
+    }
+
+    /// Whether [`House::open_gates`] would open all of them, with nothing recorded.
+    pub(super) async fn would_open_gates(
+        &self,
+        tx: &mut Tx,
+        together: &Together,
+        cost: Cost,
+    ) -> Result<bool> {
+        for using in together.all() {
+            let opens = match together.asks_statistics(using) {
+                true => self.would_open::<Statistics>(tx, using, cost).await?,
+                false => self.would_open::<Extract>(tx, using, Cost::Nothing).await?,
+            };
+            if !opens {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -18,7 +18,7 @@ use weal_wire::peer::Exact;
 use crate::acts::agreements::agreement_unknown;
 use crate::acts::sha256_hex;
 use crate::api::{Moment, UseShown};
-use crate::fault::{Fault, Result};
+use crate::fault::{Error, Fault, Result};
 use crate::house::House;
 use crate::observe::Outcome;
 
@@ -83,6 +83,21 @@ impl House {
 
     /// Asks the gate, in the transaction that will record its answer, and counts the use.
     pub async fn open_gate<M: Rung>(&self, tx: &mut Tx, using: &Using, cost: Cost) -> Result<Permit<M>> {
+        let permit = self.decided::<M>(tx, using, cost).await?;
+        tx.count_use(&using.agreement.id, permit.grant().decided_at).await?;
+        Ok(permit)
+    }
+
+    /// Whether the gate would open now. Nothing is counted, and nobody is let through.
+    pub async fn would_open<M: Rung>(&self, tx: &mut Tx, using: &Using, cost: Cost) -> Result<bool> {
+        match self.decided::<M>(tx, using, cost).await {
+            Ok(_) => Ok(true),
+            Err(Error::Refused(_)) => Ok(false),
+            Err(fault @ Error::Fault(_)) => Err(fault),
+        }
+    }
+
+    async fn decided<M: Rung>(&self, tx: &mut Tx, using: &Using, cost: Cost) -> Result<Permit<M>> {
         let now = self.clock.now();
         // Read again inside the writer's turn: a revocation that came first is seen.
         let agreement = tx.agreement(&using.agreement.id).await?;
@@ -116,9 +131,7 @@ impl House {
         if let Some(agreement) = &agreement {
             check_offer(&using.product, M::MODE, &agreement.terms)?;
         }
-        let permit = decide::<M>(&question)?;
-        tx.count_use(id, now).await?;
-        Ok(permit)
+        Ok(decide::<M>(&question)?)
     }
 
     /// What both ledgers will keep of a use.
