@@ -201,10 +201,8 @@ fn own_total(
         value.fixed()?;
         Ok((shielded(below.filtered(call, fixed(&value))?, below.schema())?, value))
     };
-    let in_units = |of: &Value| {
-        let unit = lit(10_f64.powi(of.decimals.into()));
-        try_cast(column(&total), DataType::Float64) / unit
-    };
+    let as_float = |name: &str| try_cast(column(name), DataType::Float64);
+    let unit = |of: &Value| lit(10_f64.powi(of.decimals.into()));
     let mut totals = Vec::new();
     let (expr, kind, nullable, bounds) = match name {
         "count" if params.distinct => (count_distinct(plain(&arg)?), DataType::Int64, false, Some(counted)),
@@ -213,13 +211,14 @@ fn own_total(
             let (expr, of) = measured(&arg)?;
             let (low, high) = (of.low.min(of.low * rows), of.high.max(of.high * rows));
             totals.push(sum(cast(expr, WIDE)).alias(&total));
-            (in_units(&of), DataType::Float64, true, Some(Bounds { low, high, decimals: of.decimals }))
+            let sum = as_float(&total) / unit(&of);
+            (sum, DataType::Float64, true, Some(Bounds { low, high, decimals: of.decimals }))
         }
         "avg" => {
             let (expr, of) = measured(&arg)?;
             totals.push(sum(cast(expr.clone(), WIDE)).alias(&total));
             totals.push(count(expr).alias(&number));
-            let mean = in_units(&of) / try_cast(column(&number), DataType::Float64);
+            let mean = as_float(&total) / (unit(&of) * as_float(&number));
             (mean, DataType::Float64, true, Some(Bounds { decimals: of.decimals + 2, ..self::bounds(&of) }))
         }
         "min" | "max" => {
