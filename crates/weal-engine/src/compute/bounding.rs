@@ -68,6 +68,18 @@ pub(crate) struct Bounds {
     pub parts: Vec<Bound>,
 }
 
+impl Bounds {
+    fn are_too_many(&self, groups: &[&[u128]]) -> bool {
+        self.groups_max.is_some_and(|most| groups.len() > most as usize)
+    }
+
+    /// Puts a subject's groups in their secret order, and keeps as many as it may influence.
+    fn choose(&self, groups: &mut Vec<&[u128]>, subject: [u64; 2], tag: Tag<'_>) {
+        groups.sort_unstable_by_key(|rows| tag(subject, group(rows[0])));
+        groups.truncate(self.groups_max.map_or(usize::MAX, |most| most as usize));
+    }
+}
+
 /// Sums within a subject and a group: 64 bits where the plan knows that they are enough, 128 where it does not.
 pub(crate) trait Whole:
     Copy + Default + AddAssign + From<i64> + Into<i128> + Debug + Send + Sync + 'static
@@ -167,11 +179,10 @@ impl<S: Whole> Rows<S> {
     pub(crate) fn add_up(&self, bounds: &Bounds, tag: Tag<'_>, totals: &mut GroupTotals) {
         let in_group = |rows: &&[u128]| self.rows_of(rows).min(bounds.rows_per_group_max);
         self.each_subject(|subject, groups| {
-            let many = bounds.groups_max.is_some_and(|most| groups.len() > most as usize);
+            let many = bounds.are_too_many(groups);
             let rows = || groups.iter().map(|rows| u64::from(in_group(rows))).sum::<u64>();
             if many || bounds.rows_max.is_some_and(|most| rows() > most.into()) {
-                groups.sort_unstable_by_key(|rows| tag(subject, group(rows[0])));
-                groups.truncate(bounds.groups_max.map_or(usize::MAX, |most| most as usize));
+                bounds.choose(groups, subject, tag);
             }
             // Who has no rows left is in its groups all the same: which groups there are is decided by groups alone,
             // here and wherever values are counted in another plan.
@@ -195,11 +206,8 @@ impl<S: Whole> Rows<S> {
     pub(crate) fn compacted(&self, bounds: &Bounds, tag: Tag<'_>) -> Self {
         let mut all = Self::of(bounds.parts.len());
         self.each_subject(|subject, groups| {
-            if let Some(most) = bounds.groups_max
-                && groups.len() > most as usize
-            {
-                groups.sort_unstable_by_key(|rows| tag(subject, group(rows[0])));
-                groups.truncate(most as usize);
+            if bounds.are_too_many(groups) {
+                bounds.choose(groups, subject, tag);
             }
             for rows in groups {
                 all.subjects.push(subject);

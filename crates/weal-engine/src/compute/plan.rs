@@ -144,7 +144,7 @@ impl Totals<'_> {
     }
 
     fn is_wide(&self, part: &Contributed) -> bool {
-        u128::from(part.widest) * u128::from(self.rows_max) > i64::MAX as u128
+        u128::from(part.contribution.widest()) * u128::from(self.rows_max) > i64::MAX as u128
     }
 }
 
@@ -193,7 +193,6 @@ struct Contributed {
     /// Per row, where the part needs one.
     value: Option<Expr>,
     contribution: Contribution,
-    widest: u64,
 }
 
 impl Contributed {
@@ -212,7 +211,7 @@ impl Contributed {
                 (Sort::Spread, Some(fixed(value) - lit(contribution.middle)), contribution)
             }
         };
-        Ok(Self { sort, value, contribution, widest: contribution.widest() })
+        Ok(Self { sort, value, contribution })
     }
 
     /// The bounds are those of one row: what `rows_max` of them may add is a multiple of it.

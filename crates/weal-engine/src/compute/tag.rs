@@ -55,7 +55,7 @@ impl QueryKey {
     /// The half of a row's tag that all its values go into, from the hashes of its subject and its other columns.
     pub(crate) fn tag(&self, subject: u64, columns: impl IntoIterator<Item = u64>) -> u64 {
         let keyed = self.keyed(0);
-        columns.into_iter().fold(subject, |tag, column| keyed.hash_one((tag, column))) >> 1
+        columns.into_iter().fold(subject, |tag, column| keyed.after(tag, column)) >> 1
     }
 }
 
@@ -68,6 +68,13 @@ impl std::fmt::Debug for QueryKey {
 /// Hashes with the key: SipHash-1-3 (Aumasson and Bernstein 2012) whose state has taken in the 32 secret
 /// bytes first.
 struct Keyed(DefaultHasher);
+
+impl Keyed {
+    /// A tag with one more column in it: the same step wherever groups are chosen, so that they are the same groups.
+    fn after(&self, tag: u64, column: u64) -> u64 {
+        self.hash_one((tag, column))
+    }
+}
 
 impl BuildHasher for Keyed {
     type Hasher = DefaultHasher;
@@ -118,7 +125,7 @@ impl ScalarUDFImpl for Tag {
             }
             let column = self.key.column(place, array)?;
             for (group, value) in groups.iter_mut().zip(column) {
-                *group = keyed.hash_one((*group, value));
+                *group = keyed.after(*group, value);
             }
         }
         let tag =
