@@ -85,7 +85,7 @@ impl Talk<'_> {
         let agreement = asker.agreement_of(&negotiation, LOOK, WAIT_MAX)?;
         steps.holds("EDC negotiates to FINALIZED", !agreement.is_empty(), &negotiation)?;
         let name = asker.protocol_name(&agreement)?;
-        let shown = own.get(&format!("/agreements/{name}"))?;
+        let shown = in_force(&mut own, &name)?;
         steps.holds("our node holds the same agreement, in force", shown["in_force"] == true, &shown)?;
         let transfer = asker.transfer(&us, &agreement, PULL, &self.plane.events_url())?;
         let line = self.plane.started(&transfer, WAIT_MAX)?;
@@ -173,6 +173,19 @@ impl Talk<'_> {
         let all = self.connector.management().agreements()?;
         let same = |held: &Value| text(held, "agreementId").is_ok_and(|id| id == agreement);
         Ok(all.iter().any(same))
+    }
+}
+
+/// Our agreement `name` once it is in force, or as it is after [`WAIT_MAX`]: the other side stands at FINALIZED as soon
+/// as our message reaches it, ours when its acknowledgement is written.
+fn in_force(own: &mut Api, name: &str) -> Result<Value, String> {
+    let began = Instant::now();
+    loop {
+        let shown = own.get(&format!("/agreements/{name}"))?;
+        if shown["in_force"] == true || began.elapsed() > WAIT_MAX {
+            return Ok(shown);
+        }
+        std::thread::sleep(LOOK);
     }
 }
 
