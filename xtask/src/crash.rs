@@ -21,8 +21,8 @@ const KILLS_MIN: usize = 30;
 /// Between two deaths.
 const LIFE_MS: std::ops::Range<u64> = 100..1_500;
 /// For everything to become final when nobody dies any more: all go on side by side, and on a busy machine slowly.
-const SETTLING_MAX: Duration = Duration::from_secs(300);
-/// For a request to get through to a node that comes and goes.
+const SETTLING_MAX: Duration = Duration::from_secs(900);
+/// For one request to get through to a node that comes and goes.
 const REQUESTING_MAX: Duration = Duration::from_secs(300);
 
 pub(crate) fn run_crash(root: &Path, arguments: &[&str]) -> Result<String, String> {
@@ -139,16 +139,17 @@ fn request_until(
 ) -> Result<(), String> {
     let wanted = json!({"product": {"member": "revenue", "product": "incomes"}, "mode": "extract",
                         "purpose": PURPOSE, "wait_ms": 250});
-    let began = Instant::now();
+    let mut last = Instant::now();
     while done.load(Ordering::SeqCst) < enough {
         match api.post("/requests", &wanted) {
             Ok(answer) => {
+                last = Instant::now();
                 done.fetch_add(1, Ordering::SeqCst);
                 add(vec![text(&answer["negotiation"], "id")?]);
             }
             // It answered, and not as it should.
             Err(why) if why.starts_with("POST /requests") => return Err(why),
-            Err(_) if began.elapsed() < REQUESTING_MAX => std::thread::sleep(Duration::from_millis(20)),
+            Err(_) if last.elapsed() < REQUESTING_MAX => std::thread::sleep(Duration::from_millis(20)),
             Err(why) => return Err(why),
         }
     }

@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The patience of a connection that is told of no other.
 const READ_TIME_MAX: Duration = Duration::from_secs(120);
+/// A connection that was not used for so long is left: the other side may be about to close it (a node does after 30 s,
+/// and so does a connector), and what is asked in that moment is lost.
+const KEPT_MAX: Duration = Duration::from_secs(5);
 /// The longest line of a head, and the most lines.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 const HEAD_LINES_MAX: usize = 200;
@@ -19,7 +21,27 @@ pub(crate) struct Connection {
     host: String,
     /// How long an answer may take to begin or to go on.
     patience: Duration,
-    stream: Option<BufReader<TcpStream>>,
+    stream: Option<Kept>,
+}
+
+/// A connection between two requests.
+#[derive(Debug)]
+struct Kept {
+    stream: BufReader<TcpStream>,
+    since: Instant,
+}
+
+impl Kept {
+    /// The stream, where the other side still listens.
+    fn still_open(self) -> Option<BufReader<TcpStream>> {
+        let socket = self.stream.get_ref();
+        socket.set_nonblocking(true).ok()?;
+        // Nothing is to be read between two requests: neither an answer nor the end.
+        let looked = socket.peek(&mut [0]);
+        socket.set_nonblocking(false).ok()?;
+        let quiet = looked.is_err_and(|cause| cause.kind() == std::io::ErrorKind::WouldBlock);
+        (quiet && self.stream.buffer().is_empty() && self.since.elapsed() < KEPT_MAX).then_some(self.stream)
+    }
 }
 
 #[derive(Debug)]
@@ -80,29 +102,31 @@ impl Connection {
         }
         head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
         let message = [head.as_bytes(), body].concat();
-        let was_open = self.stream.is_some();
-        let first = self.exchange(&message);
+        let kept = self.stream.take().and_then(Kept::still_open);
+        let was_kept = kept.is_some();
+        let first = kept.map_or_else(|| self.open(), Ok).and_then(|stream| self.exchange(stream, &message));
         let outcome = match first {
-            // The other side had closed what we kept.
-            Err(_) if was_open => self.exchange(&message),
+            // The other side closed what we kept. Whether it did what it was asked nobody knows, so it is asked
+            // again only what may be done twice.
+            Err(_) if was_kept && method != "POST" => {
+                self.open().and_then(|stream| self.exchange(stream, &message))
+            }
             other => other,
         };
         outcome.map_err(|cause| format!("{method} http://{}{path}: {cause}", self.address))
     }
 
-    fn exchange(&mut self, message: &[u8]) -> std::io::Result<Answer> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(&self.address)?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(self.patience))?;
-                BufReader::new(stream)
-            }
-        };
+    fn open(&self) -> std::io::Result<BufReader<TcpStream>> {
+        let stream = TcpStream::connect(&self.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(self.patience))?;
+        Ok(BufReader::new(stream))
+    }
+
+    fn exchange(&mut self, mut stream: BufReader<TcpStream>, message: &[u8]) -> std::io::Result<Answer> {
         stream.get_mut().write_all(message)?;
-        let (answer, kept) = read_answer(&mut stream)?;
-        self.stream = kept.then_some(stream);
+        let (answer, stays) = read_answer(&mut stream)?;
+        self.stream = stays.then(|| Kept { stream, since: Instant::now() });
         Ok(answer)
     }
 }
@@ -191,22 +215,63 @@ pub(crate) fn split_url(url: &str) -> Result<(&str, &str), String> {
     Ok((address, if path.is_empty() { "/" } else { path }))
 }
 
-/// An address on loopback that nobody listens at, and that nobody gets by chance before it is used: below the
-/// ports that systems give to outgoing connections (from 32,768 on Linux), and no port twice.
-pub(crate) fn free_address() -> Result<String, String> {
-    const FIRST: u16 = 20_000;
-    const PORTS: u16 = 12_000;
-    static TRIED: AtomicU16 = AtomicU16::new(0);
-    // Programs that run side by side begin at different places.
-    let begin = (std::process::id() % u32::from(PORTS)) as u16;
-    loop {
-        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
-        if tried >= PORTS {
-            return Err("no port from 20000 to 31999 is free".to_owned());
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// Answers so many requests on each connection, and closes it then. Says how many it has answered on each.
+    fn closes_after(requests: usize) -> (String, std::sync::mpsc::Receiver<usize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut out = stream.try_clone().expect("a copy");
+                let mut input = BufReader::new(stream);
+                let mut answered = 0;
+                while answered < requests && read_head(&mut input).is_ok() {
+                    answered += 1;
+                    out.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").expect("it is heard");
+                }
+                drop((input, out));
+                if sender.send(answered).is_err() {
+                    return;
+                }
+            }
+        });
+        (address, receiver)
+    }
+
+    #[test]
+    fn what_the_other_side_has_closed_is_opened_again() {
+        let (address, closed) = closes_after(1);
+        let mut connection = Connection::to(&address);
+        for method in ["GET", "POST", "POST"] {
+            let answer = connection.send(method, "/", &[], b"").expect("an answer");
+            assert_eq!((answer.status, answer.text()), (200, "hi".to_owned()));
+            assert_eq!(closed.recv(), Ok(1));
         }
-        let port = FIRST + (begin + tried) % PORTS;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(format!("127.0.0.1:{port}"));
-        }
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_not_asked_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut connection = Connection::to(&listener.local_addr().expect("an address").to_string());
+        let heard = std::thread::spawn(move || {
+            let (mut first, _) = listener.accept().expect("a connection");
+            let mut input = BufReader::new(first.try_clone().expect("a copy"));
+            read_head(&mut input).expect("a request");
+            first.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("it is heard");
+            // It hears the second request and ends without an answer.
+            read_head(&mut input).expect("another request");
+            drop((first, input));
+            listener.set_nonblocking(true).expect("a socket");
+            std::thread::sleep(Duration::from_millis(200));
+            listener.accept().is_ok()
+        });
+        connection.send("POST", "/", &[], b"").expect("an answer");
+        assert!(connection.send("POST", "/", &[], b"").is_err());
+        assert!(!heard.join().expect("it ended"), "it was asked twice");
     }
 }

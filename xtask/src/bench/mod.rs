@@ -85,11 +85,21 @@ pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
 /// A folder that is gone with this value.
 pub(crate) struct Place(pub(crate) PathBuf);
 
+/// So many folders may be left of programs that were killed and had our process id.
+const PLACES_MAX: u32 = 1_000;
+
 impl Place {
+    /// An empty one: what somebody has left under the same name is not taken.
     pub(crate) fn make() -> Result<Self, String> {
-        let folder = std::env::temp_dir().join(format!("weal-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(|cause| format!("{}: {cause}", folder.display()))?;
-        Ok(Self(folder))
+        for number in 0..PLACES_MAX {
+            let folder = std::env::temp_dir().join(format!("weal-xtask-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&folder) {
+                Ok(()) => return Ok(Self(folder)),
+                Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(cause) => return Err(format!("{}: {cause}", folder.display())),
+            }
+        }
+        Err(format!("{} is full of folders named weal-xtask", std::env::temp_dir().display()))
     }
 }
 
@@ -119,7 +129,7 @@ pub(crate) fn federate(weal: &str, governing: &Node, members: &[&Node]) -> Resul
         let folder = member.folder.display().to_string();
         run(weal, &["join", &governing_did, "--node", &folder, "--wait", "0"])?;
         run(weal, &["members", "--admit", &member.did(), "--node", &governing_folder])?;
-        run(weal, &["join", &governing_did, "--node", &folder, "--wait", "10"])?;
+        run(weal, &["join", &governing_did, "--node", &folder, "--wait", "60"])?;
     }
     Ok(())
 }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a node may take to answer before the benchmark is given up.
-const READY_MAX: Duration = Duration::from_secs(30);
+/// How long a node may take to answer before it is given up. It takes well under a second where the machine has time.
+const READY_MAX: Duration = Duration::from_secs(180);
+/// How long one look at a node that is starting may take.
+const LOOK_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) struct Node {
     pub(crate) folder: PathBuf,
@@ -18,7 +20,7 @@ pub(crate) struct Node {
 impl Node {
     /// `weal init`.
     pub(crate) fn make(weal: &str, place: &Path, name: &str, options: &[&str]) -> Result<Self, String> {
-        let address = crate::http::free_address()?;
+        let address = crate::ports::free_address()?;
         let node = Self { folder: place.join(name), address, weal: weal.to_owned(), process: None };
         let folder = node.folder.display().to_string();
         let mut arguments = vec!["init", &folder, "--listen", &node.address];
@@ -54,9 +56,17 @@ impl Node {
             if self.is_ready() {
                 return Ok(began.elapsed());
             }
+            if let Some(Ok(Some(status))) = self.process.as_mut().map(Child::try_wait) {
+                return Err(format!("{} ended ({status}):\n{}", self.folder.display(), self.log()));
+            }
             std::thread::sleep(Duration::from_micros(500));
         }
-        Err(format!("{} did not answer within {} s", self.folder.display(), READY_MAX.as_secs()))
+        let seconds = READY_MAX.as_secs();
+        Err(format!("{} did not answer within {seconds} s:\n{}", self.folder.display(), self.log()))
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("node.log")).unwrap_or_default()
     }
 
     fn is_ready(&self) -> bool {
@@ -64,7 +74,8 @@ impl Node {
         let Ok(mut stream) = TcpStream::connect(&self.address) else { return false };
         let request = format!("GET /readyz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
         let mut answer = String::new();
-        stream.write_all(request.as_bytes()).is_ok()
+        stream.set_read_timeout(Some(LOOK_MAX)).is_ok()
+            && stream.write_all(request.as_bytes()).is_ok()
             && stream.read_to_string(&mut answer).is_ok()
             && answer.starts_with("HTTP/1.1 200")
     }

@@ -54,22 +54,14 @@ pub(super) fn assemble(root: &Path, name: &str, version: Option<&str>) -> Result
     }
     // What was there before would be on the class path too.
     let _ = std::fs::remove_dir_all(&jars);
-    let mut maven = Command::new("mvn");
-    maven.args(["--batch-mode", "--quiet", "dependency:copy-dependencies", "--file"]).arg(&pom);
-    maven.arg(format!("-DoutputDirectory={}", jars.display())).stdin(Stdio::null());
-    if let Some(version) = version {
-        maven.arg(format!("-Dkit.version={version}"));
-    }
-    match maven.status() {
-        Ok(status) if status.success() => {}
-        Ok(status) => return Err(format!("mvn: {status}")),
-        Err(cause) => return Err(format!("mvn: {cause}; install Maven and a JDK 17")),
-    }
+    let version = version.map(|version| format!("-Dkit.version={version}"));
+    crate::download::by_maven(&pom, &jars, version)?;
     std::fs::write(&made_of, asked).map_err(|cause| format!("{}: {cause}", made_of.display()))?;
     Ok(jars)
 }
 
-const READY_TIME_MAX: Duration = Duration::from_secs(60);
+/// For the node under test to be ready; it takes a second where the machine has time.
+const READY_TIME_MAX: Duration = Duration::from_secs(180);
 
 /// The node under test, running. It ends when its standard input does.
 #[derive(Debug)]
@@ -83,7 +75,7 @@ impl Tested {
     /// Starts `program` in one of its parts, beside a kit that will listen on a free port. It writes what the kit
     /// must be told to `properties`.
     pub(super) fn start(program: &Path, part: &str, properties: &Path) -> Result<Self, String> {
-        let kit = crate::http::free_address()?;
+        let kit = crate::ports::free_address()?;
         let mut process = Command::new(program)
             .args([part, &kit])
             .arg(properties)

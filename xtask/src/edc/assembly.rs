@@ -68,9 +68,7 @@ impl Assembly {
         }
         // What other sources have left there would be on the class path too.
         let _ = std::fs::remove_dir_all(&jars);
-        let output = format!("-DoutputDirectory={}", jars.display());
-        let arguments = ["--batch-mode", "--quiet", "dependency:copy-dependencies", &output, "--file"];
-        finish(Command::new("mvn").args(arguments).arg(&pom), "install Maven")?;
+        crate::download::by_maven(&pom, &jars, None)?;
         if let (Some(source), Some(name)) = (source, kind.extension()) {
             assembly.compile(&source, name)?;
         }

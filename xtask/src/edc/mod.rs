@@ -15,7 +15,8 @@ pub(crate) use data_plane::{DataPlane, PULL, Route};
 pub(crate) use management::{Counterparty, Management, items, text};
 pub(crate) use wallet::{CREDENTIALS, Wallet};
 
-use crate::http::{Connection, free_address};
+use crate::http::Connection;
+use crate::ports::free_address;
 use runtime::Runtime;
 
 /// What the products' data addresses are called; only the data plane knows what they are.

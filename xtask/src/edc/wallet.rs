@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::Assembly;
 use super::runtime::Runtime;
-use crate::http::{Connection, free_address};
+use crate::http::Connection;
+use crate::ports::free_address;
 
 const OWNER: &str = "connector";
 /// The owner's name as the wallet's paths have it.

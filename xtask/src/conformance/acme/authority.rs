@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{LIFE_S, last_lines, run, until};
-use crate::http::free_address;
+use crate::ports::free_address;
 
 /// What is asked of Go's module proxy where no Pebble is installed. Debian has a package of that name too.
 const MODULE: &str = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1";
@@ -27,17 +27,17 @@ pub(super) fn program(root: &Path, named: Option<PathBuf>) -> Result<PathBuf, St
         return Ok("pebble".into());
     }
     let folder = crate::target(root).join("conformance/acme");
-    let built = folder.join("pebble");
+    let (built, unfinished) = (folder.join("pebble"), folder.join("unfinished"));
     if !built.exists() {
         eprintln!("go install {MODULE}");
-        let status = Command::new("go").args(["install", MODULE]).env("GOBIN", &folder).status();
-        match status {
-            Ok(status) if status.success() => {}
-            Ok(status) => return Err(format!("go install {MODULE}: {status}")),
-            Err(cause) => {
-                return Err(format!("neither pebble nor go is here ({cause}): install one of them"));
-            }
-        }
+        crate::download::until_done("neither pebble nor go is here: install one of them", |_| {
+            let mut go = Command::new("go");
+            go.args(["install", MODULE]).env("GOBIN", &unfinished);
+            go
+        })?;
+        // Whole or not at all: who is broken off leaves no half of a program here.
+        let done = std::fs::rename(unfinished.join("pebble"), &built);
+        done.map_err(|cause| format!("{}: {cause}", built.display()))?;
     }
     Ok(built)
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::authority::{Authority, BINDING_KEY, BINDING_NAME};
 use super::last_lines;
-use crate::http::free_address;
+use crate::ports::free_address;
 
 pub(super) const HOST: &str = "node.weal.test";
 

@@ -11,7 +11,7 @@ use super::node::{self, Node, did_of};
 use super::said;
 use super::talk::{THEIRS, Talk, WAIT_MAX};
 use crate::edc::{Assembly, CREDENTIALS, DataPlane, Edc, Kind, PULL, Polling, Route, Wallet};
-use crate::http::free_address;
+use crate::ports::free_address;
 
 /// A node that has just refused a caller does not look again at what it presents for some seconds.
 const FORGOTTEN_MAX: Duration = Duration::from_secs(60);
