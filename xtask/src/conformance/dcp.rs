@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::kit::{Options, Outcome, Selection, Tested, assemble, run};
 
 /// All tests of a role together need less than a minute; one that waits in vain gives up after some seconds.
-const RUN_TIME_MAX: Duration = Duration::from_secs(300);
+const RUN_TIME_MAX: Duration = Duration::from_secs(1_200);
 
 /// How a test must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

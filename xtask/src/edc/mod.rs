@@ -89,9 +89,9 @@ pub(crate) struct Edc {
 }
 
 /// How long one look at a connector that is starting may take.
-const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long the connector may take to find that its data plane is there.
-const DATA_PLANE_WAIT_MAX: Duration = Duration::from_secs(30);
+const DATA_PLANE_WAIT_MAX: Duration = Duration::from_secs(180);
 
 impl Edc {
     pub(crate) fn addresses() -> Result<Addresses, String> {

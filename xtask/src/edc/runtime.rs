@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::assembly::{Assembly, MAIN};
 
 /// How long it may take to say that it is ready.
-const READY_MAX: Duration = Duration::from_secs(120);
+const READY_MAX: Duration = Duration::from_secs(300);
 /// Runs it until it ends or our end of the pipe does, so that it never outlives us; says its id first.
 const KEEPER: &str = "exec 3<&0; \"$@\" </dev/null >\"$WEAL_EDC_LOG\" 2>&1 & child=$!; echo $child; exec >/dev/null; \
      (cat <&3; kill $child 2>/dev/null; sleep 5; kill -9 $child 2>/dev/null) & wait $child";

@@ -143,10 +143,18 @@ impl Wallet {
         }
     }
 
-    /// The credentials of one type that it holds.
-    pub(crate) fn credentials(&self, kind: &str) -> Result<Vec<Value>, String> {
-        let found = self.call("GET", &format!("/credentials?type={kind}"), &Value::Null)?;
-        Ok(found.as_array().cloned().unwrap_or_default())
+    /// The credentials of one type that it holds, once there are any. What it has been given it may write after it
+    /// has said so.
+    pub(crate) fn credentials(&self, kind: &str, wait_max: Duration) -> Result<Vec<Value>, String> {
+        let began = Instant::now();
+        loop {
+            let found = self.call("GET", &format!("/credentials?type={kind}"), &Value::Null)?;
+            let found = found.as_array().cloned().unwrap_or_default();
+            if !found.is_empty() || began.elapsed() > wait_max {
+                return Ok(found);
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// The end of its log, for whoever looks for the cause of a failure.

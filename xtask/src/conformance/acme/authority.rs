@@ -110,6 +110,8 @@ impl Authority {
             .arg(self.folder.join("settings.json"))
             .env("PEBBLE_VA_NOSLEEP", "1")
             .env("PEBBLE_AUTHZREUSE", "0")
+            // By itself it rejects one in twenty, which only a pass that is about it can stand.
+            .env("PEBBLE_WFE_NONCEREJECT", "0")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(failed)?)
@@ -188,9 +190,8 @@ fn own_certificate(folder: &Path) -> Result<(), String> {
 /// (RFC 1035, section 4). It ends with the process.
 fn name_server() -> Result<String, String> {
     let failed = |cause: std::io::Error| format!("a name server: {cause}");
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+    let (listener, socket) = both_at_one_port().map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let socket = UdpSocket::bind(address).map_err(failed)?;
     std::thread::spawn(move || {
         let mut asked = [0; 512];
         while let Ok((length, from)) = socket.recv_from(&mut asked) {
@@ -206,6 +207,19 @@ fn name_server() -> Result<String, String> {
         }
     });
     Ok(address.to_string())
+}
+
+/// What is free for TCP may be taken for UDP.
+fn both_at_one_port() -> std::io::Result<(TcpListener, UdpSocket)> {
+    let mut tries = 0;
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        match UdpSocket::bind(listener.local_addr()?) {
+            Ok(socket) => return Ok((listener, socket)),
+            Err(_) if tries < 100 => tries += 1,
+            Err(cause) => return Err(cause),
+        }
+    }
 }
 
 fn answer_once(stream: &mut TcpStream) -> std::io::Result<()> {

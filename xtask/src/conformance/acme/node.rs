@@ -12,6 +12,8 @@ use super::last_lines;
 use crate::ports::free_address;
 
 pub(super) const HOST: &str = "node.weal.test";
+/// How long a node may take to listen; it takes well under a second where the machine has time.
+const LISTENS_MAX: Duration = Duration::from_secs(180);
 
 /// How it is configured.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,7 +63,7 @@ impl Node {
         let failed = |cause: std::io::Error| format!("{}: {cause}", self.weal.display());
         let log = std::fs::OpenOptions::new().append(true).create(true).open(self.log()).map_err(failed)?;
         let mut command = Command::new(&self.weal);
-        command.args(["serve", "--node"]).arg(&self.folder);
+        command.args(["serve", "--exit-with-parent", "--node"]).arg(&self.folder);
         command
             .env("WEAL_TLS_ACME_DIRECTORY", authority.directory())
             .env("WEAL_TLS_ACME_TERMS_AGREED", "true");
@@ -78,11 +80,12 @@ impl Node {
             std::fs::set_permissions(&file, for_its_owner).map_err(failed)?;
             command.env("WEAL_TLS_ACME_EAB_KEY_ID", BINDING_NAME).env("WEAL_TLS_ACME_EAB_KEY_FILE", file);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        self.process = Some(command.spawn().map_err(failed)?);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
+        let process = self.process.insert(command.spawn().map_err(failed)?);
         let (listen, began) = (self.listen, Instant::now());
         while std::net::TcpStream::connect(listen).is_err() {
-            if began.elapsed() > Duration::from_secs(60) {
+            let ended = process.try_wait().is_ok_and(|ended| ended.is_some());
+            if ended || began.elapsed() > LISTENS_MAX {
                 return Err(format!("the node does not listen:\n{}", self.last_words()));
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -151,7 +154,7 @@ impl Node {
             .spawn()
             .map_err(failed)?;
         let input = client.stdin.take().ok_or("openssl without input")?;
-        let mut lasting = Lasting { client, input, log };
+        let mut lasting = Lasting { client, input, log, asked_at: Instant::now() };
         lasting.asks()?;
         Ok(lasting)
     }
@@ -216,6 +219,7 @@ pub(super) struct Lasting {
     client: Child,
     input: ChildStdin,
     log: PathBuf,
+    asked_at: Instant,
 }
 
 impl Lasting {
@@ -227,7 +231,13 @@ impl Lasting {
         asked
             .and_then(|()| self.input.flush())
             .map_err(|cause| format!("the connection is gone: {cause}"))?;
+        self.asked_at = Instant::now();
         super::until("an answer on the open connection", || answers() > before)
+    }
+
+    /// Asks, where that was not done for so long.
+    pub(super) fn asks_every(&mut self, pause: Duration) -> Result<(), String> {
+        if self.asked_at.elapsed() < pause { Ok(()) } else { self.asks() }
     }
 
     pub(super) fn still_lives(mut self) -> Result<(), String> {

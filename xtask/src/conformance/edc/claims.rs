@@ -14,7 +14,7 @@ use crate::edc::{Assembly, CREDENTIALS, DataPlane, Edc, Kind, PULL, Polling, Rou
 use crate::ports::free_address;
 
 /// A node that has just refused a caller does not look again at what it presents for some seconds.
-const FORGOTTEN_MAX: Duration = Duration::from_secs(60);
+const FORGOTTEN_MAX: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(250);
 
 /// How many steps held, and with which release.
@@ -98,7 +98,7 @@ impl Pass<'_> {
         let admitted = self.guide.section("Admit the partner")?;
         steps.holds("an officer admits EDC's owner", admitted.contains("in good standing"), &admitted)?;
         self.wallet.request_in(&request, &["ISSUED"], WAIT_MAX)?;
-        let held = self.wallet.credentials(node::MEMBERSHIP)?;
+        let held = self.wallet.credentials(node::MEMBERSHIP, WAIT_MAX)?;
         steps.holds("EDC's wallet holds the credential", held.len() == 1, &held)?;
         let began = Instant::now();
         let mut shown = self.catalogue();
