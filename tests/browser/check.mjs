@@ -21,6 +21,8 @@ const PAGE_BYTES_MAX = 100_000;
 const TAB_STOPS_MAX = 300;
 const TARGET_PX_MIN = 44;
 const AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+// For a browser that starts and for a page that loads; either takes a second where the machine has time.
+const WAIT_MS_MAX = 180_000;
 const CHECKS = ["page", "axe", "keyboard", "shots"];
 
 const { values: options, positionals } = parseArgs({
@@ -44,6 +46,7 @@ const findings = [];
 const site = /^https?:/.test(where) ? remote(where, named) : await gallery(where, named);
 const browser = await chromium.launch({
   executablePath: options.chromium,
+  timeout: WAIT_MS_MAX,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync"],
 });
@@ -94,6 +97,7 @@ async function checkPage(page) {
       const at = pair.indexOf("=");
       return { name: pair.slice(0, at), value: pair.slice(at + 1), url: site.origin };
     }));
+    context.setDefaultTimeout(WAIT_MS_MAX);
     const tab = await context.newPage();
     const say = (text) => findings.push(`${page.name} (${scheme}): ${text}`);
     tab.on("console", (message) => message.type() === "error" && say(`console: ${message.text()}`));
