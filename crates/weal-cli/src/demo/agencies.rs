@@ -2,11 +2,12 @@
 //! database. No process outlives the demo: dropped, it is killed; orphaned, it sees its standard input
 //! end and stops.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 use weal_domain::identity::{Did, MemberName};
 use weal_node::InitOptions;
@@ -15,8 +16,8 @@ use weal_node::config::{Folder, Reach};
 use crate::client::Client;
 use crate::failure::{Doing as _, Failure, Result};
 
-/// How long a node may take to be ready. It takes well under a second.
-const READY_SECONDS_MAX: u64 = 60;
+/// How long a node may take to be ready. It takes well under a second where the machine has time.
+const READY_SECONDS_MAX: u64 = 180;
 /// How long a node may take to stop in order before it is killed.
 const STOP_SECONDS_MAX: u64 = 5;
 /// The last lines of a log that are shown when its node fails.
@@ -55,17 +56,12 @@ const EMPLOYMENT: (&str, &str) = ("employment", "Employment Agency");
 impl Agencies {
     /// Makes and starts all four below `root` and waits until they answer.
     pub async fn start(root: &Path) -> Result<Self> {
-        // All ports are held at once, so that no two nodes are given the same.
-        let mut ports = Vec::new();
-        for _ in 0..4 {
-            ports.push(TcpListener::bind("127.0.0.1:0").doing("cannot find a free port on loopback")?);
-        }
-        let council = Agency::start(root, COUNCIL, next(&mut ports)?, None).await?;
+        let council = Agency::start(root, COUNCIL, None).await?;
         let governing_body = Some(&council.did);
         let (revenue, education, employment) = tokio::try_join!(
-            Agency::start(root, REVENUE, next(&mut ports)?, governing_body),
-            Agency::start(root, EDUCATION, next(&mut ports)?, governing_body),
-            Agency::start(root, EMPLOYMENT, next(&mut ports)?, governing_body),
+            Agency::start(root, REVENUE, governing_body),
+            Agency::start(root, EDUCATION, governing_body),
+            Agency::start(root, EMPLOYMENT, governing_body),
         )?;
         Ok(Self { council, revenue, education, employment })
     }
@@ -87,20 +83,38 @@ impl Agencies {
     }
 }
 
-/// The address of a port that was held until now.
-fn next(ports: &mut Vec<TcpListener>) -> Result<SocketAddr> {
-    let port = ports.pop().ok_or_else(|| Failure::failed("no free port is left"))?;
-    port.local_addr().doing("cannot read a port's address")
+/// A port of loopback that nobody else is given until this is dropped. Whoever is told its number may listen there
+/// meanwhile: nobody does so here, and both sides let the address be used again.
+struct Held {
+    socket: TcpSocket,
+    listen: SocketAddr,
+}
+
+impl Held {
+    fn free() -> Result<Self> {
+        const NONE: &str = "cannot find a free port on loopback";
+        let socket = TcpSocket::new_v4().doing(NONE)?;
+        socket.set_reuseaddr(true).doing(NONE)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).doing(NONE)?;
+        let listen = socket.local_addr().doing(NONE)?;
+        Ok(Self { socket, listen })
+    }
+
+    /// Lets go where the system would let nobody listen: all but Linux.
+    fn while_it_starts(self) -> Option<TcpSocket> {
+        cfg!(target_os = "linux").then_some(self.socket)
+    }
 }
 
 impl Agency {
     async fn start(
         root: &Path,
         (name, title): (&'static str, &'static str),
-        listen: SocketAddr,
         governing_body: Option<&Did>,
     ) -> Result<Self> {
         let folder = root.join(name);
+        let held = Held::free()?;
+        let listen = held.listen;
         let origin = format!("http://{listen}");
         // Boxed: making a node is a large future, and four of them are made.
         let initialised = Box::pin(weal_node::init(InitOptions {
@@ -119,9 +133,11 @@ impl Agency {
         }));
         let did = initialised.await.doing(format!("the node of the {title} was not made"))?.did;
         let client = Client::open(&Folder::new(&folder), listen, false)?;
+        let held = held.while_it_starts();
         let child = spawn(&folder)?;
         let mut agency = Self { name, title, did, folder, origin, client, child };
         agency.wait_until_ready().await?;
+        drop(held);
         Ok(agency)
     }
 

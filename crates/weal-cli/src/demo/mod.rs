@@ -109,15 +109,30 @@ struct Place {
 
 impl Place {
     fn make(named: Option<&Path>, keep: bool) -> Result<Self> {
-        let temporary = || std::env::temp_dir().join(format!("weal-demo-{}", std::process::id()));
-        let folder = named.map_or_else(temporary, Path::to_owned);
-        let taken = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+        let Some(folder) = named else { return Ok(Self { folder: temporary()?, keep }) };
+        let taken = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
         if taken {
             return Err(Failure::usage(format!("{} is not empty", folder.display()))
                 .next("name an empty folder or one that does not exist yet"));
         }
-        std::fs::create_dir_all(&folder).doing(format!("cannot make {}", folder.display()))?;
-        Ok(Self { folder, keep: keep || named.is_some() })
+        std::fs::create_dir_all(folder).doing(format!("cannot make {}", folder.display()))?;
+        Ok(Self { folder: folder.to_owned(), keep: true })
+    }
+}
+
+/// A folder of our own. What a demo that was killed has left under the same process id is not taken for it.
+fn temporary() -> Result<PathBuf> {
+    const TRIES_MAX: u32 = 1_000;
+    let mut number = 0;
+    loop {
+        let folder = std::env::temp_dir().join(format!("weal-demo-{}-{number}", std::process::id()));
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists && number < TRIES_MAX => {
+                number += 1;
+            }
+            Err(cause) => return Err(cause).doing(format!("cannot make {}", folder.display())),
+        }
     }
 }
 
