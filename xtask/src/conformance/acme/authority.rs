@@ -122,10 +122,9 @@ impl Authority {
         until("Pebble answers", || TcpStream::connect(&self.management).is_ok())?;
         // What it signs with is made anew at every start.
         let own = self.own_certificate();
-        let root = run(
-            "curl",
-            &["--silent", "--fail", "--cacert", &own, &format!("https://{}/roots/0", self.management)],
-        )?;
+        let address = format!("https://{}/roots/0", self.management);
+        let patiently = ["--silent", "--fail", "--noproxy", "*", "--retry", "5", "--retry-connrefused"];
+        let root = run("curl", &[&patiently[..], &["--cacert", &own, &address]].concat())?;
         std::fs::write(self.root_file(), root).map_err(failed)
     }
 

@@ -18,7 +18,7 @@ pub(super) const THEIRS: &str = "station,degrees\nharbour,17\nairport,21\n";
 const THEIR_DATASET: &str = "urn:example:weather";
 const PURPOSE: &str = "https://w3id.org/dpv#FraudPreventionAndDetection";
 const LEGAL_BASIS: &str = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e";
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(120);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) struct Talk<'a> {
@@ -149,7 +149,7 @@ impl Talk<'_> {
             "legal_basis": LEGAL_BASIS, "wait_ms": 60_000,
         });
         let requested = own.post("/requests", &request)?;
-        let agreement = requested["agreement"]["id"].as_str().unwrap_or_default().to_owned();
+        let agreement = agreed(&mut own, &requested)?;
         steps.holds("our node negotiates to FINALIZED", !agreement.is_empty(), &requested)?;
         let held = self.held_by_edc(&agreement)?;
         steps.holds("EDC holds the same agreement", held, &agreement)?;
@@ -184,6 +184,26 @@ fn in_force(own: &mut Api, name: &str) -> Result<Value, String> {
         let shown = own.get(&format!("/agreements/{name}"))?;
         if shown["in_force"] == true || began.elapsed() > WAIT_MAX {
             return Ok(shown);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// The name of the agreement that a request of ours led to; empty where there is none after [`WAIT_MAX`]. The request
+/// itself waits for a minute, which is short on a busy machine.
+fn agreed(own: &mut Api, requested: &Value) -> Result<String, String> {
+    if let Some(name) = requested["agreement"]["id"].as_str() {
+        return Ok(name.to_owned());
+    }
+    let path = format!("/negotiations/{}", text(&requested["negotiation"], "id")?);
+    let began = Instant::now();
+    loop {
+        let shown = own.get(&path)?;
+        if shown["state"] == "FINALIZED" {
+            return text(&shown, "agreement").map(str::to_owned);
+        }
+        if shown["state"] == "TERMINATED" || began.elapsed() > WAIT_MAX {
+            return Ok(String::new());
         }
         std::thread::sleep(LOOK);
     }
