@@ -1,15 +1,26 @@
 //! Carrying the messages of a process, whatever it is about: enqueued with the state that decided them, sent
 //! to the peer, and the peer's reply read as an event.
 
+use std::time::Duration;
+
 use weal_domain::agreements::Side;
 use weal_domain::identity::Did;
-use weal_domain::{Event, Mark, Notice, Refusal, RefusalKind};
+use weal_domain::{Conversation, Event, Mark, Notice, Refusal, RefusalKind};
 use weal_store::{NewJob, Tx};
 use weal_wire::dsp::{Reasons, Turned};
 
 use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::peers::Reply;
+
+/// How long a peer that looks at a process waits for a message of ours that is on its way to it.
+pub(crate) const ON_ITS_WAY_WAIT: Duration = Duration::from_secs(2);
+
+/// Whether a message of ours is on its way, and not only to be sent again. Its receiver may have acknowledged it, and
+/// look at the process before that is written here: what it is shown must not be older than what it said.
+pub(crate) fn is_on_its_way<M>(talk: &Conversation<M>) -> bool {
+    talk.awaiting_ack.is_some() && talk.trouble.is_none()
+}
 
 /// One message of a process on its way.
 #[derive(Debug)]
