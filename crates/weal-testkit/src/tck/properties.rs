@@ -12,7 +12,7 @@ use super::script::{ASKED_BY_US, LINES_OF_OURS, LINES_OF_THEIRS, OFFERED_BY_US, 
 use super::{seed, signals};
 
 /// How long the kit waits for what it expects of the node.
-const WAIT_S: u32 = 15;
+const WAIT_S: u32 = 60;
 
 pub(super) fn of(house: &House, kit: SocketAddr, word: &str, signals: &str) -> String {
     let origin = &house.config.node.origin;
