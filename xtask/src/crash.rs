@@ -21,7 +21,7 @@ const KILLS_MIN: usize = 30;
 /// Between two deaths.
 const LIFE_MS: std::ops::Range<u64> = 100..1_500;
 /// For everything to become final when nobody dies any more: all go on side by side, and on a busy machine slowly.
-const SETTLING_MAX: Duration = Duration::from_secs(900);
+const SETTLING_MAX: Duration = Duration::from_secs(1_800);
 /// For one request to get through to a node that comes and goes.
 const REQUESTING_MAX: Duration = Duration::from_secs(300);
 
