@@ -3,6 +3,7 @@
 //! comes to look. What happened is told by Pebble's own log and by certificates as curl sees them.
 
 mod authority;
+mod gate;
 mod node;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::bench::{Place, cargo};
 use authority::{Authority, Kind};
+use gate::Gate;
 use node::{Node, Settings};
 
 /// The life of a certificate in these tests: long enough to look at it, short enough to see it renewed.
@@ -172,15 +174,21 @@ impl Acme {
         Ok(())
     }
 
-    /// `kill -9` while the authority makes up its mind.
+    /// `kill -9` while the authority looks. It waits at a gate for as long as the node is away, which must not take
+    /// longer than its patience: 15 s.
     fn killed_in_the_middle(&mut self) -> Result<(), String> {
         let mut node = self.node("killed")?;
-        let mut authority = self.authority(&node, Kind::Plain)?;
-        authority.starts(&[("PEBBLE_VA_NOSLEEP", "0"), ("PEBBLE_VA_SLEEPTIME", "6")])?;
+        let gate = Gate::before(node.listen)?;
+        let mut authority =
+            Authority::made(&self.pebble, &self.place.0, gate.port, node.plain_port(), Kind::Plain)?;
+        authority.starts(&[])?;
         node.serves(&authority, Settings::default())?;
-        let outcome = until("an order is written down", || node.has_order()).and_then(|()| {
+        let outcome = until("the authority comes to look", || gate.came() > 0).and_then(|()| {
+            expect(node.has_order(), || "no order is written down".into())?;
             node.is_killed();
             node.serves(&authority, Settings::default())?;
+            until("the node shows its answer again", || node.shows_its_answer())?;
+            gate.opens();
             until_some("a certificate all the same", || node.certificate(&authority))?;
             expect(authority.orders() == 1, || format!("{} orders", authority.orders()))?;
             expect(authority.accounts() == 1, || format!("{} accounts", authority.accounts()))

@@ -27,7 +27,7 @@ pub(super) struct Settings {
 pub(super) struct Node {
     weal: PathBuf,
     folder: PathBuf,
-    listen: SocketAddr,
+    pub(super) listen: SocketAddr,
     plain: SocketAddr,
     process: Option<Child>,
 }
@@ -139,6 +139,16 @@ impl Node {
         let _ = client.wait();
         let (from, to) = (text.find("-----BEGIN CERTIFICATE")?, text.find("-----END CERTIFICATE")?);
         Some(text.get(from..to)?.to_owned())
+    }
+
+    /// Whether an authority that looks now (RFC 8737) finds an answer.
+    pub(super) fn shows_its_answer(&self) -> bool {
+        let looked = Command::new("openssl")
+            .args(["s_client", "-connect", &self.listen.to_string(), "-servername", HOST])
+            .args(["-alpn", "acme-tls/1"])
+            .stdin(Stdio::null())
+            .output();
+        looked.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains("ALPN protocol: acme-tls/1"))
     }
 
     /// A connection that stays open.
