@@ -158,6 +158,8 @@ pub(super) fn run(
     mut hear: impl FnMut(Report),
 ) -> Result<(), String> {
     let mut process = Command::new("java")
+        // It runs for half a minute: what only pays in the long run would make it late.
+        .arg("-XX:TieredStopAtLevel=1")
         .arg("-cp")
         .arg(jars.join("*"))
         .arg(root.join("tests/conformance/Run.java"))
