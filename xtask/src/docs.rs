@@ -6,7 +6,8 @@ use crate::tidy::{TidyFinding, TidyTree};
 
 const SOURCE: &str = "crates/weal-node/src/api.rs";
 /// Bodies of the rooms that have a file of their own.
-const MORE: [&str; 4] = [
+const MORE: [&str; 5] = [
+    "crates/weal-node/src/api/budgets.rs",
     "crates/weal-node/src/api/credentials.rs",
     "crates/weal-node/src/api/governance.rs",
     "crates/weal-node/src/api/keys.rs",

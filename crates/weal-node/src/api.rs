@@ -126,6 +126,10 @@ pub struct Inspected {
     /// Columns with few values; public only if the owner says that the list itself is public knowledge.
     #[serde(default)]
     pub public_keys: std::collections::BTreeMap<String, Vec<String>>,
+    /// Columns that may tell persons apart, where no subject is proposed: until somebody says that no row is about a
+    /// person, rows are not offered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_identify: Vec<String>,
     pub reasons: Vec<String>,
 }
 
@@ -142,6 +146,9 @@ pub struct Publish {
     #[serde(default)]
     pub keywords: Vec<String>,
     pub classification: Classification,
+    /// Says that no row is about a person, whatever the columns look like.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub about_nobody: bool,
     pub privacy: Option<PrivacyPolicy>,
     /// What catalogues elsewhere want to know of it.
     #[serde(default, skip_serializing_if = "Particulars::is_empty")]

@@ -278,6 +278,7 @@ impl MemberNode {
             description: String::new(),
             keywords: Vec::new(),
             classification: inspected.classification,
+            about_nobody: inspected.privacy.is_none(),
             privacy: inspected.privacy,
             particulars: Default::default(),
             offers,

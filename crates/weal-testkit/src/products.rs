@@ -56,6 +56,7 @@ pub fn paper(name: &str, now: weal_domain::Timestamp) -> Product {
         description: String::new(),
         keywords: Vec::new(),
         classification: Classification::Open,
+        about_nobody: false,
         columns: vec![column("region", ColumnKind::Text), column("inhabitants", ColumnKind::Integer)],
         privacy: None,
         rows: 0,

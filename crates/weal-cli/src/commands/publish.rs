@@ -9,7 +9,9 @@ mod typical;
 use std::path::{Path, PathBuf};
 
 use weal_domain::InvalidName;
-use weal_domain::catalogue::{Bounds, Classification, DatasetId, Mode, PrivacyPolicy, ProductName};
+use weal_domain::catalogue::{
+    Bounds, Classification, DatasetId, Mode, PrivacyPolicy, Product, ProductName, may_identify_in_words,
+};
 use weal_node::api::{Inspected, ProductShown, Published, TypicalFor, TypicalQuestion};
 
 use super::offer::{TermsArgs, mode};
@@ -59,8 +61,9 @@ pub struct Args {
     /// Accept all proposals without asking.
     #[arg(long)]
     yes: bool,
-    /// The column whose values are the protected subjects; `none` where no person is in it.
-    #[arg(long, value_name = "COLUMN")]
+    /// The column whose values are the protected subjects; `none` says that no row is about a person. Where --yes is
+    /// all that is said and a column may tell persons apart, no rows are offered.
+    #[arg(long, value_name = "COLUMN|none")]
     subject: Option<String>,
     /// open, internal, personal or sensitive.
     #[arg(long, value_parser = classification)]
@@ -73,8 +76,8 @@ pub struct Args {
     /// May be repeated.
     #[arg(long, value_name = "COLUMN=LOW..HIGH", value_parser = bounds)]
     bounds: Vec<(String, f64, f64)>,
-    /// Offer it on this rung. May be repeated; `none` offers it on no rung. By default metadata and, for
-    /// personal data, statistics, for all other data extract.
+    /// Offer it on this rung. May be repeated; `none` offers it on no rung. By default metadata and, where subjects
+    /// are protected, statistics, and where no row is about a person extract.
     #[arg(long, value_name = "MODE", value_parser = rung)]
     offer: Vec<Rung>,
     #[command(flatten)]
@@ -110,14 +113,16 @@ pub async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let named = args.subject.as_deref().filter(|subject| *subject != NO_SUBJECT);
     let mut inspected = inspect(&client, &upload, args.format.clone(), named, terminal).await?;
     terminal.say(found(&args.path, &inspected));
-    let subject = decide::subject(&args, &inspected, terminal)?;
+    let former = former(&client, &name).await?;
+    let decided = decide::subject(&args, &inspected, former.as_ref(), terminal)?;
+    let subject = decided.column.clone();
     if subject.is_some() && subject != inspected.subject {
         // Another subject changes who is protected and how: the proposals are made again.
         inspected = inspect(&client, &upload, args.format.clone(), subject.as_deref(), terminal).await?;
         terminal.say(proposals(&inspected));
     }
-    let known = Known { former: former(&client, &name).await?, name, terms };
-    let body = decide::decide(&args, known, subject, inspected, terminal)?;
+    let known = Known { former: former.and_then(|former| former.privacy), name, terms };
+    let body = decide::decide(&args, known, decided, inspected, terminal)?;
     if let Some(privacy) = &body.privacy {
         let wanted = TypicalFor { name: body.name.clone(), privacy: privacy.clone() };
         let path = format!("/uploads/{}/typical", segment(&body.upload));
@@ -127,13 +132,16 @@ pub async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     decide::confirm(&args, &body.name, terminal)?;
     let published: Published = client.post("/products", &body, "publishing").await?;
     terminal.answer(&published, || done(&published));
+    if let Some(said) = unsettled(&published) {
+        terminal.note(said);
+    }
     Ok(Exit::Ok)
 }
 
-/// The privacy policy of the product where it is published already.
-async fn former(client: &Client, name: &ProductName) -> Result<Option<PrivacyPolicy>> {
+/// The product where it is published already.
+async fn former(client: &Client, name: &ProductName) -> Result<Option<Product>> {
     match client.get::<ProductShown>(&format!("/products/{name}"), "reading a product").await {
-        Ok(shown) => Ok(shown.product.privacy),
+        Ok(shown) => Ok(Some(shown.product)),
         Err(Failure::Refused { refusal, .. }) if refusal.code == "product-unknown" => Ok(None),
         Err(other) => Err(other),
     }
@@ -195,6 +203,21 @@ fn done(published: &Published) -> String {
         product.classification.as_str(),
         published.ledger_index
     )
+}
+
+/// Why rows are not offered, and what to pass where they may be.
+fn unsettled(published: &Published) -> Option<String> {
+    let product = &published.product;
+    let columns = product.unsettled();
+    if columns.is_empty() {
+        return None;
+    }
+    let said = format!(
+        "Its rows are not offered: {} If no row is about a person, publish it again with `--subject none`; if rows are, \
+         with `--subject COLUMN`, the column that tells whose a row is.",
+        may_identify_in_words(&columns, &product.profile)
+    );
+    Some(wrap(&said, WIDTH).join("\n"))
 }
 
 fn classification(given: &str) -> Result<Classification, String> {

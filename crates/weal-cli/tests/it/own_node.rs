@@ -127,6 +127,61 @@ fn a_table_is_published_as_its_owner_says() {
 }
 
 #[test]
+fn rows_that_may_be_persons_are_not_offered_by_yes_alone() {
+    let node = Node::start();
+    let rows: String = (0..60).map(|n| format!("K{n:04},{},{n}.5\n", ["ida", "laas"][n % 2])).collect();
+    std::fs::write(node.folder.path().join("palgad.csv"), format!("kood,piirkond,palk\n{rows}"))
+        .expect("written");
+    let modes = |published: &Value| -> Vec<String> {
+        let offers = published["offers"].as_array().expect("offers").iter();
+        offers.filter_map(|offer| offer["mode"].as_str().map(str::to_owned)).collect()
+    };
+    let publish = ["publish", "palgad.csv", "--purpose", "fraud", "--yes"];
+
+    let unsure = node.run(&publish);
+    assert_eq!(unsure.status.code(), Some(0), "{}", err(&unsure));
+    let said = format!("{}{}", out(&unsure), err(&unsure)).replace('\n', " ");
+    assert!(said.contains("`kood` (60 different values) may tell persons apart"), "{said}");
+    assert!(said.contains("--subject none") && said.contains("--subject COLUMN"), "{said}");
+    assert!(!said.contains("extract"), "{said}");
+    let wanted = node.run(&[&publish[..], &["--offer", "extract"]].concat());
+    assert_eq!(wanted.status.code(), Some(3), "{}", err(&wanted));
+    assert!(err(&wanted).contains("Nobody has said"), "{}", err(&wanted));
+    let later = node.run(&["offer", "palgad", "--mode", "extract", "--purpose", "fraud"]);
+    assert_eq!(later.status.code(), Some(3), "{}", err(&later));
+
+    let stated = node.json(&[&publish[..], &["--subject", "none"]].concat());
+    assert_eq!(modes(&stated), ["metadata", "extract"]);
+    assert_eq!(modes(&node.json(&publish)), ["metadata", "extract"], "as it was said of the version before");
+    let protected = node.json(&[&publish[..], &["--subject", "kood"]].concat());
+    assert_eq!(modes(&protected), ["metadata", "statistics"]);
+    let again = node.json(&publish);
+    assert_eq!(
+        again["product"]["privacy"]["subject"], "kood",
+        "the new version protects whom the one before did"
+    );
+    assert_eq!(modes(&again), ["metadata", "statistics"]);
+}
+
+#[test]
+fn what_a_question_costs_fits_what_one_may() {
+    let node = Node::start();
+    let rows: String = (0..60).map(|n| format!("{n},{}\n", n % 10)).collect();
+    std::fs::write(node.folder.path().join("small.csv"), format!("who,amount\n{rows}")).expect("written");
+    let publish = ["publish", "small.csv", "--subject", "who", "--purpose", "fraud", "--yes"];
+
+    let wrong = node.run(&[&publish[..], &["--question", "2", "--question-max", "1"]].concat());
+    assert_eq!(wrong.status.code(), Some(2), "{}", err(&wrong));
+    assert!(err(&wrong).contains("cannot cost 2") && err(&wrong).contains("at most 1"), "{}", err(&wrong));
+    let lowered = node.json(&[&publish[..], &["--question-max", "0.1"]].concat());
+    let privacy = &lowered["product"]["privacy"];
+    assert_eq!(privacy["question_loss_default"]["rho_nano"], privacy["question_loss_max"]["rho_nano"]);
+    let raised = node.json(&[&publish[..], &["--question", "3"]].concat());
+    let privacy = &raised["product"]["privacy"];
+    assert_eq!(privacy["question_loss_default"]["rho_nano"], privacy["question_loss_max"]["rho_nano"]);
+}
+
+#[test]
 fn own_rows_are_asked_in_every_format() {
     let node = Node::start();
     std::fs::write(node.folder.path().join("towns.csv"), "town,people\nA,5\nB,70\n").expect("written");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use super::{Classification, Mode, Product, ProductName, Terms};
+use super::{Classification, Mode, Product, ProductName, Terms, may_identify_in_words};
 use crate::Refusal;
 use crate::agreements::LegalBasis;
 use crate::identity::Did;
@@ -108,6 +108,17 @@ pub fn check_offer(product: &Product, mode: Mode, terms: &Terms) -> Result<(), R
 
 /// Rows about persons leave only where somebody has thought about which, and on what ground.
 fn check_rows(product: &Product, mode: Mode, terms: &Terms) -> Result<(), Refusal> {
+    let unsettled = product.unsettled();
+    if !unsettled.is_empty() && terms.columns.is_none() {
+        let reason = format!(
+            "{} Nobody has said that no row of {} is about a person, so it is not offered for {mode}.",
+            may_identify_in_words(&unsettled, &product.profile),
+            product.title
+        );
+        return Err(Refusal::invalid("persons-unsettled", reason).remedy(
+            "Publish it with `--subject COLUMN` where it is about persons, or with `--subject none` where no row is.",
+        ));
+    }
     if product.classification.is_personal() && terms.columns.is_none() {
         return Err(Refusal::invalid(
             "columns-needed",

@@ -13,6 +13,7 @@ mod ladder;
 mod mode;
 mod offer;
 mod particulars;
+mod persons;
 mod product;
 mod search;
 mod terms;
@@ -26,6 +27,7 @@ pub use ladder::{RungStanding, RungView, ladder, suggest_instead};
 pub use mode::Mode;
 pub use offer::{Approval, Offer, OfferId, Terms};
 pub use particulars::{Contact, Particulars, Theme, WebAddress};
+pub use persons::{may_identify, may_identify_in_words, rungs_by_default};
 pub use product::{
     Bounds, Classification, Column, ColumnKind, ColumnProfile, DatasetId, Identifying, PrivacyPolicy,
     Product, ProductName,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
 use crate::catalogue::Particulars;
 use crate::compute::{BudgetRules, Loss};
 use crate::names::{check_id, check_short, text_type};
+use crate::{Refusal, Timestamp};
 
 text_type!(
     /// A product's short name, the table name in SQL: `payroll`.
@@ -127,6 +127,19 @@ pub struct PrivacyPolicy {
     pub budget_rules: BudgetRules,
 }
 
+impl PrivacyPolicy {
+    /// Refuses losses of questions that contradict each other.
+    pub fn check_losses(&self) -> Result<(), Refusal> {
+        let (usual, most) = (self.question_loss_default, self.question_loss_max);
+        if usual.fits(most) {
+            return Ok(());
+        }
+        let reason = format!("A question would cost {usual}, and at most {most} is allowed for one.");
+        Err(Refusal::invalid("question-loss", reason)
+            .remedy("Let a question cost less (--question), or allow more for one (--question-max)."))
+    }
+}
+
 /// Inclusive bounds of a numeric column, and how many decimal places are kept when its values are
 /// turned into integers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -151,6 +164,9 @@ pub struct Product {
     pub description: String,
     pub keywords: Vec<String>,
     pub classification: Classification,
+    /// The owner has said that no row is about a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub about_nobody: bool,
     pub columns: Vec<Column>,
     pub privacy: Option<PrivacyPolicy>,
     pub rows: u64,

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use weal_domain::agreements::LegalBasis;
 use weal_domain::catalogue::{
-    Approval, CatalogueEntry, Classification, ColumnProfile, Holder, Mode, Offer, Product, RungStanding,
-    Terms, check_offer, dataset_id, is_part_of, is_part_of_any, ladder, parse_dataset, suggest_instead,
+    Approval, CatalogueEntry, Classification, Column, ColumnKind, ColumnProfile, Holder, Identifying, Mode,
+    Offer, PrivacyPolicy, Product, RungStanding, Terms, check_offer, dataset_id, is_part_of, is_part_of_any,
+    ladder, parse_dataset, rungs_by_default, suggest_instead,
 };
+use weal_domain::compute::Loss;
 use weal_domain::identity::{Did, MemberName};
 
 use crate::given::{
@@ -80,6 +82,78 @@ fn the_classification_is_the_ceiling_of_every_offer() {
     let refusal = check_offer(&open, Mode::Extract, &unknown).unwrap_err();
     assert_helps(&refusal, "column-unknown");
     assert!(refusal.reason.contains("shoe_size"));
+}
+
+#[test]
+fn rows_with_codes_in_them_wait_for_a_word_about_persons() {
+    let column = |name: &str, kind| Column {
+        name: name.to_owned(),
+        kind,
+        nullable: true,
+        identifying: Identifying::No,
+        description: None,
+    };
+    let found = |name: &str, distinct| ColumnProfile {
+        column: name.to_owned(),
+        nulls: 0,
+        distinct,
+        min: None,
+        max: None,
+    };
+    let product = |codes: u64| Product {
+        title: "Palgad".to_owned(),
+        classification: Classification::Internal,
+        about_nobody: false,
+        privacy: None,
+        columns: vec![
+            column("isikukood", ColumnKind::Text),
+            column("piirkond", ColumnKind::Text),
+            column("palk", ColumnKind::Float),
+        ],
+        profile: vec![found("isikukood", codes), found("piirkond", 3), found("palk", 3_900)],
+        rows: 4_000,
+        ..product()
+    };
+    // A code in nearly every row, or of persons who have a few rows each; not one that thousands share.
+    for codes in [4_000, 1_500, 201] {
+        assert_eq!(product(codes).unsettled(), ["isikukood"], "{codes}");
+        for mode in [Mode::Extract, Mode::Lookup] {
+            let refusal = check_offer(&product(codes), mode, &terms()).unwrap_err();
+            assert_helps(&refusal, "persons-unsettled");
+            assert!(
+                refusal.reason.contains("`isikukood`") && !refusal.reason.contains("piirkond"),
+                "{refusal:?}"
+            );
+        }
+    }
+    check_offer(&product(200), Mode::Extract, &terms()).expect("twenty rows of each");
+    let unsure = product(4_000);
+    check_offer(&unsure, Mode::Metadata, &terms()).expect("its entry");
+    let some = Terms { columns: Some(vec!["piirkond".to_owned()]), ..terms() };
+    check_offer(&unsure, Mode::Extract, &some).expect("columns somebody has thought about");
+    let stated = Product { about_nobody: true, ..unsure.clone() };
+    check_offer(&stated, Mode::Extract, &terms()).expect("its owner has said so");
+    let open = Product { classification: Classification::Open, ..unsure };
+    check_offer(&open, Mode::Extract, &terms()).expect("open data");
+
+    use Classification::{Internal, Open, Personal};
+    let by_default = |class, has_subject, is_unsettled| rungs_by_default(class, has_subject, is_unsettled);
+    assert_eq!(by_default(Internal, false, true), [Mode::Metadata]);
+    assert_eq!(by_default(Internal, false, false), [Mode::Metadata, Mode::Extract]);
+    assert_eq!(by_default(Personal, false, false), [Mode::Metadata]);
+    for class in [Open, Internal, Personal] {
+        assert_eq!(by_default(class, true, false), [Mode::Metadata, Mode::Statistics], "{class:?}");
+    }
+}
+
+#[test]
+fn a_question_costs_no_more_than_one_may() {
+    let policy = product().privacy.unwrap();
+    policy.check_losses().expect("ten times as much is allowed");
+    for most in [Loss::new(9_999_999, 10_000), Loss::new(100_000_000, 999)] {
+        let refusal = PrivacyPolicy { question_loss_max: most, ..policy.clone() }.check_losses().unwrap_err();
+        assert_helps(&refusal, "question-loss");
+    }
 }
 
 #[test]

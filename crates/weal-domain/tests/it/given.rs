@@ -172,6 +172,7 @@ pub(crate) fn product() -> Product {
         description: "Monthly wages as employers declare them".to_owned(),
         keywords: vec!["wages".to_owned(), "employment".to_owned()],
         classification: Classification::Personal,
+        about_nobody: false,
         columns: vec![
             column("person_id", ColumnKind::Text, Identifying::Direct),
             column("region", ColumnKind::Text, Identifying::Quasi),

@@ -86,6 +86,7 @@ pub(crate) fn product(ingested: Ingested, privacy: Option<PrivacyPolicy>) -> Pro
         description: String::new(),
         keywords: Vec::new(),
         classification: Classification::Personal,
+        about_nobody: false,
         columns: ingested.columns,
         privacy,
         rows: ingested.rows,
@@ -121,6 +122,7 @@ pub(crate) fn payroll(privacy: PrivacyPolicy) -> Product {
         description: String::new(),
         keywords: Vec::new(),
         classification: Classification::Personal,
+        about_nobody: false,
         columns: vec![
             column("person", ColumnKind::Text, false),
             column("region", ColumnKind::Text, true),

@@ -186,6 +186,7 @@ async fn publishes_with_budget(node: &MemberNode, by: &Person, rho_nano: u64) ->
         description: String::new(),
         keywords: Vec::new(),
         classification: inspected.classification,
+        about_nobody: false,
         privacy: Some(privacy),
         particulars: Default::default(),
         offers: Vec::new(),

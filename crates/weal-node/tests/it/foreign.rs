@@ -190,6 +190,7 @@ async fn publishes_as(node: &MemberNode, name: &str, identifier: &str) -> Result
         description: String::new(),
         keywords: Vec::new(),
         classification: inspected.classification,
+        about_nobody: false,
         privacy: inspected.privacy,
         particulars: Default::default(),
         offers: Vec::new(),

@@ -47,6 +47,7 @@ pub(crate) fn product(name: &str, version: u32) -> Product {
         description: "Ünïcode survives, so do \u{1F512} and 'quotes'".into(),
         keywords: vec!["pay".into()],
         classification: weal_domain::catalogue::Classification::Personal,
+        about_nobody: false,
         columns: Vec::new(),
         privacy: None,
         rows: 3,

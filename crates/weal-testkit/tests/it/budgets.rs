@@ -167,6 +167,7 @@ impl MemberNodeBy<'_> {
             description: String::new(),
             keywords: Vec::new(),
             classification: inspected.classification,
+            about_nobody: false,
             privacy: Some(policy),
             particulars: Default::default(),
             offers: Vec::new(),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use reqwest::Method;
 use weal_domain::catalogue::Mode;
-use weal_node::api::Inspect;
+use weal_node::api::{Inspect, MakeOffer, Publish};
 use weal_node::fault::Error;
 use weal_testkit::{Federation, MemberNode, open_terms, wire};
 
@@ -74,6 +74,58 @@ async fn malformed_files_are_refused_with_the_place_and_nothing_is_published() {
         assert!(found.columns.iter().all(|column| column.kind == weal_domain::catalogue::ColumnKind::Text));
         assert_eq!(found.rows, 5_001);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_owner_leaves_open_or_contradicts_is_refused_at_the_door() {
+    let federation = Federation::of(&["revenue"]).await;
+    let revenue = federation.member("revenue");
+    let operator = revenue.operator_token();
+    let codes: String = (0..40).map(|n| format!("K{n:03},{n}.5\n")).collect();
+    let found =
+        inspected(revenue, "codes.csv", format!("kood,palk\n{codes}").into_bytes()).await.expect("read");
+    assert_eq!(found.may_identify, ["kood"]);
+    assert!(found.reasons.iter().any(|reason| reason.contains("--subject none")), "{:?}", found.reasons);
+    let name: weal_domain::catalogue::ProductName = "codes".parse().expect("a name");
+    let rows = MakeOffer { product: name.clone(), mode: Mode::Extract, terms: open_terms() };
+    let accepted = Publish {
+        upload: found.upload,
+        name,
+        identifier: None,
+        title: "Codes".into(),
+        description: String::new(),
+        keywords: Vec::new(),
+        classification: found.classification,
+        about_nobody: false,
+        privacy: found.privacy,
+        particulars: Default::default(),
+        offers: vec![rows],
+    };
+    let publish = async |body: &Publish| {
+        let body = serde_json::to_string(body).expect("JSON");
+        wire::send(Method::POST, &local(revenue, "/products"), Some(&operator), &[], body).await
+    };
+    publish(&accepted).await.is_refused(400, "persons-unsettled");
+    let stated = Publish { about_nobody: true, ..accepted };
+    assert_eq!(publish(&stated).await.status, 200, "the owner has said so");
+
+    let people: String = (0..40).map(|n| format!("{n},{n}\n")).collect();
+    let found = inspected(revenue, "wages.csv", format!("person_id,wage\n{people}").into_bytes())
+        .await
+        .expect("read");
+    assert!(found.may_identify.is_empty(), "a subject is proposed");
+    let mut policy = found.privacy.expect("a policy");
+    policy.question_loss_max = policy.question_loss_default.scaled_down(2);
+    let contradicts = Publish {
+        upload: found.upload,
+        name: "wages".parse().expect("a name"),
+        classification: found.classification,
+        about_nobody: false,
+        privacy: Some(policy),
+        offers: Vec::new(),
+        ..stated
+    };
+    publish(&contradicts).await.is_refused(400, "question-loss");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -175,6 +175,7 @@ async fn an_owner_cannot_declare_what_no_noise_could_cover() {
             description: String::new(),
             keywords: Vec::new(),
             classification: inspected.classification,
+            about_nobody: false,
             privacy: Some(policy),
             particulars: Default::default(),
             offers: Vec::new(),

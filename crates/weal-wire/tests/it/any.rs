@@ -215,6 +215,7 @@ pub fn product() -> impl Strategy<Value = Product> {
                 description: words.2,
                 keywords: words.3,
                 classification: shape.0,
+                about_nobody: false,
                 profile: profile.collect(),
                 particulars: Default::default(),
                 columns: shape.1,

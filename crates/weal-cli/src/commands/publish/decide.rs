@@ -1,8 +1,10 @@
 //! What the owner decides about the proposals: by options, then at the terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use weal_domain::catalogue::{Classification, Mode, PrivacyPolicy, ProductName, Terms};
+use weal_domain::catalogue::{
+    Classification, Column, Mode, PrivacyPolicy, Product, ProductName, Terms, rungs_by_default,
+};
 use weal_node::api::{Inspected, Publish};
 
 use super::policy::policy;
@@ -14,23 +16,47 @@ use crate::print::Terminal;
 /// The flag that answers every question with what was proposed.
 const YES: &str = "--yes";
 
-/// The subject column, `None` where no person is in the data.
-pub(super) fn subject(args: &Args, inspected: &Inspected, terminal: &Terminal) -> Result<Option<String>> {
-    let proposed = inspected.subject.as_deref().unwrap_or(NO_SUBJECT);
-    let subject = match &args.subject {
-        Some(subject) => subject.clone(),
-        None if args.yes => proposed.to_owned(),
-        None => terminal.line("Subject column (or none)?", proposed, YES)?,
+/// Whom the rows are about.
+pub(super) struct Decided {
+    /// The subject column.
+    pub column: Option<String>,
+    /// Somebody has said that no row is about a person; to accept proposals is not to say so.
+    pub about_nobody: bool,
+}
+
+/// What the owner says, and else what they said of the version before.
+pub(super) fn subject(
+    args: &Args,
+    inspected: &Inspected,
+    former: Option<&Product>,
+    terminal: &Terminal,
+) -> Result<Decided> {
+    let has = |name: &str| inspected.columns.iter().any(|column| column.name == name);
+    let before = former.and_then(|former| former.privacy.as_ref()).map(|policy| policy.subject.as_str());
+    let proposed = before.filter(|name| has(name)).or(inspected.subject.as_deref());
+    let (subject, is_said) = match &args.subject {
+        Some(subject) => (subject.clone(), true),
+        None if args.yes => (proposed.unwrap_or(NO_SUBJECT).to_owned(), false),
+        None => (terminal.line("Subject column (or none)?", proposed.unwrap_or(NO_SUBJECT), YES)?, true),
     };
     if subject == NO_SUBJECT {
-        return Ok(None);
+        let about_nobody =
+            is_said || former.is_some_and(|former| former.about_nobody && is_like(former, inspected));
+        return Ok(Decided { column: None, about_nobody });
     }
-    if !inspected.columns.iter().any(|column| column.name == subject) {
+    if !has(&subject) {
         return Err(
             Failure::usage(format!("there is no column {subject}")).next("name one of the columns above")
         );
     }
-    Ok(Some(subject))
+    Ok(Decided { column: Some(subject), about_nobody: false })
+}
+
+/// Whether a new version has the columns of the one before.
+fn is_like(former: &Product, inspected: &Inspected) -> bool {
+    let names =
+        |columns: &[Column]| columns.iter().map(|column| column.name.clone()).collect::<BTreeSet<_>>();
+    names(&former.columns) == names(&inspected.columns)
 }
 
 /// What is known before anything about the file is decided.
@@ -45,11 +71,12 @@ pub(super) struct Known {
 pub(super) fn decide(
     args: &Args,
     known: Known,
-    subject: Option<String>,
+    decided: Decided,
     inspected: Inspected,
     terminal: &Terminal,
 ) -> Result<Publish> {
     let Known { name, terms, former } = known;
+    let Decided { column: subject, about_nobody } = decided;
     let asks = !args.yes;
     let class = match args.class {
         Some(class) => class,
@@ -62,7 +89,8 @@ pub(super) fn decide(
     let public = public_keys(args, &inspected, subject.is_some(), terminal)?;
     let proposed = inspected.privacy.filter(|_| subject.is_some());
     let privacy = policy(args, proposed, former.as_ref(), public)?;
-    let mut modes = rungs(&args.offer, class, privacy.is_some());
+    let is_settled = about_nobody || class == Classification::Open || inspected.may_identify.is_empty();
+    let mut modes = rungs(&args.offer, || rungs_by_default(class, privacy.is_some(), !is_settled));
     if asks && args.offer.is_empty() {
         modes = ask_rungs(&modes, terminal)?;
     }
@@ -75,6 +103,7 @@ pub(super) fn decide(
         description: args.description.clone().unwrap_or_default(),
         keywords: args.keyword.clone(),
         classification: class,
+        about_nobody,
         privacy,
         particulars: args.about.particulars(),
         offers,
@@ -124,21 +153,14 @@ fn public_keys(
     Ok(keys)
 }
 
-fn rungs(asked: &[Rung], class: Classification, private: bool) -> Vec<Mode> {
+fn rungs(asked: &[Rung], by_default: impl FnOnce() -> Vec<Mode>) -> Vec<Mode> {
     if asked.contains(&Rung::None) {
         return Vec::new();
     }
-    if !asked.is_empty() {
-        return asked
-            .iter()
-            .filter_map(|rung| if let Rung::Mode(mode) = rung { Some(*mode) } else { None })
-            .collect();
+    if asked.is_empty() {
+        return by_default();
     }
-    match (class.is_personal(), private) {
-        (true, true) => vec![Mode::Metadata, Mode::Statistics],
-        (true, false) => vec![Mode::Metadata],
-        (false, _) => vec![Mode::Metadata, Mode::Extract],
-    }
+    asked.iter().filter_map(|rung| if let Rung::Mode(mode) = rung { Some(*mode) } else { None }).collect()
 }
 
 fn ask_rungs(proposed: &[Mode], terminal: &Terminal) -> Result<Vec<Mode>> {

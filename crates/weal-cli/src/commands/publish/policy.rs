@@ -25,7 +25,7 @@ pub(crate) struct PolicyArgs {
     /// Groups of fewer subjects are never shown.
     #[arg(long, value_name = "N")]
     group_size_min: Option<u32>,
-    /// What one question costs, as epsilon.
+    /// What one question costs, as epsilon; no more than one may cost at most.
     #[arg(long, value_name = "EPSILON")]
     question: Option<f64>,
     /// What one question may cost at most, as epsilon.
@@ -115,18 +115,31 @@ pub(super) fn policy(
         policy.rows_per_subject_max = (rows > 0).then_some(rows);
     }
     policy.group_size_min = given.group_size_min.unwrap_or(policy.group_size_min);
+    question_losses(given, &mut policy)?;
+    if let Some(epsilon) = given.product_budget {
+        policy.budget = loss_beside(epsilon, policy.budget.delta_femto)?;
+    }
+    policy.budget_rules = given.rules.over(policy.budget_rules, policy.budget.delta_femto)?;
+    Ok(Some(policy))
+}
+
+/// What a question costs, and at most: where one of the two is given the other follows, where both are they must fit.
+fn question_losses(given: &PolicyArgs, policy: &mut PrivacyPolicy) -> Result<()> {
+    if let (Some(usual), Some(most)) = (given.question, given.question_max)
+        && usual > most
+    {
+        let what = format!("a question cannot cost {usual} where one may cost at most {most}");
+        return Err(Failure::usage(what).next("make --question smaller or --question-max larger"));
+    }
     if let Some(epsilon) = given.question {
         policy.question_loss_default = loss_of_epsilon(epsilon)?;
         policy.question_loss_max = at_least(policy.question_loss_max, policy.question_loss_default);
     }
     if let Some(epsilon) = given.question_max {
         policy.question_loss_max = loss_beside(epsilon, policy.question_loss_max.delta_femto)?;
+        policy.question_loss_default = policy.question_loss_default.min(policy.question_loss_max);
     }
-    if let Some(epsilon) = given.product_budget {
-        policy.budget = loss_beside(epsilon, policy.budget.delta_femto)?;
-    }
-    policy.budget_rules = given.rules.over(policy.budget_rules, policy.budget.delta_femto)?;
-    Ok(Some(policy))
+    Ok(())
 }
 
 fn at_least(loss: Loss, least: Loss) -> Loss {

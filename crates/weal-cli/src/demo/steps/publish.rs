@@ -184,6 +184,7 @@ async fn one(stage: &Stage, plan: &Plan<'_>) -> Result<(Inspected, Published)> {
         description: plan.description.into(),
         keywords: plan.keywords.iter().map(|word| (*word).to_owned()).collect(),
         classification: plan.class,
+        about_nobody: privacy.is_none() && !plan.class.is_personal(),
         privacy,
         particulars: Default::default(),
         offers,

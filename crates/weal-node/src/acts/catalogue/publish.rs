@@ -77,6 +77,7 @@ impl House {
             description: publish.description.clone(),
             keywords: publish.keywords.clone(),
             classification: publish.classification,
+            about_nobody: publish.about_nobody,
             columns: published_columns(&ingested.columns, publish),
             privacy: publish.privacy.clone(),
             rows: ingested.rows,
@@ -246,6 +247,7 @@ fn check_words(publish: &Publish) -> Result<(), Refusal> {
 
 fn check_policy(policy: &PrivacyPolicy, columns: &[Column]) -> Result<(), Refusal> {
     policy.budget_rules.check()?;
+    policy.check_losses()?;
     let named = |name: &str| columns.iter().find(|column| column.name == name);
     let unknown = |name: &str| {
         Refusal::invalid(

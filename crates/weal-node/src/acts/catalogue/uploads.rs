@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use tokio::io::AsyncWriteExt as _;
+use weal_domain::catalogue::{ColumnProfile, may_identify, may_identify_in_words};
 use weal_domain::identity::{AccountName, Act, Person};
 use weal_domain::{Refusal, RefusalKind};
 use weal_engine::{Format, Ingested};
@@ -231,6 +232,17 @@ impl House {
         let out = upload.folder.join("product.parquet");
         let subject = inspect.subject.as_deref();
         let ingested = self.engine.ingest_about(&input, &out, format, subject, &|_rows| {}).await?;
+        let mut reasons = ingested.proposal.reasons.clone();
+        let may_identify: Vec<String> = match ingested.proposal.subject {
+            Some(_) => Vec::new(),
+            None => {
+                let found = may_identify(&ingested.columns, &ingested.profile, ingested.rows);
+                if !found.is_empty() && !ingested.proposal.classification.is_personal() {
+                    reasons.push(said_of_unsettled(&found, &ingested.profile));
+                }
+                found.into_iter().map(str::to_owned).collect()
+            }
+        };
         let inspected = Inspected {
             upload: id.to_owned(),
             rows: ingested.rows,
@@ -241,11 +253,21 @@ impl House {
             classification: ingested.proposal.classification,
             privacy: ingested.proposal.privacy.clone(),
             public_keys: ingested.proposal.public_keys.clone(),
-            reasons: ingested.proposal.reasons.clone(),
+            may_identify,
+            reasons,
         };
         self.doors.uploads.inspected(id, ingested);
         Ok(inspected)
     }
+}
+
+/// Why rows are not offered yet, and what settles it.
+fn said_of_unsettled(columns: &[&str], profile: &[ColumnProfile]) -> String {
+    format!(
+        "{} If the rows are about persons, name the column that tells whose a row is (--subject COLUMN); if no row is \
+         about a person, say so (--subject none). Until then rows are not offered.",
+        may_identify_in_words(columns, profile)
+    )
 }
 
 /// The single file, or the folder where there are several.

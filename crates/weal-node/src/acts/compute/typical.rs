@@ -55,6 +55,7 @@ impl House {
             description: String::new(),
             keywords: Vec::new(),
             classification: found.proposal.classification,
+            about_nobody: false,
             columns: found.columns,
             privacy: Some(wanted.privacy.clone()),
             rows: found.rows,

@@ -35,6 +35,7 @@ fn payroll(node: &MemberNode) -> Product {
         description: HOSTILE.into(),
         keywords: vec![HOSTILE.into()],
         classification: Classification::Personal,
+        about_nobody: false,
         columns: vec![
             column("person", ColumnKind::Text, Identifying::Direct),
             column("region", ColumnKind::Text, Identifying::No),
