@@ -23,7 +23,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weal_domain::Refusal;
-use weal_domain::compute::{Answer, Loss, Preview};
+use weal_domain::compute::{Answer, Loss, LossCut, Preview};
 use weal_domain::identity::Role;
 use weal_domain::ledger::Receipt;
 
@@ -100,6 +100,9 @@ pub struct AnswerMessage {
     pub receipt: Exact<Receipt>,
     pub ledger: LedgerProof,
     pub budget: BudgetLeft,
+    /// Where more was asked for than the owner allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<LossCut>,
     /// The uses of the other products that the question joined, in the order of its lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<AlsoUsed>,
@@ -144,6 +147,9 @@ pub struct LedgerProof {
 pub struct BudgetLeft {
     pub before: Loss,
     pub after: Loss,
+    /// What a question costs where it asks for nothing else, by which what is left is told in questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual: Option<Loss>,
 }
 
 /// In which form rows are streamed.

@@ -34,7 +34,8 @@ pub struct Args {
     /// Only say what it would cost and how exact it would be.
     #[arg(long)]
     preview: bool,
-    /// Spend at most this; the owner's default where it is left out.
+    /// Spend at most this; the owner's default where it is left out. What is above the owner's most is cut to that,
+    /// and you are told.
     #[arg(long, value_name = "EPSILON")]
     epsilon: Option<f64>,
     /// Which agreement to use, where several would do. Of products of several owners, one for each.
@@ -171,10 +172,19 @@ pub fn beside(answered: &Answered) -> String {
             format!("{rows} under {}.", count(receipts.len() as u64, "receipt", "receipts"))
         }
         Answered::Statistics {
-            answer, receipt, provider_index, budget_before, budget_after, also, ..
+            answer,
+            cut,
+            receipt,
+            provider_index,
+            budget_before,
+            budget_after,
+            also,
+            ..
         } => {
             let charged = charged(receipt, *provider_index, (budget_before, budget_after));
-            let lines = [rules(answer)].into_iter().chain(charged).chain(also.iter().map(of_joined));
+            let cut = cut.iter().map(|cut| cut.said.clone());
+            let lines =
+                [rules(answer)].into_iter().chain(cut).chain(charged).chain(also.iter().map(of_joined));
             lines.flat_map(|line| wrap(&line, WIDTH)).collect::<Vec<_>>().join("\n")
         }
     }
@@ -231,11 +241,13 @@ fn charged(receipt: &Receipt, index: u64, (before, after): (&BudgetShown, &Budge
 fn beside_owners(answer: &Answer, owners: &[OwnerPart]) -> String {
     let mut lines = vec![rules(answer)];
     for owner in owners {
-        if let Answered::Statistics { receipt, provider_index, budget_before, budget_after, also, .. } =
-            &*owner.answered
+        if let Answered::Statistics {
+            cut, receipt, provider_index, budget_before, budget_after, also, ..
+        } = &*owner.answered
         {
             let [spent, proof] = charged(receipt, *provider_index, (budget_before, budget_after));
-            lines.push(format!("{}: {spent} {proof}", owner.title));
+            let cut = cut.as_ref().map_or_else(String::new, |cut| format!("{} ", cut.said));
+            lines.push(format!("{}: {cut}{spent} {proof}", owner.title));
             lines.extend(also.iter().map(of_joined));
         }
     }
@@ -244,7 +256,8 @@ fn beside_owners(answer: &Answer, owners: &[OwnerPart]) -> String {
 
 fn left(budget: &BudgetShown) -> String {
     match budget.questions_left {
-        Some(questions) => format!("About {} questions are left.", thousands(questions)),
+        Some(1) => "1 question at the owner's usual cost is left.".to_owned(),
+        Some(questions) => format!("{} questions at the owner's usual cost are left.", thousands(questions)),
         None => format!("{} of the budget is left.", percent(1.0 - share_spent(budget))),
     }
 }
@@ -256,6 +269,7 @@ pub fn percent(share: f64) -> String {
 
 fn preview_words(preview: &Preview) -> String {
     let mut lines = vec![format!("This would cost {}.", loss(preview.loss))];
+    lines.extend(preview.cut.iter().flat_map(|cut| wrap(&cut.said, WIDTH)));
     let estimates = preview.columns.iter().filter(|column| column.role == ColumnRole::Estimate);
     for (column, half) in estimates.zip(&preview.half_widths) {
         if let Some(half) = half {

@@ -13,7 +13,7 @@ use crate::print::number::{decimal, loss, power, thousands};
 use crate::print::{Table, WIDTH, wrap};
 
 const LEGEND: &str = "The share spent is of ρ, which adds up; ε does not. What is left would buy so many questions at \
-the owner's default cost; one for a number of rows would be exact to ± this.";
+the owner's usual cost, by ρ or by δ, whichever buys fewer; one for a number of rows would be exact to ± this.";
 /// Events fetched at once.
 const EVENTS_AT_ONCE: usize = 1_000;
 

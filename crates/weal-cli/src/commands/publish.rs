@@ -123,15 +123,17 @@ pub async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     }
     let known = Known { former: former.and_then(|former| former.privacy), name, terms };
     let body = decide::decide(&args, known, decided, inspected, terminal)?;
+    let mut typical_line = None;
     if let Some(privacy) = &body.privacy {
         let wanted = TypicalFor { name: body.name.clone(), privacy: privacy.clone() };
         let path = format!("/uploads/{}/typical", segment(&body.upload));
         let questions: Vec<TypicalQuestion> = client.post(&path, &wanted, "pricing questions").await?;
         terminal.say(typical::table(&questions));
+        typical_line = typical::in_a_line(&questions, privacy);
     }
     decide::confirm(&args, &body.name, terminal)?;
     let published: Published = client.post("/products", &body, "publishing").await?;
-    terminal.answer(&published, || done(&published));
+    terminal.answer(&published, || done(&published, typical_line.as_deref()));
     if let Some(said) = unsettled(&published) {
         terminal.note(said);
     }
@@ -188,15 +190,16 @@ fn bounds_of(policy: &PrivacyPolicy) -> String {
     if lines.is_empty() { lines } else { format!("\n  - Bounds (change them with --bounds):{lines}") }
 }
 
-fn done(published: &Published) -> String {
+fn done(published: &Published, typical: Option<&str>) -> String {
     let product = &published.product;
     let offers = if published.offers.is_empty() {
         "It is offered on no rung yet; offer it with `weal offer`.".to_owned()
     } else {
         super::offer::modes(&published.offers).to_string()
     };
+    let typical = typical.map(|line| wrap(line, WIDTH).join("\n") + "\n").unwrap_or_default();
     format!(
-        "Published {} version {}: {} rows, {}, entry {} of the ledger.\n{offers}",
+        "Published {} version {}: {} rows, {}, entry {} of the ledger.\n{typical}{offers}",
         product.name,
         product.version,
         thousands(product.rows),

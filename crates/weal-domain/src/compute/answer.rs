@@ -82,10 +82,21 @@ pub enum Cell {
     Unknown,
 }
 
+/// More was asked for than the owner allows for one question, which is then asked at what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LossCut {
+    pub asked: Loss,
+    pub allowed: Loss,
+    /// In a plain sentence that names both.
+    pub said: String,
+}
+
 /// What a question will cost and how exact it will be, computed without reading any data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preview {
     pub loss: Loss,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<LossCut>,
     pub columns: Vec<AnswerColumn>,
     /// Per estimate column: half the width of its interval, where it does not depend on the data.
     pub half_widths: Vec<Option<f64>>,

@@ -17,7 +17,9 @@ mod rules;
 mod step;
 
 pub use account::Account;
-pub use answer::{Advice, Answer, AnswerColumn, Cell, Change, ColumnRole, Preview, TotalsFit, Withheld};
+pub use answer::{
+    Advice, Answer, AnswerColumn, Cell, Change, ColumnRole, LossCut, Preview, TotalsFit, Withheld,
+};
 pub use budget::Budget;
 pub use drawing::{Drawing, Drawn, DrawnThreshold};
 pub use event::{BUDGET_EVENT_VERSION, BudgetEvent, BudgetMove, Charge};

@@ -93,9 +93,10 @@ impl Prepared {
             });
             let reading = Reading { parts: narrowed.collect(), ..self.reading.clone() };
             let other = self.again(&self.policy, reading, self.loss)?;
-            let what = format!("With bounds of `{column}` half as wide, which only the owner can change: ");
+            let called = self.reading.called.get(&column).cloned().unwrap_or(column);
+            let what = format!("With bounds of `{called}` half as wide, which only the owner can change: ");
             let advice = self.compared(Change::Bounds, &what, &other, "")?;
-            Some(Advice { column: Some(column), ..advice })
+            Some(Advice { column: Some(called), ..advice })
         });
         advice.collect()
     }

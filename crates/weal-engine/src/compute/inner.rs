@@ -18,6 +18,7 @@ use super::measure::{Value, value};
 use super::plan::{SUBJECT, column, fixed};
 use super::relation::{Relation, Subject, names_of, own_columns, relation};
 use super::safe::{safe, safe_cast_of, try_cast, type_of, unsupported};
+use super::said::{in_sql, plainly};
 use super::shield::shielded;
 
 /// A column of what a step puts out.
@@ -60,7 +61,7 @@ fn bounds(value: &Value) -> Bounds {
 }
 
 pub(super) fn broken(error: impl std::fmt::Display) -> Refusal {
-    unsupported("this inner SELECT", "Write it more simply.").remedy(error.to_string())
+    unsupported("this inner SELECT", "Write it more simply.").remedy(plainly(&error.to_string()))
 }
 
 /// The private rows below, or a refusal.
@@ -79,9 +80,10 @@ pub(super) fn put_out(
     like: Option<&PrivacyPolicy>,
 ) -> Relation {
     let (mut columns, mut described) = (Vec::new(), Vec::new());
-    let (mut known, mut public_keys) = (BTreeMap::new(), BTreeMap::new());
+    let (mut known, mut public_keys, mut names) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (place, made) in made.into_iter().enumerate() {
         let name = name_of(place, subject_at);
+        names.insert(name.clone(), made.called.name.clone());
         columns.push((made.called, column(&name)));
         if let Some(kind) = kind_of(&made.kind) {
             described.push(ProductColumn {
@@ -101,7 +103,7 @@ pub(super) fn put_out(
         public_keys,
         ..like.clone()
     });
-    Relation { rows, is_table: false, conditions: Vec::new(), columns, described, policy }
+    Relation { rows, is_table: false, conditions: Vec::new(), columns, described, names, policy }
 }
 
 /// How a step calls the column at `place`.
@@ -176,10 +178,7 @@ fn own_total(
         Expr::AggregateFunction(call) => call,
         Expr::Alias(alias) => return own_total(&alias.expr, (called, place), below, policy),
         other => {
-            return Err(unsupported(
-                &format!("`{}` in an inner SELECT", other.variant_name()),
-                "Simplify it.",
-            ));
+            return Err(unsupported(&format!("`{}` in an inner SELECT", in_sql(other)), "Simplify it."));
         }
     };
     let instead = "Use COUNT, SUM, AVG, MIN or MAX of one expression there.";
@@ -278,6 +277,7 @@ pub(super) fn values(list: &Values) -> Result<Relation, Refusal> {
         conditions: Vec::new(),
         columns,
         described: Vec::new(),
+        names: BTreeMap::new(),
         policy: None,
     })
 }

@@ -14,6 +14,7 @@ use weal_privacy::bounds::{BoundsError, DECIMALS_MAX, FixedPoint, PER_GROUP_MAX}
 use super::functions::{Clamp, Rounding};
 use super::price::bad_bounds;
 use super::safe::{rounding, safe, try_cast, type_of, unsupported};
+use super::said::in_sql;
 
 /// An expression that can be summed privately.
 #[derive(Debug, Clone, PartialEq)]
@@ -294,7 +295,7 @@ fn hull(ends: impl IntoIterator<Item = f64>) -> (f64, f64) {
 fn no_bounds(expr: &Expr) -> Refusal {
     let what = match expr {
         Expr::ScalarFunction(call) => format!("a sum of the function {}", call.name()),
-        other => format!("a sum of `{}`", other.variant_name()),
+        other => format!("a sum of `{}`", in_sql(other)),
     };
     unsupported(&what, "Sum columns with bounds, numbers, +, -, *, CASE, COALESCE, NULLIF, ABS and ROUND.")
 }

@@ -40,6 +40,7 @@ mod refuse;
 mod relation;
 mod release;
 mod safe;
+mod said;
 mod same;
 mod schema;
 mod seam;

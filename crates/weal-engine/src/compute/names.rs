@@ -28,6 +28,29 @@ pub(crate) fn settle_condition(condition: &mut Expr, all: BTreeSet<String>) {
         VisitMut::visit(condition, &mut Settle { all, aliases: BTreeSet::new(), tables: BTreeMap::new() });
 }
 
+/// Names every column without a name after its own text, as the analyst wrote it: `COUNT(*)` is called so in every
+/// heading and sentence, whatever a plan would call it.
+pub(crate) fn name_columns(query: &mut Query) {
+    let _ = VisitMut::visit(query, &mut Name);
+}
+
+struct Name;
+
+impl VisitorMut for Name {
+    type Break = ();
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            let SelectItem::UnnamedExpr(expr) = item else { continue };
+            // A column by itself has its own name.
+            if !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+                let alias = Ident::with_quote('"', expr.to_string());
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 /// The names that a question gives: to columns, and to tables.
 struct Given<'a> {
     columns: &'a Columns,

@@ -144,13 +144,23 @@ impl Options {
         format!("WITH DIFFERENTIAL_PRIVACY OPTIONS ({})", options.join(", "))
     }
 
-    /// The owner's policy and the loss asked for, made tighter where an option says so.
-    pub(crate) fn tighten(
-        &self,
-        policy: &PrivacyPolicy,
-        mut loss: Loss,
-        quoted_delta: f64,
-    ) -> Result<(PrivacyPolicy, Loss), Refusal> {
+    /// What the question may cost as far as who asks is concerned: `given` with it or `epsilon` in it, the less of the
+    /// two; where there is neither the owner's default.
+    pub(crate) fn loss(&self, given: Option<Loss>, default: Loss, quoted_delta: f64) -> Loss {
+        let mut loss = given.unwrap_or(default);
+        if let Some(epsilon) = self.epsilon {
+            let rho_nano = rho_nano_for(epsilon, quoted_delta);
+            loss.rho_nano = given.map_or(rho_nano, |given| given.rho_nano.min(rho_nano));
+        }
+        if let Some(delta) = self.delta {
+            // Rounded down: never more than was asked for.
+            loss.delta_femto = loss.delta_femto.min((delta * FEMTO).floor() as u64);
+        }
+        loss
+    }
+
+    /// The owner's policy, made tighter where an option says so.
+    pub(crate) fn tighten(&self, policy: &PrivacyPolicy) -> Result<PrivacyPolicy, Refusal> {
         let mut policy = policy.clone();
         if let Some(subject) =
             self.subject.as_deref().filter(|name| !name.eq_ignore_ascii_case(&policy.subject))
@@ -165,14 +175,7 @@ impl Options {
             policy.rows_per_subject_max =
                 Some(policy.rows_per_subject_max.map_or(rows, |most| most.min(rows)));
         }
-        if let Some(epsilon) = self.epsilon {
-            loss.rho_nano = loss.rho_nano.min(rho_nano_for(epsilon, quoted_delta));
-        }
-        if let Some(delta) = self.delta {
-            // Rounded down: never more than was asked for.
-            loss.delta_femto = loss.delta_femto.min((delta * FEMTO).floor() as u64);
-        }
-        Ok((policy, loss))
+        Ok(policy)
     }
 }
 

@@ -10,6 +10,7 @@ use super::measure::{Value, squared_distance, value};
 use super::reading::{Estimate, Part};
 use super::relation::Relation;
 use super::safe::{safe, unsupported};
+use super::said::in_sql;
 use super::shield::shielded;
 
 /// The shares of rows below MIN and above MAX: what one row alone decides cannot be told.
@@ -33,7 +34,7 @@ impl Parts<'_> {
             Expr::Alias(alias) => return self.estimate(&alias.expr),
             other => {
                 return Err(unsupported(
-                    &format!("`{}` as an aggregate", other.variant_name()),
+                    &format!("`{}` as an aggregate", in_sql(other)),
                     "Use COUNT, SUM, AVG, VAR, STDDEV, MEDIAN or PERCENTILE_CONT.",
                 ));
             }

@@ -7,7 +7,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Column, PrivacyPolicy};
-use weal_domain::compute::{AnswerColumn, ColumnRole, Loss, Preview, Release};
+use weal_domain::compute::{AnswerColumn, ColumnRole, Loss, LossCut, Preview, Release};
 use weal_domain::identity::MemberName;
 use weal_domain::words::list;
 use weal_privacy::accounting::epsilon_of;
@@ -15,7 +15,7 @@ use weal_privacy::accounting::epsilon_of;
 use super::deep::on_deep_stack;
 use super::derived::Derived;
 use super::groupings::Chain;
-use super::names::{Columns, settle_names};
+use super::names::{Columns, name_columns, settle_names};
 use super::parts::EXTREME;
 use super::price::{
     CONFIDENCE, Contribution, Price, confidence_of_each, price, price_with_withheld, shares_of,
@@ -24,7 +24,7 @@ use super::price::{
 use super::public::{PublicGroups, public_groups};
 use super::question::look_at;
 use super::reading::{Estimate, Item, Part, Reading, read};
-use super::refuse::{planning, refuse_shapes};
+use super::refuse::{planning, refuse_shapes, refuse_zero_divisors};
 use super::relation::Subject;
 use super::schema::{plan, schema_of};
 use super::sql::parse_with_options;
@@ -53,6 +53,8 @@ pub(crate) struct Prepared {
     /// What is charged for all groupings together. All of what was asked for, even if rounding leaves a little of
     /// it unspent: so a preview, a reservation and the answer name the same figure.
     pub loss: Loss,
+    /// Where more was asked for than the owner allows.
+    pub cut: Option<LossCut>,
     /// Whether it is told how much is withheld.
     reports_withheld: bool,
 }
@@ -95,10 +97,14 @@ fn prepare_here(
     let (mut query, options) = parse_with_options(sql)?;
     let mut tables = Tables::of(products, member, &look_at(&query)?.tables)?;
     let strictest = tables.strictest()?;
-    let loss = loss.unwrap_or(strictest.question_loss_default).min(strictest.question_loss_max);
-    let (policy, mut loss) = options.tighten(&strictest, loss, QUOTED_DELTA)?;
+    let asked = options.loss(loss, strictest.question_loss_default, QUOTED_DELTA);
+    let mut loss = asked.min(strictest.question_loss_max);
+    let cut = cut(asked, loss);
+    let policy = options.tighten(&strictest)?;
     tables.limit(&policy);
     refuse_shapes(&query)?;
+    refuse_zero_divisors(&query)?;
+    name_columns(&mut query);
     let known = tables.all.iter().map(|table| (table.about.clone(), names(&table.columns)));
     settle_names(&mut query, &Columns::from_iter(known));
     let schemas = tables.all.iter().map(|table| (table.name.clone(), schema_of(&table.covered)));
@@ -147,6 +153,7 @@ fn prepare_here(
         as_drawn,
         groups_max,
         loss,
+        cut,
         reports_withheld,
     };
     if as_drawn {
@@ -172,6 +179,28 @@ fn groupings(
         groupings.push(Grouping { keys: keys.clone(), public, price });
     }
     Ok(groupings)
+}
+
+/// What is said where more was asked for than the owner allows for one question.
+fn cut(asked: Loss, allowed: Loss) -> Option<LossCut> {
+    if asked.rho_nano <= allowed.rho_nano {
+        return None;
+    }
+    let told = |Loss { rho_nano, delta_femto }| {
+        let epsilon = |delta_femto| epsilon_of(weal_privacy::Loss { rho_nano, delta_femto }, QUOTED_DELTA);
+        // Where thresholds may spend more delta than epsilons are quoted at, of the noise alone.
+        let epsilon = epsilon(delta_femto).or_else(|_| epsilon(0));
+        epsilon.map_or_else(
+            |_| format!("{} rho", rho_nano as f64 / 1e9),
+            |epsilon| format!("epsilon {epsilon:.2}"),
+        )
+    };
+    let said = format!(
+        "The question asks to spend {}, and the owner allows at most {} for one: it is asked at that.",
+        told(asked),
+        told(allowed)
+    );
+    Some(LossCut { asked, allowed, said })
 }
 
 fn names(columns: &[Column]) -> BTreeSet<String> {
@@ -219,6 +248,7 @@ impl Prepared {
             as_drawn: self.as_drawn,
             groups_max: self.groups_max,
             loss,
+            cut: None,
             reports_withheld: self.reports_withheld,
         })
     }
@@ -261,6 +291,7 @@ impl Prepared {
         }
         Ok(Preview {
             loss: self.loss,
+            cut: self.cut.clone(),
             columns: self.columns(),
             half_widths,
             shown_from: self.shown_from(),
@@ -340,9 +371,10 @@ impl Prepared {
     /// How the answer is protected, in plain sentences; true before and after it was given.
     pub(crate) fn protection(&self) -> Vec<String> {
         let policy = &self.policy;
-        let mut said = vec![
+        let mut said = self.tables.stricter_than_alone(!self.reading.keys.is_empty());
+        said.push(
             "Random noise was added to every number. Its interval holds the true number of the protected data in 95 of 100 cases.".to_owned(),
-        ];
+        );
         let times = |count: u32, one: &str, many: &str| {
             if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
         };

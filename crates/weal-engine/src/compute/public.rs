@@ -19,6 +19,7 @@ use weal_domain::catalogue::{Column as ProductColumn, ColumnKind, PrivacyPolicy}
 use weal_domain::{Refusal, RefusalKind};
 
 use super::reading::Item;
+use super::said::plainly;
 use crate::catalogue::values;
 
 /// Groups whose keys are worked out at once, and what all values of one key may take together.
@@ -188,6 +189,9 @@ fn distinct(batch: &RecordBatch) -> Result<RecordBatch, Refusal> {
 
 /// Nothing here has seen data, so the text may be shown.
 fn broken(error: impl std::fmt::Display) -> Refusal {
-    Refusal::invalid("public-keys-failed", format!("The groups cannot be worked out: {error}."))
-        .remedy("Group by the columns themselves.")
+    Refusal::invalid(
+        "public-keys-failed",
+        format!("The groups cannot be worked out: {}.", plainly(&error.to_string())),
+    )
+    .remedy("Group by the columns themselves.")
 }

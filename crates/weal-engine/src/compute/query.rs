@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use weal_domain::Refusal;
 use weal_domain::catalogue::{Column, ColumnKind, Identifying, ProductRef};
 
-use super::names::{Columns, settle_names};
+use super::names::{Columns, name_columns, settle_names};
 use super::question::look_at;
 use super::refuse::planning;
 use super::sql::parse_question;
@@ -49,6 +49,7 @@ impl Engine {
             catalog.register_schema(&member, schema).doing("naming a product")?;
         }
         session.catalog_list().register_catalog(CATALOG.to_owned(), Arc::new(catalog));
+        name_columns(&mut query);
         settle_names(&mut query, &columns);
         self.run(*query, &columns, &session).await
     }

@@ -1,6 +1,8 @@
 //! From a planned question to the few things that a private answer is made of. Whatever is not recognised
 //! here is refused by name, before any data is read.
 
+use std::collections::BTreeMap;
+
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, TableReference};
 use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan};
@@ -15,6 +17,7 @@ use super::parts::{Fraction, Parts, together};
 use super::prepare::Grouping;
 use super::relation::{Subject, relation};
 use super::safe::{safe, type_of, unsupported};
+use super::said::in_sql;
 use super::shield::shielded;
 
 /// A key may be a computed text for every row of a batch, so their number bounds the memory they take.
@@ -29,6 +32,8 @@ pub(crate) struct Reading {
     pub rows: Rows,
     /// The columns that keys and parts are over, and what is known of them.
     pub described: Vec<ProductColumn>,
+    /// What the question calls them, where they are no product's own.
+    pub called: BTreeMap<String, String>,
     pub policy: PrivacyPolicy,
     /// WHERE, made safe.
     pub filter: Option<Expr>,
@@ -200,18 +205,11 @@ pub(crate) fn read_outputs(
     let mut read = Above::default();
     // Where there are several groupings, a column of DataFusion's own stands between keys and aggregates.
     let own = usize::from(matches!(aggregate.group_expr[..], [Expr::GroupingSet(_)]));
-    // `sum(revenue.payroll.wage)` is called `sum(wage)`.
-    let table =
-        aggregate.input.schema().iter().find_map(|(qualifier, _)| qualifier).map(|table| format!("{table}."));
-    let plain = |name: &str| table.as_ref().map_or_else(|| name.to_owned(), |table| name.replace(table, ""));
     let (mut columns, mut released) = (Vec::new(), Vec::new());
     for (i, (qualifier, field)) in aggregate.schema.iter().enumerate() {
         let (item, kind) = match i.checked_sub(keys + own) {
             _ if i >= keys && i < keys + own => (GROUPING.to_owned(), DataType::Int64),
-            None => {
-                read.key_names.push(plain(field.name()));
-                (Item::Key(i).column(), key_types[i].clone())
-            }
+            None => (Item::Key(i).column(), key_types[i].clone()),
             Some(estimate) => (Item::Estimate(estimate).column(), DataType::Float64),
         };
         let stands_for = Expr::Column(Column::new_unqualified(&item));
@@ -229,10 +227,22 @@ pub(crate) fn read_outputs(
     }
     for (column, expr) in columns {
         let item = read.item(&expr)?;
-        read.outputs.push((plain(&column.name), item));
+        read.outputs.push((column.name, item));
     }
+    read.key_names = key_names(aggregate, &read.outputs);
     read.after.make_safe(released)?;
     Ok(read)
+}
+
+/// What the keys are called: as the answer's columns are, and those that it does not show by their text.
+fn key_names(aggregate: &Aggregate, outputs: &[(String, Item)]) -> Vec<String> {
+    let keys = match &aggregate.group_expr[..] {
+        [Expr::GroupingSet(sets)] => sets.distinct_expr(),
+        keys => keys.iter().collect(),
+    };
+    let shown = |key: usize| outputs.iter().find(|(_, item)| *item == Item::Key(key));
+    let named = keys.into_iter().enumerate();
+    named.map(|(key, expr)| shown(key).map_or_else(|| in_sql(expr), |(name, _)| name.clone())).collect()
 }
 
 /// What stands above the outermost aggregate, the topmost first, and the aggregate.
@@ -332,7 +342,11 @@ fn read_aggregate(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Reading
     }
     let mut keys = Vec::new();
     for key in asked {
-        keys.push(shielded(safe(&relation.over_rows(key)?, relation.schema())?, relation.schema())?);
+        let over_rows = relation.over_rows(key)?;
+        if relation.tells_subjects_apart(&over_rows) {
+            return Err(groups_of_one(&in_sql(key), subject.name));
+        }
+        keys.push(shielded(safe(&over_rows, relation.schema())?, relation.schema())?);
     }
     let Some(policy) = relation.policy.clone() else {
         return Err(unsupported("totals of public values alone", "Name a product after FROM."));
@@ -340,14 +354,16 @@ fn read_aggregate(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Reading
     let mut parts = Parts { parts: Vec::new(), relation: &relation, policy: &policy };
     let estimates =
         aggregate.aggr_expr.iter().map(|expr| parts.estimate(expr)).collect::<Result<Vec<_>, _>>();
-    let estimates = estimates.map_err(|refusal| relation.in_words(refusal))?;
+    let estimates = estimates.map_err(|refusal| relation.in_words(refusal, subject.name))?;
     let (parts, estimates) = together(parts.parts, estimates);
     let key_types = keys.iter().map(|key| type_of(key, relation.schema())).collect::<Result<_, _>>()?;
+    let called = relation.called(subject.name);
     Ok(Reading {
         rows: match relation.rows {
             LogicalPlan::TableScan(scan) if relation.is_table => Rows::Table(scan.table_name),
             steps => Rows::Steps(steps),
         },
+        called,
         described: relation.described,
         policy,
         filter: relation.conditions.into_iter().reduce(Expr::and),
@@ -361,6 +377,17 @@ fn read_aggregate(aggregate: &Aggregate, subject: Subject<'_>) -> Result<Reading
         outputs: Vec::new(),
         after: After::default(),
     })
+}
+
+/// Groups of one subject each are never shown: known from the text alone, so nothing is read or charged to say so.
+fn groups_of_one(key: &str, subject: &str) -> Refusal {
+    let reason = format!(
+        "Each group by `{key}` would be one subject, and groups of so few are never shown: the answer would be empty."
+    );
+    Refusal::invalid("groups-of-one", reason).remedy(format!(
+        "Leave `{key}` out of GROUP BY; to count subjects write COUNT(DISTINCT {subject}). What each has in all can be \
+         asked about from outside: SELECT AVG(n) FROM (SELECT {subject}, COUNT(*) AS n FROM ... GROUP BY {subject})."
+    ))
 }
 
 /// The keys of a GROUP BY, each once, and which of them each grouping has.

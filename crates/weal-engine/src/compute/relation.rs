@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::logical_expr::expr::{AggregateFunction, Case};
@@ -19,7 +20,7 @@ use weal_domain::catalogue::{Column as ProductColumn, PrivacyPolicy};
 use super::inner::{among, distinct, grouped, stacked, values};
 use super::joins::joined;
 use super::reading::unknown_node;
-use super::safe::{safe, unsupported};
+use super::safe::{safe, type_of, unsupported};
 use super::shield::shielded_condition;
 use super::tables::Tables;
 
@@ -40,6 +41,8 @@ pub(crate) struct Relation {
     pub columns: Vec<(Column, Expr)>,
     /// The columns of `rows`, described as a product's are.
     pub described: Vec<ProductColumn>,
+    /// What the question calls those columns of `rows` that are no product's own.
+    pub names: BTreeMap<String, String>,
     /// The owner's limits, with subject, bounds and public keys of the columns of `rows`; of public rows, which
     /// nobody is the subject of, `None`.
     pub policy: Option<PrivacyPolicy>,
@@ -64,6 +67,7 @@ pub(crate) fn relation(plan: &LogicalPlan, subject: Subject<'_>) -> Result<Relat
                 conditions: Vec::new(),
                 columns: own_columns(&scan.projected_schema),
                 described: table.columns.clone(),
+                names: BTreeMap::new(),
                 policy: table.policy.clone(),
             })
         }
@@ -113,17 +117,27 @@ impl Relation {
         Ok(Expr::Case(Case::new(None, vec![(Box::new(filter), Box::new(expr))], None)))
     }
 
+    /// What the question calls the columns of `rows`: by their names where it sees them, else by those that they had.
+    /// What is called by nothing is the subject, which goes along unseen.
+    pub(crate) fn called(&self, subject: &str) -> BTreeMap<String, String> {
+        let mut called = self.names.clone();
+        called.extend(self.columns.iter().filter_map(|(name, expr)| match expr {
+            Expr::Column(own) if !self.is_table => Some((own.name.clone(), name.name.clone())),
+            _ => None,
+        }));
+        called.values_mut().filter(|name| name.is_empty()).for_each(|name| subject.clone_into(name));
+        called
+    }
+
     /// A refusal with the names that the question gives to columns.
-    pub(crate) fn in_words(&self, refusal: Refusal) -> Refusal {
-        if self.is_table {
-            return refusal;
-        }
+    pub(crate) fn in_words(&self, refusal: Refusal, subject: &str) -> Refusal {
+        let called = self.called(subject);
         let told = |text: String| {
-            let own = self.columns.iter().filter_map(|(called, expr)| match expr {
-                Expr::Column(column) => Some((format!("`{}`", column.name), format!("`{}`", called.name))),
-                _ => None,
+            let parts = text.split('`').enumerate().map(|(place, part)| match called.get(part) {
+                Some(name) if place % 2 == 1 => name.as_str(),
+                _ => part,
             });
-            own.fold(text, |text, (own, called)| text.replace(&own, &called))
+            parts.collect::<Vec<_>>().join("`")
         };
         Refusal { reason: told(refusal.reason), remedy: refusal.remedy.map(told), ..refusal }
     }
@@ -148,6 +162,27 @@ impl Relation {
     pub(crate) fn is_subject(&self, expr: &Expr) -> bool {
         let subject = self.policy.as_ref().map(|policy| policy.subject.as_str());
         matches!(expr, Expr::Column(column) if Some(column.name.as_str()) == subject)
+    }
+
+    /// Whether a key over `rows` has another value for every subject, so that its groups are of one subject each: the
+    /// subject itself, written as it is or as a text or another number.
+    pub(crate) fn tells_subjects_apart(&self, key: &Expr) -> bool {
+        let is_public = self.policy.as_ref().is_some_and(|own| own.public_keys.contains_key(&own.subject));
+        let keeps_apart = |from: &Expr, to: &DataType| {
+            let is_whole = type_of(from, self.schema()).is_ok_and(|from| from.is_integer());
+            matches!(to, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+                || (is_whole && to.is_numeric())
+        };
+        match key {
+            Expr::Alias(alias) => self.tells_subjects_apart(&alias.expr),
+            Expr::Cast(cast) if keeps_apart(&cast.expr, cast.field.data_type()) => {
+                self.tells_subjects_apart(&cast.expr)
+            }
+            Expr::TryCast(cast) if keeps_apart(&cast.expr, cast.field.data_type()) => {
+                self.tells_subjects_apart(&cast.expr)
+            }
+            _ => !is_public && self.is_subject(key),
+        }
     }
 
     /// The same columns under the names of `schema`.

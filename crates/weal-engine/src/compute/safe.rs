@@ -14,6 +14,7 @@ use weal_domain::Refusal;
 use super::convert::{Convert, MICROS_PER_DAY, canonical, convertible, in_calendar};
 use super::dates::TRUNCATED_AT;
 use super::functions::{Rounding, Saturating, allowed_functions};
+use super::said::{in_sql, kind, plainly};
 use super::texts::Concat;
 
 /// Rewrites `expr`, whose types are explicit, over the columns of `schema`. Column names lose their
@@ -76,7 +77,7 @@ pub(crate) fn safe(expr: &Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
         Expr::Placeholder(_) => return Err(unsupported("a placeholder", "Write the value itself.")),
         other => {
             return Err(unsupported(
-                &format!("`{}`", other.variant_name()),
+                &format!("`{}`", in_sql(other)),
                 "Write it with columns, values, comparisons and CASE.",
             ));
         }
@@ -115,7 +116,7 @@ pub(crate) fn unsupported(what: &str, instead: &str) -> Refusal {
 
 pub(crate) fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType, Refusal> {
     expr.get_type(schema).map_err(|error| {
-        unsupported("an expression of unknown type", "Simplify it.").remedy(error.strip_backtrace())
+        unsupported("an expression of unknown type", "Simplify it.").remedy(plainly(&error.strip_backtrace()))
     })
 }
 
@@ -137,7 +138,7 @@ fn constant(value: &ScalarValue) -> Result<Expr, Refusal> {
     }
     let kind = canonical(&value.data_type()).ok_or_else(|| {
         unsupported(
-            &format!("a constant of type {}", value.data_type()),
+            &format!("a constant that is a {}", kind(&value.data_type())),
             "Write numbers, texts, true, false, or dates as DATE '2026-01-31'.",
         )
     })?;
@@ -164,7 +165,7 @@ fn safe_cast(inner: &Expr, to: &DataType, schema: &DFSchema) -> Result<Expr, Ref
     let pair = canonical(&from).zip(canonical(to)).filter(|(from, to)| convertible(from, to));
     let Some((from, to)) = pair else {
         return Err(unsupported(
-            &format!("a CAST from {from} to {to}"),
+            &format!("a CAST from {} to {}", kind(&from), kind(to)),
             "Cast to BIGINT, DOUBLE, VARCHAR or BOOLEAN, and to DATE or TIMESTAMP from texts and dates.",
         ));
     };
@@ -180,7 +181,7 @@ pub(crate) fn safe_cast_of(expr: Expr, schema: &DFSchema, to: DataType) -> Resul
     let from = type_of(&expr, schema)?;
     match canonical(&from).filter(|from| *from == to || convertible(from, &to)) {
         Some(from) => Ok(converted(expr, &from, to)),
-        None => Err(unsupported(&format!("values of type {from} where {to} should be"), "Use CAST.")),
+        None => Err(unsupported(&format!("a {} where a {} should be", kind(&from), kind(&to)), "Use CAST.")),
     }
 }
 

@@ -26,6 +26,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use weal_domain::Refusal;
 
 use super::safe::{type_of, unsupported};
+use super::said::plainly;
 
 /// `expr`, made by [`super::safe::safe`] over the columns of `schema`, so that it cannot fail. What visibly
 /// cannot is left as it is, since a scan can use it; the rest becomes one opaque function of its columns.
@@ -39,7 +40,7 @@ pub(crate) fn shielded(expr: Expr, schema: &DFSchema) -> Result<Expr, Refusal> {
         return Ok(expr);
     }
     let shield = Shield::new(expr, schema).map_err(|error| {
-        unsupported("this expression", "Simplify it.").remedy(error.strip_backtrace().to_string())
+        unsupported("this expression", "Simplify it.").remedy(plainly(&error.strip_backtrace()))
     })?;
     let columns = shield.schema.fields().iter();
     let columns = columns.map(|field| Expr::Column(Column::new_unqualified(field.name()))).collect();

@@ -8,7 +8,7 @@ use datafusion::common::TableReference;
 use weal_domain::catalogue::{Column, ColumnKind, PrivacyPolicy, Product, ProductRef};
 use weal_domain::exchange::{Extract, Grant, Permit, Statistics};
 use weal_domain::identity::MemberName;
-use weal_domain::words::list;
+use weal_domain::words::{list, number};
 use weal_domain::{Refusal, RefusalKind};
 
 use crate::{Fault, Source};
@@ -70,6 +70,25 @@ pub(crate) struct Table {
     pub covered: Vec<Column>,
     /// Its own subject, bounds and public keys, within the limits of all; `None` where it is about nobody.
     pub policy: Option<PrivacyPolicy>,
+    /// For how much one subject may count where it is asked about alone.
+    alone: Option<Alone>,
+}
+
+/// What an owner allows of one subject in a question about one product alone.
+#[derive(Debug, Clone, Copy)]
+struct Alone {
+    groups: u32,
+    rows_in_group: u32,
+    rows_in_all: u64,
+}
+
+impl Alone {
+    fn of(policy: &PrivacyPolicy) -> Self {
+        let (groups, rows) = (policy.groups_per_subject_max, policy.rows_per_group_max);
+        let both = u64::from(groups) * u64::from(rows);
+        let rows_in_all = policy.rows_per_subject_max.map_or(both, |most| both.min(most.into()));
+        Self { groups, rows_in_group: rows, rows_in_all }
+    }
 }
 
 /// The products of a question, each named in it; at least one is private.
@@ -140,6 +159,55 @@ impl Tables {
         }
     }
 
+    /// Which products let one subject count for more where they are asked about alone, a sentence for each limit:
+    /// whoever compares a joined count with one of either product must know it.
+    pub(crate) fn stricter_than_alone(&self, has_groups: bool) -> Vec<String> {
+        let rows =
+            |count: u64| if count == 1 { "1 row".to_owned() } else { format!("{} rows", number(count)) };
+        let of_rows = |(least, of, others): (u64, String, String), place: &str| {
+            let verb = if least == 1 { "counts" } else { "count" };
+            format!(
+                "Joined, {} of each subject {verb}{place}, the limit of {of}, though {others}: what a subject has beyond \
+                 that is in no count, sum or average.",
+                rows(least)
+            )
+        };
+        let mut said = Vec::new();
+        let in_group = self.differing(|alone| alone.rows_in_group.into(), rows);
+        said.extend(in_group.map(|found| of_rows(found, if has_groups { " in a group" } else { "" })));
+        if !has_groups {
+            return said;
+        }
+        let groups =
+            |count: u64| if count == 1 { "1 group".to_owned() } else { format!("{} groups", number(count)) };
+        said.extend(self.differing(|alone| alone.groups.into(), groups).map(|(least, of, others)| {
+            format!("Joined, each subject counts in {}, the limit of {of}, though {others}.", groups(least))
+        }));
+        if said.is_empty() {
+            let in_all = self.differing(|alone| alone.rows_in_all, rows);
+            said.extend(in_all.map(|found| of_rows(found, " in all groups together")));
+        }
+        said
+    }
+
+    /// The least that any product allows, which ones do, and what the others allow alone; `None` where all allow the
+    /// same.
+    fn differing(
+        &self,
+        limit: impl Fn(&Alone) -> u64,
+        in_words: impl Fn(u64) -> String,
+    ) -> Option<(u64, String, String)> {
+        let of = self.all.iter().filter_map(|table| Some((&table.about, limit(table.alone.as_ref()?))));
+        let of: Vec<_> = of.collect();
+        let least = of.iter().map(|(_, limit)| *limit).min()?;
+        let strictest = of.iter().filter(|(_, limit)| *limit == least).map(|(about, _)| format!("`{about}`"));
+        let others = of.iter().filter(|(_, limit)| *limit > least);
+        let others: Vec<String> =
+            others.map(|(about, limit)| format!("`{about}` alone allows {}", in_words(*limit))).collect();
+        let strictest: Vec<String> = strictest.collect();
+        (!others.is_empty()).then(|| (least, list(&strictest, "and"), list(&others, "and")))
+    }
+
     pub(crate) fn of_scan(&self, name: &TableReference) -> Option<&Table> {
         self.all.iter().find(|table| table.name == *name)
     }
@@ -183,6 +251,7 @@ impl Table {
             columns: product.columns.clone(),
             covered: product.columns.iter().filter(is_covered).cloned().collect(),
             policy: product.privacy.clone(),
+            alone: product.privacy.as_ref().map(Alone::of),
         }
     }
 }

@@ -48,10 +48,10 @@ fn advice_is_computed_and_true() {
         assert!(now.half_widths.iter().zip(&advice.half_widths).all(narrower), "{advice:?}");
     }
     insta::assert_snapshot!(now.advice.iter().map(|advice| advice.said.as_str()).collect::<Vec<_>>().join("\n"), @r"
-    With the most loss that the owner allows for one question: `count(*)` ± 9 instead of ± 29, `sum(wage)` ± 45364 instead of ± 143455, `median(Hours)` with 32 % of the noise, groups are shown from about 17 subjects instead of 54.
-    With max_groups_contributed = 1: `count(*)` ± 17 instead of ± 29, `sum(wage)` ± 82824 instead of ± 143455, `median(Hours)` with 58 % of the noise, groups are shown from about 31 subjects instead of 54; who is in more groups is then counted in one of them, drawn by lot.
-    In a question of its own, at the same loss: `count(*)` ± 19 instead of ± 29, `sum(wage)` ± 93913 instead of ± 143455, `median(Hours)` with 65 % of the noise.
-    With bounds of `wage` half as wide, which only the owner can change: `sum(wage)` ± 71727 instead of ± 143455.
+    With the most loss that the owner allows for one question: `COUNT(*)` ± 9 instead of ± 29, `SUM(wage)` ± 45364 instead of ± 143455, `MEDIAN(hours)` with 32 % of the noise, groups are shown from about 17 subjects instead of 54.
+    With max_groups_contributed = 1: `COUNT(*)` ± 17 instead of ± 29, `SUM(wage)` ± 82824 instead of ± 143455, `MEDIAN(hours)` with 58 % of the noise, groups are shown from about 31 subjects instead of 54; who is in more groups is then counted in one of them, drawn by lot.
+    In a question of its own, at the same loss: `COUNT(*)` ± 19 instead of ± 29, `SUM(wage)` ± 93913 instead of ± 143455, `MEDIAN(hours)` with 65 % of the noise.
+    With bounds of `wage` half as wide, which only the owner can change: `SUM(wage)` ± 71727 instead of ± 143455.
     ");
 }
 
@@ -69,7 +69,7 @@ fn there_is_no_advice_where_nothing_would_help() {
     assert_eq!(
         said,
         [
-            "With bounds of `wage` half as wide, which only the owner can change: `avg(wage)` with 50 % of the noise."
+            "With bounds of `wage` half as wide, which only the owner can change: `AVG(wage)` with 50 % of the noise."
         ]
     );
 }

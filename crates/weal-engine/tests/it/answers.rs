@@ -64,7 +64,7 @@ async fn counts_sums_and_averages_come_with_intervals_and_small_groups_do_not_co
     let estimate = ColumnRole::Estimate;
     assert_eq!(
         names,
-        [("region", ColumnRole::Key), ("heads", estimate), ("paid", estimate), ("avg(wage)", estimate)]
+        [("region", ColumnRole::Key), ("heads", estimate), ("paid", estimate), ("AVG(wage)", estimate)]
     );
     let regions: Vec<_> = answer.rows.iter().map(|row| key(&row[0])).collect();
     assert_eq!(regions, ["north", "south"], "three subjects are too few");
@@ -212,7 +212,8 @@ fn a_preview_reads_nothing_and_names_the_price() {
     // Capped, and the same again when the node passes it on.
     let most = preview(sql, Some(Loss { rho_nano: u64::MAX, delta_femto: u64::MAX }));
     assert_eq!(most.loss, policy().question_loss_max);
-    assert_eq!(preview(sql, Some(most.loss)), most);
+    assert_eq!(preview(sql, Some(most.loss)), Preview { cut: None, ..most.clone() });
+    assert!(most.cut.is_some(), "and it is said");
     assert!(most.half_widths[0] < by_default.half_widths[0], "more loss, less noise");
     assert!(most.shown_from < by_default.shown_from);
     assert_eq!(by_default.half_widths[2], None, "of an average it depends on the data");
@@ -232,15 +233,15 @@ fn a_preview_reads_nothing_and_names_the_price() {
           "role": "key"
         },
         {
-          "name": "count(*)",
+          "name": "COUNT(*)",
           "role": "estimate"
         },
         {
-          "name": "sum(wage)",
+          "name": "SUM(wage)",
           "role": "estimate"
         },
         {
-          "name": "avg(wage)",
+          "name": "AVG(wage)",
           "role": "estimate"
         }
       ],

@@ -29,3 +29,4 @@ mod refusals;
 mod rewriting;
 mod sensitivity;
 mod totals;
+mod wording;

@@ -241,7 +241,7 @@ async fn without_groups_there_is_one_row_of_all_owners() {
         ask(&owners, &format!("SELECT COUNT(*) AS heads, AVG(wage) FROM {BOTH} WHERE region <> 'east'"))
             .await;
     assert_eq!(answer.columns.len(), 2);
-    assert_eq!(answer.columns[1].name, "avg(wage)");
+    assert_eq!(answer.columns[1].name, "AVG(wage)");
     holds(&answer.rows[0][0], 800.0, 30.0);
     holds(&answer.rows[0][1], 2_000.0, 200.0);
 }

@@ -140,7 +140,7 @@ d,x'y,0.0,8,2020-02-29,true,2020-02-29T12:34:56.789Z
         "abs(hours) > 0",
         "wage * wage > 1",
         "wage / (wage - wage) > 1",
-        "wage % 0.0 > 1",
+        "wage % (wage - wage) > 1",
         "round(wage) > 1 AND round(wage, 400) > 1 AND floor(wage) > 1 AND ceil(wage) > 1",
         "CAST(region AS BIGINT) = 1",
         "region = 1",

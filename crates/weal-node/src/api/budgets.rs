@@ -27,8 +27,11 @@ pub struct BudgetShown {
     pub granted_epsilon: f64,
     pub spent_epsilon: f64,
     pub delta: f64,
-    /// About how many questions at the owner's default cost are left.
+    /// How many questions at the owner's usual cost are left: by rho or by delta, whichever answers fewer.
     pub questions_left: Option<u64>,
+    /// That cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question_loss: Option<Loss>,
     /// Such a question, and how exact it would be; on the owner's node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<TypicalQuestion>,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use weal_domain::agreements::Purpose;
 use weal_domain::catalogue::ProductRef;
-use weal_domain::compute::{Answer, Loss, Preview};
+use weal_domain::compute::{Answer, Loss, LossCut, Preview};
 use weal_domain::identity::MemberName;
 use weal_domain::ledger::Receipt;
 
@@ -26,7 +26,8 @@ pub struct Ask {
     /// Only say what it would cost and how exact it would be; free, reads no data.
     #[serde(default)]
     pub preview: bool,
-    /// Spend at most this; the owner's default where none is given.
+    /// Spend at most this; the owner's default where none is given. What is more than the owner allows is cut to
+    /// that, and the preview and the answer say so (`cut`).
     #[serde(default)]
     pub loss: Option<Loss>,
     /// `json` (default), `csv`, `parquet` or `arrow`.
@@ -68,6 +69,9 @@ pub enum Answered {
         agreement: String,
         purpose: Purpose,
         answer: Answer,
+        /// Where more was asked for than the owner allows for one question, with a sentence that names both.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cut: Option<LossCut>,
         receipt: Receipt,
         provider_index: u64,
         budget_before: BudgetShown,

@@ -231,6 +231,7 @@ fn preview(chrome: &Chrome, m: &Messages, view: &AskView, given: &PreviewView) -
         h2 #outcome-title { (words.preview_title) }
         p.flash.waiting { (tone_icon(Tone::Waiting)) span { (words.preview_nothing_asked) } }
         p.sentence { (fill(words.preview_cost, &[("loss", &loss)])) }
+        @if let Some(cut) = &preview.cut { p.measure { (cut.said) } }
         @for sentence in &preview.explanation { p.measure { (with_code(sentence)) } }
         (expected(m, given))
         @if let Some(from) = preview.shown_from { p.measure { (m.count(&words.shown_from, from)) } }

@@ -29,6 +29,7 @@ pub(crate) fn answer(chrome: &Chrome, m: &Messages, view: &AnswerView) -> Markup
         h3 { (words.protected) }
         @for sentence in &given.protection { p.measure { (with_code(sentence)) } }
         h3 { (words.cost) }
+        @if let Some(cut) = &view.cut { p.measure { (cut) } }
         p.measure { (fill(words.cost_text, &[("loss", &m.loss(given.loss))])) }
         @if let Some(budget) = &view.budget { (meter::change(m, budget)) }
         (cite(m, &[
@@ -52,6 +53,7 @@ fn owner_part(chrome: &Chrome, m: &Messages, part: &AnswerPart) -> Markup {
     let words = &m.answer;
     html! {
         h3 { (fill(words.owner_part, &[("owner", &part.owner.title), ("title", &part.title)])) }
+        @if let Some(cut) = &part.cut { p.measure { (cut) } }
         p.measure { (fill(words.cost_text, &[("loss", &m.loss(part.loss))])) }
         @if let Some(budget) = &part.budget { (meter::change(m, budget)) }
         (receipt_facts(chrome, m, Some(&part.receipt), &part.agreement, &part.purpose))

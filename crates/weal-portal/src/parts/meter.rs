@@ -20,11 +20,6 @@ fn counted_nano(meter: &Meter) -> u64 {
     meter.spent.rho_nano.saturating_sub(meter.renewed.rho_nano)
 }
 
-/// How many questions like the one at hand the rest would buy; `None` where a question has no known cost.
-fn questions_left(meter: &Meter) -> Option<u64> {
-    left_nano(meter).checked_div(meter.question.rho_nano)
-}
-
 /// Whether less than a tenth is left.
 fn is_low(meter: &Meter) -> bool {
     left_nano(meter) < limit_nano(meter) / 10
@@ -81,7 +76,7 @@ fn left_of(m: &Messages, text: &str, meter: &Meter) -> String {
 }
 
 fn rest(m: &Messages, meter: &Meter) -> String {
-    match questions_left(meter) {
+    match meter.questions_left() {
         None => m.meter.unit.to_owned(),
         Some(0) => m.meter.none_left.to_owned(),
         Some(n) => m.count(&m.meter.would_buy, n),

@@ -1,6 +1,6 @@
 use weal_domain::agreements::{AgreementId, LegalBasis, Purpose};
 use weal_domain::catalogue::{Column, Mode, ProductRef};
-use weal_domain::compute::{Answer, Loss, Preview};
+use weal_domain::compute::{Answer, Budget, Loss, Preview};
 use weal_domain::exchange::UseId;
 use weal_domain::{Refusal, Timestamp};
 
@@ -61,8 +61,17 @@ pub struct Meter {
     pub spent: Loss,
     /// Half the width of the interval of a count at the usual cost; `None` where unknown.
     pub half_width: Option<u64>,
-    /// What a question like the one at hand (or the usual one) costs; zero where unknown.
+    /// What a question costs that asks for nothing else; zero where unknown.
     pub question: Loss,
+}
+
+impl Meter {
+    /// How many such questions the rest would answer, by rho or by delta, whichever answers fewer; `None` where the
+    /// cost of one is unknown.
+    pub(crate) fn questions_left(&self) -> Option<u64> {
+        let Meter { granted, renewed, reserved, spent, .. } = *self;
+        Budget { granted, renewed, reserved, spent }.questions_left(self.question)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +105,8 @@ pub struct AnswerView {
     pub agreement: AgreementId,
     pub purpose: Purpose,
     pub answer: Answer,
+    /// That more was asked for than the owner allows, where it was.
+    pub cut: Option<String>,
     /// Per column of the answer: "euros", "people"; `None` where unknown.
     pub units: Vec<Option<String>>,
     pub budget: Option<BudgetChange>,
@@ -114,6 +125,7 @@ pub struct AnswerPart {
     pub agreement: AgreementId,
     pub purpose: Purpose,
     pub loss: Loss,
+    pub cut: Option<String>,
     pub budget: Option<BudgetChange>,
     pub receipt: ReceiptRef,
 }

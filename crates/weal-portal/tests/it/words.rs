@@ -1,7 +1,7 @@
 //! What the pages say: dates and numbers in words, counts, clocks, addresses; and limits.
 
 use weal_domain::catalogue::{Classification, ColumnKind, Identifying, Mode};
-use weal_domain::compute::Cell;
+use weal_domain::compute::{Cell, Loss, LossCut};
 use weal_domain::exchange::UseId;
 use weal_domain::identity::{Did, Role};
 use weal_portal::view::*;
@@ -67,8 +67,19 @@ fn the_meter_says_what_the_rest_would_buy() {
         let view = AgreementView { budget: Some(meter), ..acting::agreement_view() };
         pages::agreements::agreement(&chrome(Section::Agreements), &view)
     };
-    assert!(page(meter()).contains("about 130 more questions"));
-    assert!(page(Meter { spent: rho(985_000_000), ..meter() }).contains("about 1 more question like"));
+    assert!(page(meter()).contains("buys 130 more questions at the usual cost"));
+    assert!(
+        page(Meter { spent: rho(985_000_000), ..meter() }).contains("buys 1 more question at the usual cost")
+    );
+    // By delta, where that answers fewer.
+    let with = |loss: Loss, delta_femto| Loss { delta_femto, ..loss };
+    let of_delta = Meter {
+        granted: with(meter().granted, 100),
+        spent: with(meter().spent, 30),
+        question: with(meter().question, 10),
+        ..meter()
+    };
+    assert!(page(of_delta).contains("buys 7 more questions at the usual cost"));
     let spent = page(Meter { spent: rho(999_000_000), reserved: rho(0), ..meter() });
     assert!(spent.contains("less than one question") && spent.contains("Little is left"));
     // More spent than granted cannot be, and must not break the page either.
@@ -76,6 +87,18 @@ fn the_meter_says_what_the_rest_would_buy() {
         page(Meter { spent: rho(u64::MAX), reserved: rho(u64::MAX), ..meter() }).contains("0.00 of 1.00")
     );
     assert!(page(Meter::default()).contains("In units of privacy loss"));
+}
+
+#[test]
+fn a_page_says_that_less_is_spent_than_was_asked_for() {
+    let said = "The question asks to spend epsilon 5.00, and the owner allows at most epsilon 1.74 for one.";
+    let page = |outcome| pages::compute::ask(&chrome(Section::Ask), &acting::ask(outcome));
+    let (answer, mut preview) = (acting::answered(), acting::preview());
+    assert!(!page(AskOutcome::Preview(Box::new(preview.clone()))).contains("asks to spend"));
+    preview.preview.cut = Some(LossCut { asked: rho(2), allowed: rho(1), said: said.to_owned() });
+    assert!(page(AskOutcome::Preview(Box::new(preview))).contains(said));
+    let cut = AnswerView { cut: Some(said.to_owned()), ..answer };
+    assert!(page(AskOutcome::Answer(Box::new(cut))).contains(said));
 }
 
 #[test]

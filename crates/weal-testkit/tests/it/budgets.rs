@@ -89,6 +89,62 @@ async fn neither_a_second_agreement_nor_a_new_version_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_is_the_same_number_of_questions_wherever_it_is_told() {
+    let federation = Federation::of(&["revenue", "education"]).await;
+    let (revenue, education) = (federation.member("revenue"), federation.member("education"));
+    // Of rho there is enough for 400 questions, of delta for 100.
+    agreed(&federation, 0, |policy| policy.budget.rho_nano *= 4).await;
+    let of_owner = async || {
+        let shown = revenue.house().budget_shown("product:payroll").await.expect("a budget");
+        assert_eq!(shown.question_loss.map(|loss| loss.rho_nano), Some(RHO_NANO));
+        shown.questions_left
+    };
+    let private = "SELECT region, COUNT(*) AS heads FROM revenue.payroll GROUP BY region".to_owned();
+    assert_eq!(of_owner().await, Some(100));
+    // One that costs no delta, one that does, and one that costs a tenth: what is left is told at the usual cost.
+    let tenth = Some(Loss { rho_nano: RHO_NANO / 10, delta_femto: 1_000_000 });
+    for (sql, loss) in [(question(0), None), (private, None), (question(1), tenth)] {
+        let preview = Ask { preview: true, ..ask(sql.clone(), loss, None) };
+        let told = education.asks_with(preview).await.expect("a preview");
+        let Answered::Preview { budget: Some(budget), .. } = told else { panic!("{told:?}") };
+        assert_eq!(budget.questions_left, of_owner().await, "{sql}");
+        let before = of_owner().await;
+        let answered = education.asks_with(ask(sql.clone(), loss, None)).await.expect("an answer");
+        let Answered::Statistics { budget_before, budget_after, .. } = answered else {
+            panic!("{answered:?}")
+        };
+        assert_eq!(
+            (budget_before.questions_left, budget_after.questions_left),
+            (before, of_owner().await),
+            "{sql}"
+        );
+    }
+    assert_eq!(of_owner().await, Some(99), "one of them spent delta");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_more_than_is_allowed_is_told_even_where_the_answer_is_given_again() {
+    let federation = Federation::of(&["revenue", "education"]).await;
+    let education = federation.member("education");
+    agreed(&federation, 0, |policy| policy.question_loss_max.rho_nano = 2 * RHO_NANO).await;
+    let (most, more) = (2 * RHO_NANO, 20 * RHO_NANO);
+    let of = |rho_nano| Some(Loss { rho_nano, delta_femto: 1_000_000 });
+    let cut_of = async |loss: Option<Loss>| {
+        let answered = education.asks_with(ask(question(0), loss, None)).await.expect("an answer");
+        let Answered::Statistics { answer, cut, receipt, .. } = answered else { panic!("{answered:?}") };
+        assert_eq!(answer.loss.rho_nano, most);
+        (cut.map(|cut| (cut.asked.rho_nano, cut.allowed.rho_nano)), receipt.loss.rho_nano)
+    };
+    let preview = Ask { preview: true, ..ask(question(0), of(more), None) };
+    let told = education.asks_with(preview).await.expect("a preview");
+    let Answered::Preview { preview, .. } = told else { panic!("{told:?}") };
+    let said = preview.cut.expect("a word").said;
+    assert!(said.contains("asks to spend epsilon") && said.contains("at most epsilon"), "{said}");
+    assert_eq!(cut_of(of(most)).await, (None, most));
+    assert_eq!(cut_of(of(more)).await, (Some((more, most)), 0), "the same answer, for nothing, and a word");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_and_analysts_have_their_shares_and_each_refusal_names_which_is_used_up() {
     let federation = Federation::of(&["revenue", "education", "welfare"]).await;
     let (revenue, education) = (federation.member("revenue"), federation.member("education"));

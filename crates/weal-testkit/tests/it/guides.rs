@@ -23,7 +23,7 @@ const DATA: &str = "../shared/data/cps_tax_units.csv.gz";
 const SECONDS_MAX: u64 = 900;
 
 /// What a reader would see if all goes as the guides say, in this order.
-const SEEN: [&str; 38] = [
+const SEEN: [&str; 42] = [
     "Revenue Agency (revenue)",
     "is now in good standing",
     "We are a member of Tax and Welfare Commons",
@@ -47,8 +47,12 @@ const SEEN: [&str; 38] = [
     "Described elsewhere, not offered here:",
     "What typical questions would cost",
     "Published visits version 1",
+    "A typical question (",
     "Given before, so it cost nothing.",
     "visits, Welfare Agency",
+    "asks to spend epsilon",
+    "would be one subject",
+    "divides by zero",
     "Revenue Agency: Cost",
     "Welfare Agency: Cost",
     "ready",

@@ -55,7 +55,9 @@ fn message() -> AnswerMessage {
         budget: BudgetLeft {
             before: Loss { rho_nano: 10, delta_femto: 0 },
             after: Loss { rho_nano: 5, delta_femto: 0 },
+            usual: None,
         },
+        cut: None,
         also: Vec::new(),
     }
 }

@@ -1,5 +1,7 @@
 //! What typical questions would cost, before anybody can ask one.
 
+use weal_domain::catalogue::PrivacyPolicy;
+use weal_domain::compute::Budget;
 use weal_node::api::TypicalQuestion;
 
 use crate::print::Table;
@@ -31,6 +33,24 @@ pub(super) fn table(questions: &[TypicalQuestion]) -> String {
         "What typical questions would cost, and how exact their answers would be in 95 of 100 cases:\n{table}\n\
          A sharper answer costs more, or needs fewer groups or rows per subject, or narrower bounds.\n"
     )
+}
+
+/// The first of them in one line, with how many the budget answers.
+pub(super) fn in_a_line(questions: &[TypicalQuestion], privacy: &PrivacyPolicy) -> Option<String> {
+    let priced = questions.iter().filter(|question| question.refusal.is_none());
+    let (question, half_width) = priced.filter_map(|one| Some((one, one.half_width?))).next()?;
+    let budget = Budget::granted(privacy.budget).questions_left(privacy.question_loss_default);
+    let many =
+        budget.map_or_else(String::new, |many| format!("; the budget answers {} such", thousands(many)));
+    let share = question
+        .half_width_percent
+        .map_or_else(String::new, |percent| format!(", {} % of a middling group", half(percent)));
+    Some(format!(
+        "A typical question ({}) costs {} and is exact to ± {}{share}{many}.",
+        question.about,
+        loss(question.loss),
+        half(half_width)
+    ))
 }
 
 /// Half an interval's width, in as many places as say something.

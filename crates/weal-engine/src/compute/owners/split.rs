@@ -14,13 +14,14 @@ use weal_domain::catalogue::{Column as ProductColumn, ColumnKind, Identifying, P
 use weal_domain::identity::MemberName;
 
 use super::super::deep::on_deep_stack;
-use super::super::names::{Columns, settle_names};
+use super::super::names::{Columns, name_columns, settle_names};
 use super::super::options::Options;
 use super::super::question::look_at;
 use super::super::reading::{AGGREGATES_MAX, Above, KEYS_MAX, read_outputs, split, too_wide, unknown_node};
-use super::super::refuse::{planning, refuse_shapes};
+use super::super::refuse::{planning, refuse_shapes, refuse_zero_divisors};
 use super::super::relation::{names_of, substitute};
 use super::super::safe::{safe, unsupported};
+use super::super::said::in_sql;
 use super::super::schema::{plan, schema_of};
 use super::super::sql::parse_with_options;
 use super::union::{ROWS, Selection, Union, taken_apart};
@@ -115,7 +116,9 @@ fn split_here(
     }
     options.refuse_withheld()?;
     refuse_shapes(&query)?;
+    refuse_zero_divisors(&query)?;
     let Union { mut outer, mut selections } = taken_apart(query)?;
+    name_columns(&mut outer);
     let stacked = stacked(&mut selections, columns)?;
     let known = stacked.described();
     let rows = ProductRef { member: selections[0].member.clone(), product: stand_in_product()? };
@@ -285,7 +288,7 @@ fn aggregate_text(expr: &Expr, below: &Below, schema: &DFSchema) -> Result<(Stri
         Expr::Alias(alias) => return aggregate_text(&alias.expr, below, schema),
         Expr::AggregateFunction(call) => call,
         other => {
-            return Err(unsupported(&format!("`{}` as an aggregate", other.variant_name()), "Simplify it."));
+            return Err(unsupported(&format!("`{}` as an aggregate", in_sql(other)), "Simplify it."));
         }
     };
     let name = call.func.name();

@@ -152,6 +152,7 @@ impl Split {
         }
         Ok(Preview {
             loss: losses(heard.iter().map(|(_, preview)| preview.loss)),
+            cut: None,
             columns: self.columns(names_owners),
             half_widths,
             shown_from: heard.iter().filter_map(|(_, preview)| preview.shown_from).max(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::time::Instant;
 use weal_domain::agreements::Side;
-use weal_domain::compute::{Answer, BudgetMove, Loss, Preview, leaves_at};
+use weal_domain::compute::{Answer, BudgetMove, Loss, LossCut, Preview, leaves_at};
 use weal_domain::governance::good_standing;
 use weal_domain::ledger::Fact;
 use weal_domain::{Refusal, RefusalKind};
@@ -22,7 +22,7 @@ use weal_wire::peer::{
 use super::Slot;
 use super::accounts::charge_of;
 use super::together::{Opened, Stopped, Together, is_private};
-use crate::acts::exchange::Cost;
+use crate::acts::exchange::{Cost, Using};
 use crate::acts::sha256_hex;
 use crate::fault::{Error, Fault, Result};
 use crate::house::House;
@@ -37,6 +37,8 @@ struct Paid {
     opened: Vec<Opened>,
     before: Vec<Option<Loss>>,
     key: AnswerKey,
+    /// Where more was asked for than the owner allows.
+    cut: Option<LossCut>,
     arrived: Instant,
 }
 
@@ -55,10 +57,16 @@ impl House {
         let given_before = may_have_it && tx.is_answer_kept(&key).await?;
         let price = if given_before { Loss::ZERO } else { preview.loss };
         let left = self.left_for_each(&mut tx, together).await?;
-        let budget = |before: Loss| BudgetLeft { before, after: before.saturating_sub(price) };
-        let mut budgets = left.into_iter().map(|left| left.map(budget));
+        let usual = together.all().map(usual_price);
+        let budget = |before: Loss, usual: Option<Loss>| BudgetLeft {
+            before,
+            after: before.saturating_sub(price),
+            usual,
+        };
+        let mut budgets =
+            left.into_iter().zip(usual).map(|(left, usual)| left.map(|before| budget(before, usual)));
         // An agreement for rows is refused by the gate; a preview asks none.
-        let budget = budgets.next().flatten().unwrap_or_else(|| budget(Loss::ZERO));
+        let budget = budgets.next().flatten().unwrap_or_else(|| budget(Loss::ZERO, None));
         Ok(PreviewMessage { budget, also: budgets.collect(), preview, given_before })
     }
 
@@ -94,7 +102,7 @@ impl House {
         let arrived = Instant::now();
         let preview = self.plan(&together, &message).await?;
         let key = key_of(&together, &message, preview.loss)?;
-        let again = self.answer_again(&together, &key).await?;
+        let again = self.answer_again(&together, &key, preview.cut.clone()).await?;
         if let Some(answer) = self.unless_stopped(&together, again).await? {
             return Ok(answer);
         }
@@ -104,7 +112,7 @@ impl House {
         let reserved = self.reserve(&together, &preview).await?;
         let (opened, before) = self.unless_stopped(&together, reserved).await?;
         slots.iter_mut().for_each(Slot::charged);
-        let paid = Paid { opened, before, key, arrived };
+        let paid = Paid { opened, before, key, cut: preview.cut, arrived };
         let house = Arc::clone(self);
         let answering = tokio::spawn(async move {
             let answer = house.answer_paid(&together, &message, paid, turn).await;
@@ -133,6 +141,7 @@ impl House {
         &self,
         together: &'a Together,
         key: &AnswerKey,
+        cut: Option<LossCut>,
     ) -> Result<Result<Option<AnswerMessage>, Stopped<'a>>> {
         let Some(text) = self.store.read("compute.kept").await?.kept_answer(key).await? else {
             return Ok(Ok(None));
@@ -150,9 +159,8 @@ impl House {
                 .await?;
         }
         let left = self.left_for_each(&mut tx, together).await?;
-        self.seal_answer(tx, together, (&opened, left), answer, Loss::ZERO)
-            .await
-            .map(|answer| Ok(Some(answer)))
+        let answer = self.seal_answer(tx, together, (&opened, left), answer, Loss::ZERO).await?;
+        Ok(Ok(Some(AnswerMessage { cut, ..answer })))
     }
 
     /// A slot for each product that is charged, in the order of their names: two questions never wait for each
@@ -255,7 +263,7 @@ impl House {
     }
 
     async fn release_answer(&self, together: &Together, paid: Paid, answer: Answer) -> Result<AnswerMessage> {
-        let Paid { opened, key, before, .. } = paid;
+        let Paid { opened, key, before, cut, .. } = paid;
         let answer = Exact::new(answer);
         let mut tx = self.store.write("compute.release").await?;
         // Noise has been drawn, so it is paid whatever follows.
@@ -266,7 +274,8 @@ impl House {
             return self.unless_stopped(together, Err(stopped)).await;
         }
         tx.keep_answer(&key, answer.text()).await?;
-        self.seal_answer(tx, together, (&opened, before), answer, key.loss).await
+        let answer = self.seal_answer(tx, together, (&opened, before), answer, key.loss).await?;
+        Ok(AnswerMessage { cut, ..answer })
     }
 
     async fn still_agreed<'a>(&self, tx: &mut Tx, together: &'a Together) -> Result<Result<(), Stopped<'a>>> {
@@ -302,17 +311,21 @@ impl House {
         }
         let after = self.left_for_each(&mut tx, together).await?;
         let mut uses = Vec::new();
-        for ((receipt, index), left) in sealed.into_iter().zip(before.into_iter().zip(after)) {
+        let usual = together.all().map(usual_price);
+        for (((receipt, index), left), usual) in
+            sealed.into_iter().zip(before.into_iter().zip(after)).zip(usual)
+        {
             let ledger = self.proven(&mut tx, index).await?;
-            let budget = left.0.zip(left.1).map(|(before, after)| BudgetLeft { before, after });
+            let budget = left.0.zip(left.1).map(|(before, after)| BudgetLeft { before, after, usual });
             uses.push(AlsoUsed { receipt, ledger, budget });
         }
         tx.commit().await?;
         let mut uses = uses.into_iter();
         let AlsoUsed { receipt, ledger, budget } =
             uses.next().ok_or_else(|| Fault::new("sealing an answer", "it has no use"))?;
-        let nothing = BudgetLeft { before: Loss::ZERO, after: Loss::ZERO };
-        Ok(AnswerMessage { answer, receipt, ledger, budget: budget.unwrap_or(nothing), also: uses.collect() })
+        let nothing = BudgetLeft { before: Loss::ZERO, after: Loss::ZERO, usual: None };
+        let budget = budget.unwrap_or(nothing);
+        Ok(AnswerMessage { answer, receipt, ledger, budget, cut: None, also: uses.collect() })
     }
 
     async fn proven(&self, tx: &mut Tx, index: u64) -> Result<LedgerProof> {
@@ -322,6 +335,11 @@ impl House {
         let nonce = weal_trust::encoding::hex(sealed.nonce.bytes());
         Ok(LedgerProof { index, proof, nonce, body: sealed.body })
     }
+}
+
+/// What a question about the product costs where it asks for nothing else.
+fn usual_price(using: &Using) -> Option<Loss> {
+    using.product.privacy.as_ref().map(|policy| policy.question_loss_default)
 }
 
 /// What was reserved for a question is spent now, of every product.

@@ -213,7 +213,7 @@ impl House {
         if ask.preview {
             let preview: PreviewMessage = reply.accept(provider)?;
             let left = |agreement: &Agreement, left: BudgetLeft| {
-                left_shown(agreement, left.before, preview.preview.loss)
+                left_shown(agreement, left.before, left.usual.unwrap_or(preview.preview.loss))
             };
             let also = others.iter().zip(&preview.also);
             let also = also.filter_map(|(agreement, budget)| {
@@ -241,7 +241,7 @@ impl House {
         ask: &Ask,
         message: AnswerMessage,
     ) -> Result<Answered> {
-        let AnswerMessage { answer, receipt, ledger, budget, also } = message;
+        let AnswerMessage { answer, receipt, ledger, budget, cut, also } = message;
         let (question, answered) = (sha256_hex(&ask.sql), sha256_hex(answer.text()));
         let lead = AlsoUsed { receipt, ledger, budget: Some(budget) };
         let uses: Vec<AlsoUsed> = [lead].into_iter().chain(also).collect();
@@ -263,8 +263,9 @@ impl House {
         self.keep_receipts(&receipts).await?;
         let answer = answer.into_value();
         let used = |(agreement, used): (&Agreement, AlsoUsed)| {
-            let budget = used.budget.map(|BudgetLeft { before, after }| {
-                (left_shown(agreement, before, answer.loss), left_shown(agreement, after, answer.loss))
+            let budget = used.budget.map(|BudgetLeft { before, after, usual }| {
+                let price = usual.unwrap_or(answer.loss);
+                (left_shown(agreement, before, price), left_shown(agreement, after, price))
             });
             let (budget_before, budget_after) = budget.unzip();
             AlsoUsedShown {
@@ -286,6 +287,7 @@ impl House {
             budget_before: before,
             budget_after: after,
             answer,
+            cut,
             receipt: lead.receipt,
             provider_index: lead.provider_index,
             also,
@@ -351,7 +353,8 @@ fn chosen_agreements(ask: &Ask) -> Result<Vec<AgreementId>, Refusal> {
     ids.map_err(|cause| Refusal::invalid("agreement-id", format!("{cause}")))
 }
 
-/// What an account has left, for people; the owner's totals are the owner's own.
+/// What an account has left, for people; the owner's totals are the owner's own. `price` is what a question costs
+/// where it asks for nothing else.
 fn left_shown(agreement: &Agreement, left: Loss, price: Loss) -> BudgetShown {
     let granted = agreement.terms.budget.unwrap_or(left);
     let budget = Budget { spent: granted.saturating_sub(left), ..Budget::granted(granted) };
@@ -362,6 +365,7 @@ fn preview_of_rows(tables: &[(ProductRef, Option<Agreement>)]) -> Result<Answere
     let names: Vec<String> = tables.iter().map(|(table, _)| table.to_string()).collect();
     let preview = weal_domain::compute::Preview {
         loss: Loss::default(),
+        cut: None,
         columns: Vec::new(),
         half_widths: Vec::new(),
         shown_from: None,

@@ -275,6 +275,7 @@ fn raised(name: &ProductName, before: Loss, rules: &BudgetRules) -> Refusal {
 /// A budget with its figures in (epsilon, delta) terms.
 pub(super) fn show(account: String, budget: Budget, price: Option<Loss>) -> BudgetShown {
     let delta = told_delta(budget.granted);
+    let price = price.filter(|price| !price.is_zero());
     BudgetShown {
         name: account.clone(),
         account,
@@ -286,7 +287,8 @@ pub(super) fn show(account: String, budget: Budget, price: Option<Loss>) -> Budg
         granted_epsilon: epsilon(budget.limit(), delta),
         spent_epsilon: epsilon(budget.spent, delta),
         delta,
-        questions_left: price.filter(|price| !price.is_zero()).and_then(|price| budget.questions_left(price)),
+        questions_left: price.and_then(|price| budget.questions_left(price)),
+        question_loss: price,
         question: None,
     }
 }

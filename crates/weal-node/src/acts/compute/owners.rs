@@ -207,6 +207,8 @@ fn priced(split: &Split, owners: &[OwnerPart]) -> Result<Preview> {
         true => format!("{} was asked this before, and gives the same answer for nothing.", owner.title),
         false => format!("{} would charge {}.", owner.title, preview.loss),
     }));
+    let cut = previews.iter().filter_map(|(owner, preview, _)| Some((owner, preview.cut.as_ref()?)));
+    told.explanation.extend(cut.map(|(owner, cut)| format!("{}: {}", owner.title, cut.said)));
     Ok(told)
 }
 

@@ -63,7 +63,9 @@ impl House {
 /// was asked and charged, and its receipt.
 fn told(answered: &Answered) -> Result<(&Answer, Vec<(&'static str, String)>)> {
     match answered {
-        Answered::Statistics { answer, .. } => Ok((answer, Vec::new())),
+        Answered::Statistics { answer, cut, .. } => {
+            Ok((answer, cut.iter().map(|cut| (CUT_KEY, cut.said.clone())).collect()))
+        }
         Answered::StatisticsOfOwners { answer, owners } => {
             let told = owners.iter().map(OwnerTold::of).collect::<Vec<_>>();
             let told = serde_json::to_string(&told).map_err(weal_exchange::EncodeError::from)?;
@@ -73,7 +75,9 @@ fn told(answered: &Answered) -> Result<(&Answer, Vec<(&'static str, String)>)> {
     }
 }
 
-/// A key of a file's metadata, beside those of every answer.
+/// Keys of a file's metadata, beside those of every answer: that more was asked for than the owner allows, and who
+/// the owners are.
+const CUT_KEY: &str = "weal.cut";
 const OWNERS_KEY: &str = "weal.owners";
 
 /// One owner of an answer, without its own numbers.

@@ -30,8 +30,6 @@ use crate::house::House;
 
 /// Uses listed on an agreement's page.
 const USES_SHOWN_MAX: u32 = 50;
-/// The newest uses among which one that was paid for is looked for.
-const USES_LOOKED_AT_MAX: u32 = 20;
 
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new()
@@ -170,18 +168,13 @@ pub(super) async fn meter_of(house: &House, agreement: &Agreement) -> Result<Opt
     }
     if agreement.side == Side::Provider {
         let shown = house.budget_shown(&agreement_account(&agreement.id)).await?;
-        let stored = house.store.read("pages.meter").await?.product(&agreement.product).await?;
-        let price =
-            stored.and_then(|stored| stored.product.privacy).map(|policy| policy.question_loss_default);
-        return Ok(Some(meter(&shown, price.unwrap_or_default())));
+        return Ok(Some(meter(&shown)));
     }
     let Some(granted) = agreement.terms.budget else { return Ok(None) };
     let mut tx = house.store.read("pages.meter").await?;
     let spent = tx.uses_summed(&agreement.id).await?.loss;
-    // Answers that were given again cost nothing.
-    let newest = tx.uses(Some(&agreement.id), None, USES_LOOKED_AT_MAX).await?;
-    let paid = newest.iter().map(|newest| newest.receipt.loss).find(|loss| !loss.is_zero());
-    Ok(Some(Meter { granted, spent, question: paid.unwrap_or_default(), ..Meter::default() }))
+    // What a question usually costs is the owner's to say, with each preview and answer.
+    Ok(Some(Meter { granted, spent, ..Meter::default() }))
 }
 
 async fn view(visit: &Visit, id: &AgreementId) -> Result<AgreementView> {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use weal_domain::catalogue::{CatalogueEntry, ProductName, ProductRef, parse_dataset};
-use weal_domain::compute::Loss;
 use weal_domain::identity::{Did, MemberName};
 use weal_portal::view::{Meter, Names, Party};
 
@@ -59,7 +58,7 @@ pub(super) fn title_of(entries: &[CatalogueEntry], owner: &Did, product: &Produc
     found.map_or_else(|| product.to_string(), |entry| entry.title.clone())
 }
 
-pub(super) fn meter(shown: &BudgetShown, question: Loss) -> Meter {
+pub(super) fn meter(shown: &BudgetShown) -> Meter {
     let half_width = shown.question.as_ref().and_then(|question| question.half_width);
     Meter {
         granted: shown.granted,
@@ -68,6 +67,6 @@ pub(super) fn meter(shown: &BudgetShown, question: Loss) -> Meter {
         spent: shown.spent,
         // Of a count, a whole number.
         half_width: half_width.map(|width| width.ceil() as u64),
-        question,
+        question: shown.question_loss.unwrap_or_default(),
     }
 }

@@ -71,10 +71,10 @@ pub(super) const METER: Meter = Meter {
     low: "Little is left",
     short: "{left} of {granted} privacy budget left",
     unit: "In units of privacy loss (\u{3c1}).",
-    none_left: "In units of privacy loss (\u{3c1}). The rest is less than one question like this one costs.",
+    none_left: "In units of privacy loss (\u{3c1}). The rest is less than one question at the usual cost.",
     would_buy: plural!(
-        "In units of privacy loss (\u{3c1}). The rest buys about {n} more question like this one.",
-        "In units of privacy loss (\u{3c1}). The rest buys about {n} more questions like this one."
+        "In units of privacy loss (\u{3c1}). The rest buys {n} more question at the usual cost.",
+        "In units of privacy loss (\u{3c1}). The rest buys {n} more questions at the usual cost."
     ),
     such_question: "Such a question, for how many there are, is exact to within \u{b1}\u{a0}{half}.",
     before: "Before",

@@ -294,6 +294,7 @@ pub(crate) fn preview() -> PreviewView {
     PreviewView {
         preview: Preview {
             loss: rho(5_000_000),
+            cut: None,
             columns: vec![key, estimate("people"), estimate("wage_average")],
             half_widths: vec![Some(73.4), None],
             shown_from: Some(20),
@@ -339,6 +340,7 @@ pub(crate) fn answered() -> AnswerView {
         agreement: agreement_id(1),
         purpose: fraud(),
         answer: answer(),
+        cut: None,
         units: vec![None, None, Some("people".to_owned()), Some("euros a year".to_owned())],
         budget: Some(change()),
         receipt: ReceiptRef { use_id: use_id(), ledger_index: 12_407, owner_index: 48_112 },
@@ -362,6 +364,7 @@ pub(crate) fn answered_by_two() -> AnswerView {
         agreement: whole.agreement.clone(),
         purpose: whole.purpose.clone(),
         loss: whole.answer.loss,
+        cut: None,
         budget: whole.budget,
         receipt: whole.receipt.clone(),
     };

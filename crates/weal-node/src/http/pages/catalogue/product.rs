@@ -94,9 +94,11 @@ fn freshness(visit: &Visit, entry: &CatalogueEntry, own: Option<&Product>) -> Fr
 }
 
 async fn budget_of(visit: &Visit, product: &Product) -> Result<Option<Meter>> {
-    let Some(policy) = &product.privacy else { return Ok(None) };
+    if product.privacy.is_none() {
+        return Ok(None);
+    }
     let shown = visit.house.budget_shown(&product_account(&product.name)).await?;
-    Ok(Some(parties::meter(&shown, policy.question_loss_default)))
+    Ok(Some(parties::meter(&shown)))
 }
 
 /// On an own product, what others find offered.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use weal_domain::Refusal;
 use weal_domain::agreements::{Agreement, Side};
 use weal_domain::catalogue::ProductRef;
-use weal_domain::compute::{Answer, Preview};
+use weal_domain::compute::{Answer, LossCut, Preview};
 use weal_domain::exchange::UseId;
 use weal_domain::ledger::{Fact, Receipt};
 use weal_domain::words::list;
@@ -37,12 +37,10 @@ pub(super) async fn outcome(visit: &Visit, answered: Answered, held: &[HeldProdu
         Answered::StatisticsOfOwners { answer, owners } => {
             AskOutcome::Answer(Box::new(of_owners(visit, answer, owners).await?))
         }
-        Answered::Statistics { agreement, answer, receipt, budget_before, budget_after, .. } => {
+        Answered::Statistics { agreement, answer, cut, receipt, budget_before, budget_after, .. } => {
             let about = About::of(visit, &agreement).await?;
-            let loss = answer.loss;
-            let budget =
-                BudgetChange { before: meter(&budget_before, loss), after: meter(&budget_after, loss) };
-            AskOutcome::Answer(Box::new(statistics(visit, about, answer, &receipt, budget).await?))
+            let budget = BudgetChange { before: meter(&budget_before), after: meter(&budget_after) };
+            AskOutcome::Answer(Box::new(statistics(visit, about, (answer, cut), &receipt, budget).await?))
         }
         Answered::Rows { agreements, columns, rows, receipts } => {
             let (Some(agreement), Some(receipt)) = (agreements.first(), receipts.first()) else {
@@ -102,7 +100,7 @@ impl About {
 }
 
 fn after(before: &BudgetShown, preview: &Preview) -> BudgetChange {
-    let before = meter(before, preview.loss);
+    let before = meter(before);
     let mut after = before;
     after.spent = before.spent.saturating_add(preview.loss);
     BudgetChange { before, after }
@@ -111,7 +109,7 @@ fn after(before: &BudgetShown, preview: &Preview) -> BudgetChange {
 async fn statistics(
     visit: &Visit,
     about: About,
-    answer: Answer,
+    (answer, cut): (Answer, Option<LossCut>),
     receipt: &Receipt,
     budget: BudgetChange,
 ) -> Result<AnswerView> {
@@ -123,6 +121,7 @@ async fn statistics(
         purpose: about.agreement.purpose,
         units: vec![None; answer.columns.len()],
         answer,
+        cut: cut.map(|cut| cut.said),
         budget: Some(budget),
         receipt: receipt_ref(visit, receipt).await?,
         asked_at: receipt.at,
@@ -135,14 +134,12 @@ async fn statistics(
 async fn of_owners(visit: &Visit, answer: Answer, owners: Vec<OwnerPart>) -> Result<AnswerView> {
     let mut views = Vec::new();
     for owner in owners {
-        if let Answered::Statistics { agreement, answer, receipt, budget_before, budget_after, .. } =
+        if let Answered::Statistics { agreement, answer, cut, receipt, budget_before, budget_after, .. } =
             *owner.answered
         {
             let about = About::of(visit, &agreement).await?;
-            let loss = answer.loss;
-            let budget =
-                BudgetChange { before: meter(&budget_before, loss), after: meter(&budget_after, loss) };
-            views.push(statistics(visit, about, answer, &receipt, budget).await?);
+            let budget = BudgetChange { before: meter(&budget_before), after: meter(&budget_after) };
+            views.push(statistics(visit, about, (answer, cut), &receipt, budget).await?);
         }
     }
     let first = views.first().cloned().ok_or_else(super::form_broken)?;
@@ -154,6 +151,7 @@ async fn of_owners(visit: &Visit, answer: Answer, owners: Vec<OwnerPart>) -> Res
         agreement: view.agreement,
         purpose: view.purpose,
         loss: view.answer.loss,
+        cut: view.cut,
         budget: view.budget,
         receipt: view.receipt,
     });
@@ -161,6 +159,7 @@ async fn of_owners(visit: &Visit, answer: Answer, owners: Vec<OwnerPart>) -> Res
         title: list(&titles.into_iter().collect::<Vec<_>>(), "and"),
         owner: Party { title: list(&names, "and"), ..first.owner },
         units: vec![None; answer.columns.len()],
+        cut: None,
         budget: None,
         parts: parts.collect(),
         answer,
