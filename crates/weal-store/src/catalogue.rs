@@ -5,6 +5,7 @@ mod foreign;
 mod index;
 mod peers;
 mod shown;
+mod texts;
 
 use sqlx::any::AnyRow;
 use weal_domain::Timestamp;
@@ -17,6 +18,7 @@ pub use entries::Written;
 pub use foreign::{ForeignPiece, ForeignPlace, ForeignSource};
 pub use peers::{LookRead, PeerFreshness};
 pub use shown::{PageEnd, ShownTo};
+pub use texts::{Said, ShownTexts};
 
 /// A product and where its rows are.
 #[derive(Debug, Clone, PartialEq)]

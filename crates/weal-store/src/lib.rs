@@ -30,8 +30,8 @@ mod outbox;
 mod tx;
 
 pub use catalogue::{
-    ForeignPiece, ForeignPlace, ForeignSource, LookRead, PageEnd, PeerFreshness, ShownTo, StoredProduct,
-    Written,
+    ForeignPiece, ForeignPlace, ForeignSource, LookRead, PageEnd, PeerFreshness, Said, ShownTexts, ShownTo,
+    StoredProduct, Written,
 };
 pub use compute::{
     ANSWER_KEPT_BYTES_MAX, ANSWERS_KEPT_MAX, AnswerKey, BUDGET_EVENTS_READ_MAX, Overdrawn, Reservation,

@@ -5,7 +5,7 @@ use crate::tx::{get, sql};
 use crate::{Store, StoreError};
 
 /// Every migration ever released, oldest first; number N stands at N - 1. Never edited, only added to.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("../migrations/0001_rooms.sql"),
     include_str!("../migrations/0002_by_key.sql"),
     include_str!("../migrations/0003_foreign.sql"),
@@ -15,6 +15,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("../migrations/0007_bounds.sql"),
     include_str!("../migrations/0008_reader.sql"),
     include_str!("../migrations/0009_budgets.sql"),
+    include_str!("../migrations/0010_texts.sql"),
 ];
 /// From here on, what each member may see of the catalogue is derived as it is now.
 const SHOWN_SINCE: usize = 7;

@@ -23,8 +23,10 @@ use crate::error::excerpt;
 use crate::{Publisher, WireError, odrl};
 
 mod print;
+mod skim;
 
 pub use print::CataloguePrinter;
+pub use skim::{READ_AS, Skimmed, SkimmedDataset};
 
 /// What the format of a distribution begins with; the mode follows.
 const FORMAT_PREFIX: &str = "weal:";
@@ -163,6 +165,16 @@ impl EntriesReader {
     #[must_use]
     pub fn new(member: Publisher) -> Self {
         Self { member, names: Names::default() }
+    }
+
+    /// Takes a dataset for read whose text is known from a former reading. Whether it stands in the catalogue for
+    /// the first time.
+    pub fn take_known(&mut self, dataset: &str, product: &ProductName) -> bool {
+        let hashed = self.names.hashing.hash_one(dataset);
+        if self.names.taken.contains(product) || self.names.seen.contains(&hashed) {
+            return false;
+        }
+        self.names.seen.insert(hashed) && self.names.taken.insert(product.clone())
     }
 
     pub fn page(&mut self, catalog: Catalog, fetched_at: Timestamp) -> Result<EntriesRead, WireError> {

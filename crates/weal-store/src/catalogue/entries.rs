@@ -33,6 +33,8 @@ pub struct Written {
     pub changed: u64,
     /// How many were new.
     pub added: usize,
+    /// Whether any that were as they had been were said in another way.
+    pub said_anew: bool,
     /// The numbers of those that were taken, the first ones of what was given.
     pub numbers: Vec<u32>,
 }
@@ -94,8 +96,12 @@ impl Tx {
         Ok(self.row(sql("SELECT product FROM entry_stale LIMIT 1")).await?.is_some())
     }
 
-    /// Shows own products in the index as they are, `limit` at most.
-    pub async fn index_own(&mut self, holder: Holder<'_>, limit: u32) -> Result<(), StoreError> {
+    /// Shows own products in the index as they are, `limit` at most; which.
+    pub async fn index_own(
+        &mut self,
+        holder: Holder<'_>,
+        limit: u32,
+    ) -> Result<Vec<ProductName>, StoreError> {
         let query = sql("SELECT product FROM entry_stale ORDER BY product LIMIT $1").bind(i64::from(limit));
         let (mut entries, mut shown) = (Vec::new(), Vec::new());
         for row in self.rows(query).await? {
@@ -110,10 +116,10 @@ impl Tx {
         }
         let taken = self.put_entries(holder.did, &entries, usize::MAX).await?.numbers.len();
         shown.extend(entries.into_iter().take(taken).map(|entry| entry.product));
-        for name in shown {
+        for name in &shown {
             self.run(sql("DELETE FROM entry_stale WHERE product = $1").bind(name.to_string())).await?;
         }
-        Ok(())
+        Ok(shown)
     }
 
     /// Keeps what a node has said of its products, `room` new ones at most. What is as it was is not written.
@@ -125,7 +131,18 @@ impl Tx {
         entries: &[CatalogueEntry],
         room: usize,
     ) -> Result<Written, StoreError> {
-        let written = self.write_entries(peer, entries, room).await;
+        self.put_entries_said(peer, entries, &[], room).await
+    }
+
+    /// The same, with the digest of what each was read from, as far as there is one.
+    pub async fn put_entries_said(
+        &mut self,
+        peer: &Did,
+        entries: &[CatalogueEntry],
+        said: &[Option<String>],
+        room: usize,
+    ) -> Result<Written, StoreError> {
+        let written = self.write_entries(peer, entries, said, room).await;
         self.whole(written)
     }
 
@@ -133,21 +150,24 @@ impl Tx {
         &mut self,
         peer: &Did,
         entries: &[CatalogueEntry],
+        said: &[Option<String>],
         room: usize,
     ) -> Result<Written, StoreError> {
         let (mut written, mut changes) = (Written::default(), Changes::default());
         let formers = self.former_entries(peer, entries).await?;
-        for entry in entries {
+        for (place, entry) in entries.iter().enumerate() {
             if changes.is_full() {
                 break;
             }
+            let said = said.get(place).cloned().flatten();
             // When it was said is known of the catalogue, not of each entry.
             let entry = CatalogueEntry { fetched_at: Timestamp::UNIX_EPOCH, ..entry.clone() };
             let product = entry.product.to_string();
             let alone = match formers.get(&product) {
                 Some(_) => None,
                 None => {
-                    let query = sql("SELECT number, v, body FROM entry WHERE peer = $1 AND product = $2");
+                    let query = sql("SELECT number, v, body, said FROM entry
+                         WHERE peer = $1 AND product = $2");
                     self.row(query.bind(peer.to_string()).bind(product.clone())).await?
                 }
             };
@@ -161,6 +181,11 @@ impl Tx {
             let body = serde_json::to_string(&entry).map_err(StoreError::fault)?;
             if let Some(row) = former {
                 if get::<&str>(row, "body")? == body {
+                    if said.is_some() && said != get(row, "said")? {
+                        let query = sql("UPDATE entry SET said = $2 WHERE number = $1");
+                        self.run(query.bind(i64::from(number)).bind(said)).await?;
+                        written.said_anew = true;
+                    }
                     continue;
                 }
                 changes.remove(number, &get_body(row, "entry")?);
@@ -168,12 +193,12 @@ impl Tx {
             written.added += usize::from(former.is_none());
             written.changed += 1;
             changes.add(number, &entry);
-            let query = sql("INSERT INTO entry (number, peer, product, dataset, v, body)
-                 VALUES ($1, $2, $3, $4, $5, $6)
+            let query = sql("INSERT INTO entry (number, peer, product, dataset, v, body, said)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
                  ON CONFLICT (number) DO UPDATE SET dataset = excluded.dataset, v = excluded.v,
-                     body = excluded.body");
+                     body = excluded.body, said = excluded.said");
             let query = query.bind(i64::from(number)).bind(peer.to_string()).bind(entry.product.to_string());
-            self.run(query.bind(entry.dataset.clone()).bind_body(&entry)?).await?;
+            self.run(query.bind(entry.dataset.clone()).bind_body(&entry)?.bind(said)).await?;
         }
         self.change_postings(changes).await?;
         Ok(written)
@@ -189,7 +214,7 @@ impl Tx {
     ) -> Result<HashMap<String, AnyRow>, StoreError> {
         let names = || entries.iter().map(|entry| entry.product.as_str());
         let (Some(first), Some(last)) = (names().min(), names().max()) else { return Ok(HashMap::new()) };
-        let query = sql("SELECT number, product, v, body FROM entry
+        let query = sql("SELECT number, product, v, body, said FROM entry
              WHERE peer = $1 AND product >= $2 AND product <= $3 ORDER BY product LIMIT $4");
         let query = query.bind(peer.to_string()).bind(first.to_owned()).bind(last.to_owned());
         let mut formers = HashMap::new();

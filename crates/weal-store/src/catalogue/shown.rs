@@ -20,7 +20,7 @@ const ELSEWHERE: &str = "*elsewhere";
 /// No product is of this class.
 const NO_CLASS: &str = "-";
 /// An offer without an end ends then.
-const NO_END_MS: i64 = i64::MAX;
+pub(super) const NO_END_MS: i64 = i64::MAX;
 
 /// To whom the catalogue is shown, and when.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ pub struct ShownTo<'a> {
 }
 
 impl ShownTo<'_> {
-    fn audience(&self) -> String {
+    pub(super) fn audience(&self) -> String {
         self.member.map_or_else(|| EVERYONE.to_owned(), ToString::to_string)
     }
 }
@@ -53,6 +53,7 @@ macro_rules! names {
           ORDER BY product LIMIT $4"
     };
 }
+pub(super) use names;
 
 impl Tx {
     /// The name of what is shown: as long as it is the same, so is every page. It hangs on nothing that is for
@@ -286,7 +287,9 @@ impl Tx {
         Ok(())
     }
 
+    /// The index does not show the product as it is any more, and its text is gone.
     async fn mark_stale(&mut self, product: &str) -> Result<(), StoreError> {
+        self.run(sql("DELETE FROM shown_text WHERE product = $1").bind(product.to_owned())).await?;
         let query = sql("INSERT INTO entry_stale (product) VALUES ($1) ON CONFLICT DO NOTHING");
         self.run(query.bind(product.to_owned())).await.map(|_| ())
     }

@@ -59,9 +59,12 @@ impl Bed {
         count
     }
 
-    /// Takes back what the last migration did.
+    /// Takes back what the ninth migration did, and all after it.
     pub(crate) async fn as_before_the_budgets(&self) {
         for statement in [
+            "DROP TABLE shown_text",
+            "DROP INDEX entry_said",
+            "ALTER TABLE entry DROP COLUMN said",
             "DROP INDEX budget_product",
             "DELETE FROM budget WHERE account LIKE 'member:%' OR account LIKE 'analyst:%'",
             "ALTER TABLE budget DROP COLUMN product",

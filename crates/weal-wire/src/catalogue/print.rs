@@ -2,7 +2,7 @@
 
 use weal_domain::catalogue::{Offer, Product};
 
-use super::{catalogue_of, connector_of, dataset_of};
+use super::{PRINTED_AS, catalogue_of, connector_of, dataset_of};
 use crate::Publisher;
 use crate::dsp::catalogue::AccessService;
 use crate::json::Object as _;
@@ -36,12 +36,27 @@ impl CataloguePrinter {
 
     /// A product; empty where none of the offers is open.
     pub fn dataset(&mut self, product: &Product, offers: &[Offer]) -> String {
-        let Some(dataset) = dataset_of(product, offers, &self.publisher, self.access.clone()) else {
-            return String::new();
-        };
+        self.printed(product, offers).map_or_else(String::new, |text| self.printed_before(&text))
+    }
+
+    /// A product by itself, to be kept; `None` where none of the offers is open.
+    #[must_use]
+    pub fn printed(&self, product: &Product, offers: &[Offer]) -> Option<String> {
+        let dataset = dataset_of(product, offers, &self.publisher, self.access.clone())?;
+        Some(serde_json::Value::from(dataset.to_node()).to_string())
+    }
+
+    /// Products that were [`printed`](Self::printed) before, with commas between them.
+    pub fn printed_before(&mut self, datasets: &str) -> String {
         // The schema wants at least one dataset in the array, or no array.
         let before = if std::mem::take(&mut self.is_first) { ",\"dataset\":[" } else { "," };
-        format!("{before}{}", serde_json::Value::from(dataset.to_node()))
+        format!("{before}{datasets}")
+    }
+
+    /// What the text of a product hangs on besides the product and its offers.
+    #[must_use]
+    pub fn made_as(&self) -> String {
+        format!("{PRINTED_AS} {} {}", self.publisher.did, self.endpoint_url)
     }
 
     #[must_use]

@@ -13,7 +13,7 @@ use crate::odrl::{Offer, TERMS_MEMBER, terms_in, write_terms};
 use crate::{Message, Node, WireError};
 
 /// The most bytes of a catalogue or a dataset.
-const CATALOGUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const CATALOGUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The member of a Dataset that carries our own description of the product.
 const PRODUCT_MEMBER: &str = "urn:weal:product";
 /// The version of [`PublishedProduct`] that is written.

@@ -1,19 +1,21 @@
 //! Reading the catalogues of the other members, each from its own node: only where it has changed, page by page,
 //! and no further than a hostile one may lead.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::StreamExt as _;
-use weal_domain::catalogue::{CatalogueEntry, CatalogueFreshness};
+use weal_domain::catalogue::{CatalogueEntry, CatalogueFreshness, ProductName, dataset_id};
 use weal_domain::governance::{Member, Standing};
 use weal_domain::identity::Did;
 use weal_domain::{Refusal, Timestamp};
 use weal_store::{LookRead, PeerFreshness};
 use weal_wire::Publisher;
-use weal_wire::catalogue::EntriesReader;
+use weal_wire::catalogue::{EntriesReader, READ_AS, Skimmed};
 use weal_wire::dsp::catalogue::{Catalog, CatalogRequestMessage};
 
 use super::showing::names_whole;
@@ -186,9 +188,10 @@ impl House {
         let (mut head, mut reply, mut url) = (head, reply, first);
         let mut asked = BTreeSet::from([url.clone()]);
         loop {
-            let next = next_page(&head, &url);
-            self.take_page(&mut reading, reply).await?;
-            let Some(next) = next else { break };
+            let Some(next) = next_page(&head, &url) else {
+                self.take_page(&mut reading, reply).await?;
+                break;
+            };
             if !asked.insert(next.clone()) {
                 return Err(
                     unavailable(&member.did, "has a catalogue whose pages go round in a circle").into()
@@ -197,8 +200,14 @@ impl House {
             if asked.len() > PAGES_MAX || reading.idle_pages > IDLE_PAGES_MAX {
                 return Err(unavailable(&member.did, "has a catalogue whose pages do not end").into());
             }
+            // The peer makes the next page while this one is read.
+            let (asked_for, taken) = tokio::join!(
+                self.ask_for_page(&member.did, &next, None),
+                self.take_page(&mut reading, reply)
+            );
+            taken?;
+            (head, reply) = asked_for?;
             url = next;
-            (head, reply) = self.ask_for_page(&member.did, &url, None).await?;
         }
         self.finish(reading, etag).await
     }
@@ -223,9 +232,8 @@ impl House {
         if !reply.is_success() {
             return Err(unavailable(did, &format!("answered with status {}", reply.status)).into());
         }
-        let catalog: Catalog =
-            weal_wire::parse(&reply.body).map_err(|cause| unreadable(did, &cause.to_string()))?;
-        drop(reply);
+        let seen = reading.seen.len();
+        let (catalog, mut said) = self.new_in(reading, reply).await?;
         let read = reading.reader.page(catalog, self.clock.now());
         let mut read = read.map_err(|cause| unreadable(did, &cause.to_string()))?;
         for (id, why) in &read.passed_over {
@@ -238,23 +246,74 @@ impl House {
         let before = read.entries.len();
         read.entries.retain(is_small);
         reading.passed_over += (read.passed_over.len() + before - read.entries.len()) as u64;
-        let seen = reading.seen.len();
-        self.keep_entries(reading, &read.entries).await?;
+        if !read.passed_over.is_empty() {
+            // Whatever was passed over is to be said again the next time.
+            said.clear();
+        }
+        self.keep_entries(reading, &read.entries, &said).await?;
         reading.idle_pages = if reading.seen.len() > seen { 0 } else { reading.idle_pages + 1 };
         Ok(())
     }
 
+    /// What a page says that is not known from a former one by its text, and the digests of the texts it was read
+    /// from, by product. What is known is seen.
+    async fn new_in(&self, reading: &mut Reading<'_>, reply: Reply) -> Result<(Catalog, Digests)> {
+        let member = reading.member;
+        let mut said = Digests::new();
+        let mut rest = None;
+        let skimmed = Skimmed::of(&reply.body);
+        if let Some(skimmed) = &skimmed {
+            let datasets = skimmed.own_of(&member.did);
+            let names = || datasets.iter().map(|dataset| &dataset.product);
+            let known = match names().min().zip(names().max()) {
+                Some(span) => {
+                    let limit = u32::try_from(2 * datasets.len()).unwrap_or(u32::MAX);
+                    self.store.read("catalogue.said").await?.entries_said(&member.did, span, limit).await?
+                }
+                None => Vec::new(),
+            };
+            let known: HashMap<&ProductName, _> = known.iter().map(|one| (&one.product, one)).collect();
+            let mut as_they_were = Vec::new();
+            for dataset in datasets {
+                let digest = digest_of(member, dataset.text);
+                match known.get(&dataset.product).filter(|one| one.said == digest) {
+                    Some(one) if reading.reader.take_known(dataset.id, &dataset.product) => {
+                        reading.seen.insert(one.number);
+                        as_they_were.push(dataset.place);
+                    }
+                    _ => {
+                        said.insert(dataset.product, digest);
+                    }
+                }
+            }
+            rest = (!as_they_were.is_empty()).then(|| skimmed.without(&as_they_were));
+        }
+        let text = rest.as_deref().unwrap_or(&reply.body);
+        let catalog = weal_wire::parse(text);
+        Ok((catalog.map_err(|cause| unreadable(&member.did, &cause.to_string()))?, said))
+    }
+
     /// Writes what a page says, never keeping more than may be kept: looks that failed have removed nothing, and
     /// what they left gives way to what is there now.
-    async fn keep_entries(&self, reading: &mut Reading<'_>, entries: &[CatalogueEntry]) -> Result<()> {
+    async fn keep_entries(
+        &self,
+        reading: &mut Reading<'_>,
+        entries: &[CatalogueEntry],
+        said: &Digests,
+    ) -> Result<()> {
         let did = &reading.member.did;
+        let digest = |entry: &CatalogueEntry| {
+            said.get(&entry.product).filter(|_| entry.dataset == dataset_id(did, &entry.product)).cloned()
+        };
         let most = self.config.limits.catalogue_entries_max;
         let mut rest = entries;
         while !rest.is_empty() {
             let some = rest.get(..WRITTEN_AT_ONCE).unwrap_or(rest);
             let mut tx = self.store.write("catalogue.crawled").await?;
-            let written = tx.put_entries(did, some, most.saturating_sub(reading.kept)).await?;
-            let mut has_changed = written.changed > 0;
+            let digests: Vec<Option<String>> = some.iter().map(digest).collect();
+            let room = most.saturating_sub(reading.kept);
+            let written = tx.put_entries_said(did, some, &digests, room).await?;
+            let mut has_changed = written.changed > 0 || written.said_anew;
             if written.numbers.is_empty() {
                 let removed = tx.remove_entries_but(did, &reading.seen, some.len()).await?;
                 if removed == 0 {
@@ -285,6 +344,9 @@ impl House {
             let mut tx = self.store.write("catalogue.gone").await?;
             if tx.remove_entries_but(did, &reading.seen, REMOVED_AT_ONCE).await? == 0 {
                 let entries = reading.seen.len() as u64;
+                // Where somebody removed meanwhile what was taken for known, the next look reads all of it.
+                let is_whole = tx.entries_total(did).await? == entries;
+                let etag = etag.filter(|_| is_whole);
                 let look = LookRead {
                     title: &reading.member.title,
                     etag: etag.as_deref(),
@@ -349,6 +411,17 @@ impl House {
         let [chance] = self.entropy.bytes::<1>()?;
         Ok(Duration::from_millis(whole_ms / 2 + whole_ms / 2 * u64::from(chance) / 255))
     }
+}
+
+/// The digests of what entries were read from, by product.
+type Digests = HashMap<ProductName, String>;
+
+/// Of a dataset's text, and of all else that its entry is made of.
+fn digest_of(member: &Member, text: &[u8]) -> String {
+    use sha2::Digest as _;
+    let whose = format!("{READ_AS} {} {} {}\n", member.did, member.name, member.title);
+    let digest = sha2::Sha256::new().chain_update(whose).chain_update(text).finalize();
+    URL_SAFE_NO_PAD.encode(digest)
 }
 
 fn shown(member: &Member, fresh: Option<PeerFreshness>) -> CatalogueFreshness {

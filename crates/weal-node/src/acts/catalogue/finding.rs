@@ -8,7 +8,7 @@ use weal_domain::Refusal;
 use weal_domain::catalogue::{CatalogueEntry, Hit, Hits, Holder, Known, ProductRef, Query, Slice};
 use weal_domain::governance::Standing;
 use weal_domain::identity::Did;
-use weal_store::Tx;
+use weal_store::{ShownTo, Tx};
 
 use crate::api::{Elsewhere, Found};
 use crate::fault::Result;
@@ -130,6 +130,7 @@ impl House {
         let holder = Holder { member: &node.name, title: &node.title, did: &self.did };
         let mut tx = self.store.write("start.index").await?;
         tx.index_for(holder).await?;
+        tx.texts_for(&self.printer().made_as()).await?;
         Ok(tx.commit().await?)
     }
 
@@ -166,6 +167,15 @@ impl House {
     async fn index_some(&self, tx: &mut Tx) -> Result<()> {
         let node = &self.config.node;
         let holder = Holder { member: &node.name, title: &node.title, did: &self.did };
-        Ok(tx.index_own(holder, INDEXED_AT_ONCE).await?)
+        // What is printed once for everyone is not printed again for each who asks.
+        let (printer, to) = (self.printer(), ShownTo { member: None, now: self.clock.now() });
+        for name in tx.index_own(holder, INDEXED_AT_ONCE).await? {
+            let Some((product, offers)) = tx.shown_product(to, &name).await? else { continue };
+            if let Some(text) = printer.printed(&product, &offers) {
+                let until = offers.iter().filter_map(|offer| offer.terms.valid_until).min();
+                tx.put_text(&name, &printer.made_as(), until, text).await?;
+            }
+        }
+        Ok(())
     }
 }

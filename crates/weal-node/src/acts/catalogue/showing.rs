@@ -130,13 +130,18 @@ impl House {
         Ok(ShownPage { caller: caller.clone(), after, last: end, is_empty, limit: page.limit })
     }
 
+    /// Prints own products for others.
+    pub(super) fn printer(&self) -> CataloguePrinter {
+        let endpoint = format!("{}{DSP_PATH}", self.config.node.origin);
+        CataloguePrinter::new(self.publisher(), endpoint)
+    }
+
     /// A page in pieces. Where reading fails the stream breaks off, so that no part passes for the whole.
     pub fn printed_page(
         self: &Arc<Self>,
         page: ShownPage,
     ) -> impl Stream<Item = Result<String, std::io::Error>> + Send + 'static {
-        let endpoint = format!("{}{DSP_PATH}", self.config.node.origin);
-        let printer = CataloguePrinter::new(self.publisher(), endpoint);
+        let printer = self.printer();
         let step = Some(Step::Head);
         let printing = Printing { house: Arc::clone(self), printer, page, step };
         futures::stream::try_unfold(printing, |mut printing| async move {
@@ -213,6 +218,18 @@ impl Printing {
         let to = ShownTo { member: Some(&self.page.caller), now: self.house.clock.now() };
         // A reader of its own for each batch: a slow client holds no moment of the database open.
         let mut tx = self.house.store.read("catalogue.show").await?;
+        let made_as = self.printer.made_as();
+        let at_once = PRODUCTS_AT_ONCE.min(self.page.limit);
+        let texts = tx.shown_texts(to, &self.page.after, at_once, &made_as).await?;
+        // A run that goes beyond the page is printed product by product.
+        let texts = texts.filter(|some| self.page.last.as_ref().is_none_or(|last| some.last <= *last));
+        if let Some(some) = texts {
+            if some.products < at_once || self.page.last.as_ref() == Some(&some.last) {
+                self.step = Some(Step::Tail);
+            }
+            self.page.after = some.last.to_string();
+            return Ok(self.printer.printed_before(&some.texts));
+        }
         let some = tx.shown_after(to, &self.page.after, PRODUCTS_AT_ONCE).await?;
         drop(tx);
         let is_last = some.len() < PRODUCTS_AT_ONCE as usize;
