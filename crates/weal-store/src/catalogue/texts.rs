@@ -95,7 +95,8 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<Said>, StoreError> {
         // One row for all: a page of a catalogue has many entries, most of them as they were. No part has a space.
-        let query = sql("SELECT STRING_AGG(product || ' ' || CAST(number AS TEXT) || ' ' || said, ',') AS said
+        let query =
+            sql("SELECT STRING_AGG(product || ' ' || CAST(number AS TEXT) || ' ' || said, ',') AS said
              FROM (SELECT product, number, said FROM entry
                    WHERE peer = $1 AND product >= $2 AND product <= $3 AND said IS NOT NULL
                    ORDER BY product LIMIT $4) AS some");

@@ -10,6 +10,7 @@ on_both!(
     products_keep_their_versions,
     offers_climb_the_ladder,
     only_what_changed_of_a_peers_catalogue_is_written,
+    what_an_entry_was_read_from_is_known_until_it_changes,
     how_fresh_a_copy_is_and_why_not,
     own_products_are_found_as_they_are,
     an_index_of_other_rules_is_made_again_of_what_is_kept,
@@ -132,6 +133,35 @@ async fn only_what_changed_of_a_peers_catalogue_is_written(bed: &Bed) {
     assert_eq!(tx.remove_entries_but(&a, &BTreeSet::new(), 1).await.unwrap(), 1, "some at a time");
     assert_eq!(tx.remove_entries_but(&a, &BTreeSet::new(), 9).await.unwrap(), 1);
     assert_eq!(tx.entry_peers().await.unwrap(), [b]);
+    tx.commit().await.unwrap();
+}
+
+async fn what_an_entry_was_read_from_is_known_until_it_changes(bed: &Bed) {
+    let store = bed.open().await;
+    let mut tx = store.write("test").await.unwrap();
+    let a = did("a");
+    let entries = [entry("a", "lakes", "Lakes"), entry("a", "rivers", "Rivers")];
+    let (lakes, rivers) = (&entries[0].product, &entries[1].product);
+    let one = |digest: &str| Some(digest.to_owned());
+    let said = async |tx: &mut Tx| -> Vec<(u32, String)> {
+        let said = tx.entries_said(&did("a"), (lakes, rivers), 9).await.unwrap();
+        said.into_iter().map(|one| (one.number, one.said)).collect()
+    };
+    let written = tx.put_entries_said(&a, &entries, &[one("l1"), None], ANY).await.unwrap();
+    let numbers = written.numbers;
+    assert_eq!(said(&mut tx).await, [(numbers[0], "l1".to_owned())]);
+    assert!(tx.entries_said(&did("b"), (lakes, rivers), 9).await.unwrap().is_empty());
+    assert!(tx.entries_said(&a, (rivers, rivers), 9).await.unwrap().is_empty());
+    let written = tx.put_entries_said(&a, &entries, &[one("l1"), one("r1")], ANY).await.unwrap();
+    assert_eq!((written.changed, written.said_anew), (0, true));
+    assert_eq!(said(&mut tx).await.len(), 2);
+    let written = tx.put_entries_said(&a, &entries, &[one("l1"), one("r1")], ANY).await.unwrap();
+    assert_eq!((written.changed, written.said_anew), (0, false));
+    // Written without a digest, the former one says nothing of it any more.
+    tx.put_entries(&a, &[entry("a", "lakes", "Ponds")], ANY).await.unwrap();
+    assert_eq!(said(&mut tx).await, [(numbers[1], "r1".to_owned())]);
+    tx.remove_entries_but(&a, &BTreeSet::new(), 9).await.unwrap();
+    assert!(said(&mut tx).await.is_empty());
     tx.commit().await.unwrap();
 }
 

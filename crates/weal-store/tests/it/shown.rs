@@ -16,6 +16,7 @@ on_both!(
     each_sees_what_is_for_them_and_a_change_for_others_is_not_felt,
     what_an_earlier_program_kept_is_shown_to_the_same_members,
     what_the_sixth_schema_kept_is_shown_to_the_same_members,
+    texts_are_shown_to_whom_they_say_all_and_go_with_what_they_say,
     names_of_the_catalogue_are_chance_and_harvesters_feel_only_what_they_may_read,
     a_hundred_thousand_products_come_once_each_while_others_come_and_go
 );
@@ -87,6 +88,50 @@ async fn each_sees_what_is_for_them_and_a_change_for_others_is_not_felt(bed: &Be
     tx.put_offer(&withdrawn).await.unwrap();
     assert_ne!(tx.shown_version(to(&b)).await.unwrap(), versions.1);
     assert!(names(&mut tx, to(&b)).await.is_empty());
+    tx.commit().await.unwrap();
+}
+
+async fn texts_are_shown_to_whom_they_say_all_and_go_with_what_they_say(bed: &Bed) {
+    let store = bed.open().await;
+    let (a, b) = (did("a"), did("b"));
+    let mut tx = store.write("test").await.unwrap();
+    for (number, name) in ["alpha", "beta", "gamma"].into_iter().enumerate() {
+        publish(&mut tx, name).await;
+        tx.put_offer(&offer_to(&number.to_string(), name, &[])).await.unwrap();
+        assert_eq!(tx.shown_texts(to(&a), "", 9, "1").await.unwrap(), None, "{name} has no text yet");
+        tx.put_text(&id(name), "1", None, format!("{{{name}}}")).await.unwrap();
+    }
+    let all = tx.shown_texts(to(&a), "", 9, "1").await.unwrap().unwrap();
+    assert_eq!((all.products, all.last.as_str(), all.texts.as_str()), (3, "gamma", "{alpha},{beta},{gamma}"));
+    let some = tx.shown_texts(to(&a), "alpha", 1, "1").await.unwrap().unwrap();
+    assert_eq!((some.products, some.last.as_str(), some.texts.as_str()), (1, "beta", "{beta}"));
+    assert_eq!(tx.shown_texts(to(&a), "gamma", 9, "1").await.unwrap(), None, "there are no more");
+    assert_eq!(tx.shown_texts(to(&a), "", 9, "2").await.unwrap(), None, "made otherwise");
+
+    tx.put_offer(&offer_to("own", "beta", &["a"])).await.unwrap();
+    tx.put_text(&id("beta"), "1", None, "{beta}".into()).await.unwrap();
+    assert_eq!(tx.shown_texts(to(&a), "", 9, "1").await.unwrap(), None, "CA-2: it says too little for them");
+    assert!(tx.shown_texts(to(&b), "", 9, "1").await.unwrap().is_some());
+
+    let ends = Some(at(100));
+    tx.put_text(&id("alpha"), "1", ends, "{alpha}".into()).await.unwrap();
+    assert_eq!(tx.shown_texts(to(&b), "", 9, "1").await.unwrap(), None, "it has ended");
+    tx.put_text(&id("alpha"), "1", Some(at(101)), "{alpha}".into()).await.unwrap();
+    assert!(tx.shown_texts(to(&b), "", 9, "1").await.unwrap().is_some());
+    publish(&mut tx, "alpha").await;
+    assert_eq!(tx.shown_texts(to(&b), "", 9, "1").await.unwrap(), None, "written again");
+    tx.put_text(&id("alpha"), "1", None, "{alpha}".into()).await.unwrap();
+    let withdrawn = Offer { withdrawn_at: Some(at(9)), ..offer_to("2", "gamma", &[]) };
+    tx.put_offer(&withdrawn).await.unwrap();
+    let rest = tx.shown_texts(to(&b), "", 9, "1").await.unwrap().unwrap();
+    assert_eq!(rest.texts, "{alpha},{beta}", "what is withdrawn is not shown");
+
+    let (member, us) = (id("us"), did("us"));
+    tx.index_own(weal_domain::catalogue::Holder { member: &member, title: "Us", did: &us }, 9).await.unwrap();
+    tx.texts_for("1").await.unwrap();
+    assert!(!tx.own_is_stale().await.unwrap());
+    tx.texts_for("2").await.unwrap();
+    assert!(tx.own_is_stale().await.unwrap(), "they are made again");
     tx.commit().await.unwrap();
 }
 

@@ -252,6 +252,23 @@ async fn only_what_changed_is_read_again_and_why_a_look_failed_is_said() {
     assert_eq!(third.entries, 2);
     assert!(third.changed_at > first.changed_at);
     assert_eq!((total(education, "schools").await, total(education, "harbours").await), (0, 1));
+    // What is known by its text stands beside what is new, before it and after it.
+    for name in ["airports", "lakes"] {
+        revenue.offers_on_paper(name, Mode::Extract, open_terms()).await;
+    }
+    education.looks_around().await;
+    assert_eq!(fresh(education, &did).await.entries, 4);
+    for (text, found) in [("airports", 1), ("harbours", 1), ("lakes", 1), ("regions", 1), ("schools", 0)] {
+        assert_eq!(total(education, text).await, found, "{text}");
+    }
+    for name in ["airports", "lakes"] {
+        let shown = revenue.house().show_product(&revenue.person, &name.parse().unwrap()).await.unwrap();
+        let offer = shown.offers[0].id.as_str();
+        revenue.house().withdraw_offer(&revenue.person, offer).await.expect("withdrawn");
+    }
+    education.looks_around().await;
+    let third = fresh(education, &did).await;
+    assert_eq!((third.entries, total(education, "lakes").await), (2, 0));
 
     federation.member_mut("revenue").stops().await;
     let education = federation.member("education");

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use weal_domain::Timestamp;
 use weal_domain::catalogue::{CatalogueEntry, Classification, Holder, Mode};
-use weal_wire::catalogue::{catalogue_of, entries_of, format_of, mode_of_format};
+use weal_wire::catalogue::{CataloguePrinter, Skimmed, catalogue_of, entries_of, format_of, mode_of_format};
 use weal_wire::dsp::catalogue::{Catalog, CatalogRequestMessage, Part};
 use weal_wire::{Publisher, parse};
 
@@ -30,6 +30,39 @@ fn read(document: &serde_json::Value) -> Catalog {
     parse(document.to_string().as_bytes()).unwrap()
 }
 
+fn any_choice() -> impl Strategy<Value = Vec<bool>> {
+    proptest::collection::vec(any::<bool>(), 1..9)
+}
+
+/// A text of another form than the usual one is left whole: it is read as a document, or refused as one.
+#[test]
+fn nothing_is_cut_out_of_what_has_another_form() {
+    for text in [
+        "",
+        "[]",
+        "{}",
+        r#"{"dataset":[{}]"#,
+        r#"{"dataset":[{}]} x"#,
+        r#"{"dataset":[{"@id":"a}]}"#,
+        r#"{"dataset":[{}],"dataset":[{}]}"#,
+        r#"{"dataset":[{}],"\u0064ataset":[{}]}"#,
+        r#"{"dataset":[{},1]}"#,
+        r#"{"dataset":[{},]}"#,
+        r#"{"dataset":{}}"#,
+    ] {
+        assert!(Skimmed::of(text.as_bytes()).is_none(), "{text}");
+    }
+    let did = publisher().did;
+    let own = |text: &str| {
+        let text = format!(r#"{{ "a" : [ "}}]\"" , {{}} ] , "dataset" : [ {{"first":1}} , {text} ] }}"#);
+        Skimmed::of(text.as_bytes()).unwrap().own_of(&did).len()
+    };
+    assert_eq!(own(r#"{"@id":"did:web:revenue.example#payroll","x":{"dataset":[]}}"#), 1);
+    assert_eq!(own(r#"{"@id":"did:web:other.example#payroll"}"#), 0, "another's");
+    assert_eq!(own(r#"{"@id":"did:web:revenue.example#pay\u0072oll"}"#), 0, "written in another way");
+    assert_eq!(own(r#"{"@type":"Dataset","@id":"did:web:revenue.example#payroll"}"#), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -40,6 +73,42 @@ proptest! {
         for offer in catalog.content.datasets.iter().flat_map(|dataset| &dataset.offers) {
             prop_assert_eq!(&offer.terms, &None);
         }
+    }
+
+    /// What was printed before is the same text, and what is cut out of it is missing and nothing else.
+    #[test]
+    fn datasets_are_found_in_the_text_and_cut_out_of_it(products in any::products(), chosen in any_choice()) {
+        let owner = publisher();
+        let printer = || CataloguePrinter::new(owner.clone(), "https://revenue.example/dsp/2025-1".to_owned());
+        let (mut anew, mut kept) = (printer(), printer());
+        let mut text = anew.begin();
+        text.extend(products.iter().map(|(product, offers)| anew.dataset(product, offers)));
+        text.push_str(anew.end());
+        let texts: Vec<String> =
+            products.iter().filter_map(|(product, offers)| kept.printed(product, offers)).collect();
+        if !texts.is_empty() {
+            let whole = format!("{}{}{}", kept.begin(), kept.printed_before(&texts.join(",")), kept.end());
+            prop_assert_eq!(&whole, &text);
+        }
+
+        let catalog: Catalog = parse(text.as_bytes()).unwrap();
+        let skimmed = Skimmed::of(text.as_bytes()).unwrap();
+        let own = skimmed.own_of(&owner.did);
+        for dataset in &own {
+            prop_assert_eq!(&texts[dataset.place].as_bytes(), &dataset.text);
+            prop_assert_eq!(&catalog.content.datasets[dataset.place].id, dataset.id);
+        }
+        prop_assert!(own.iter().all(|dataset| dataset.place > 0), "one is always left");
+        let cut: Vec<usize> =
+            own.iter().map(|dataset| dataset.place).filter(|place| chosen[place % chosen.len()]).collect();
+        let rest: Catalog = parse(&skimmed.without(&cut)).unwrap();
+        let mut expected = catalog;
+        let mut place = 0;
+        expected.content.datasets.retain(|_| {
+            place += 1;
+            !cut.contains(&(place - 1))
+        });
+        prop_assert_eq!(rest, expected);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use serde_json::{Value, json};
 use weal_domain::Refusal;
 use weal_domain::identity::Did;
-use weal_wire::catalogue::{EntriesReader, entries_of};
+use weal_wire::catalogue::{EntriesReader, Skimmed, entries_of};
 use weal_wire::dcat::{Form, Reading, read_foreign};
 use weal_wire::did::{Scheme, did_of, document_url};
 use weal_wire::dsp::Turned;
@@ -275,6 +275,18 @@ fn entries(bytes: &[u8]) -> bool {
     let offers = read.entries.iter().flat_map(|entry| entry.offers.iter().map(move |offer| (entry, offer)));
     for (entry, offer) in offers {
         assert_eq!(offer.product, entry.product);
+    }
+    // Of what is cut out because it is known by its text, nothing is read, and of the rest everything.
+    if let Some(skimmed) = Skimmed::of(bytes) {
+        let places: Vec<usize> = skimmed.own_of(&member.did).iter().map(|dataset| dataset.place).collect();
+        let rest: Catalog = parse(&skimmed.without(&places)).expect("what is left can still be read");
+        let mut expected = catalog.clone();
+        let mut place = 0;
+        expected.content.datasets.retain(|_| {
+            place += 1;
+            !places.contains(&(place - 1))
+        });
+        assert_eq!(rest, expected);
     }
     // As it is read in pages: a second time it brings nothing.
     let mut reader = EntriesReader::new(member);
