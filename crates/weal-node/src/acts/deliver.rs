@@ -9,6 +9,7 @@ use weal_domain::{Conversation, Event, Mark, Notice, Refusal, RefusalKind};
 use weal_store::{NewJob, Tx};
 use weal_wire::dsp::{Reasons, Turned};
 
+use crate::drivers::LEASE;
 use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::peers::Reply;
@@ -60,7 +61,8 @@ impl House {
         for notice in notices {
             let key = format!("{own_pid}#{}", notice.turn);
             let due_at = self.clock.now();
-            tx.enqueue(NewJob { kind, key: &key, peer: peer.as_str(), body: &(), due_at }).await?;
+            let job = NewJob { kind, key: &key, peer: peer.as_str(), body: &(), due_at };
+            tx.hand_over(job, due_at + LEASE).await?;
         }
         Ok(())
     }
