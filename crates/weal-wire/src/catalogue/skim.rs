@@ -83,7 +83,7 @@ fn places_in(text: &[u8]) -> Option<Vec<Range<usize>>> {
     loop {
         at.take(b'"')?;
         let name_from = at.at;
-        at.to_end_of_text()?;
+        at.skip_text()?;
         let name = text.get(name_from..at.at - 1)?;
         at.take(b':')?;
         if name == b"dataset" {
@@ -131,8 +131,8 @@ impl Cursor<'_> {
         (self.next()? == wanted).then_some(())
     }
 
-    /// Behind the quotation mark that ends the text begun.
-    fn to_end_of_text(&mut self) -> Option<()> {
+    /// Goes behind the quotation mark that ends the text begun.
+    fn skip_text(&mut self) -> Option<()> {
         loop {
             let rest = self.text.get(self.at..)?;
             let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
@@ -175,7 +175,7 @@ impl Cursor<'_> {
             match *self.text.get(self.at)? {
                 b'"' => {
                     self.at += 1;
-                    self.to_end_of_text()?;
+                    self.skip_text()?;
                     if depth == 0 {
                         return Some(());
                     }

@@ -148,6 +148,8 @@ impl House {
             }
         };
         tx.commit().await?;
+        // What waited in the outbox is due now.
+        self.wakers.outbox.notify_one();
         self.wakers.ring(own_pid);
         Ok(next)
     }
