@@ -99,7 +99,7 @@ impl Tx {
             sql("SELECT STRING_AGG(product || ' ' || CAST(number AS TEXT) || ' ' || said, ',') AS said
              FROM (SELECT product, number, said FROM entry
                    WHERE peer = $1 AND product >= $2 AND product <= $3 AND said IS NOT NULL
-                   ORDER BY product LIMIT $4) AS some");
+                   ORDER BY product LIMIT $4) AS known");
         let query = query.bind(peer.to_string()).bind(first.to_string()).bind(last.to_string());
         let row = self.row(query.bind(i64::from(limit))).await?;
         let joined: Option<String> = row.map(|row| get(&row, "said")).transpose()?.flatten();
