@@ -221,7 +221,7 @@ fn classify(personal: bool, special: Option<&String>, reasons: &mut Vec<String>)
         }
         (false, _) => {
             reasons.push(
-                "No column seems to be about a person. If the table also holds no secret, call it open."
+                "No column is known to be about a person. If none is and the table holds no secret, call it open."
                     .into(),
             );
             Classification::Internal

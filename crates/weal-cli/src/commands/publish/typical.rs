@@ -42,9 +42,8 @@ pub(super) fn in_a_line(questions: &[TypicalQuestion], privacy: &PrivacyPolicy) 
     let budget = Budget::granted(privacy.budget).questions_left(privacy.question_loss_default);
     let many =
         budget.map_or_else(String::new, |many| format!("; the budget answers {} such", thousands(many)));
-    let share = question
-        .half_width_percent
-        .map_or_else(String::new, |percent| format!(", {} % of a middling group", half(percent)));
+    let share =
+        question.half_width_percent.map_or_else(String::new, |percent| format!(" ({} %)", half(percent)));
     Some(format!(
         "A typical question ({}) costs {} and is exact to ± {}{share}{many}.",
         question.about,
