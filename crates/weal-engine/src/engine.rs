@@ -12,6 +12,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
 use tokio::sync::Semaphore;
+use weal_domain::catalogue::Column;
 
 use crate::catalogue::{Format, Ingested};
 use crate::compute::{Planner, Rounding};
@@ -20,6 +21,9 @@ use crate::{EngineError, EngineLimits};
 
 /// DataFusion's own figure, for memories that can spare it.
 const SORT_MERGE_BYTES: usize = 10 << 20;
+
+/// Files from this size on are read by several threads.
+const PARALLEL_FILE_BYTES_MIN: usize = 256 << 10;
 
 /// The Parquet file that a node keeps of one version of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +83,8 @@ impl Engine {
             .with_information_schema(false);
         // What a sort keeps back for merging its spills must leave room for the sorts themselves.
         config.options_mut().execution.sort_spill_reservation_bytes = (memory / 32).min(SORT_MERGE_BYTES);
+        // What has more than one part of rows is worth more than one reader.
+        config.options_mut().optimizer.repartition_file_min_size = PARALLEL_FILE_BYTES_MIN;
         let parquet = &mut config.options_mut().execution.parquet;
         parquet.pushdown_filters = true;
         parquet.reorder_filters = true;
@@ -123,6 +129,18 @@ impl Engine {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Ingested, EngineError> {
         crate::catalogue::ingest(self.limits.clone(), input, out, format, subject, progress).await
+    }
+
+    /// Puts the rows of a file that was ingested, and that nothing reads yet, in the order of a product's subject
+    /// `column`: what a person has is then found together, and a question need not gather it. Answers are the same.
+    /// How many bytes the file has then.
+    pub async fn put_in_order(
+        &self,
+        file: &Path,
+        columns: &[Column],
+        column: &str,
+    ) -> Result<u64, EngineError> {
+        crate::catalogue::put_in_order(self.session(), file, columns, column).await
     }
 
     pub(crate) fn begin_reading(&self, file: &Path) -> BeingRead {

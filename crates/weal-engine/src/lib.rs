@@ -17,7 +17,7 @@ mod scan;
 /// Totals without noise, for this crate's own tests.
 #[doc(hidden)]
 pub mod exact {
-    pub use crate::compute::{ExactAnswer, ExactPart, Held};
+    pub use crate::compute::{Added, Adding, ExactAnswer, ExactPart, Held, steps};
 }
 
 pub use catalogue::{Format, Ingested, Proposal};

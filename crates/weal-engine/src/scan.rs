@@ -4,34 +4,43 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
+use datafusion::common::{Column, Result};
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, SortExpr};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use url::Url;
 
 use crate::EngineError;
-use crate::catalogue::{ROW_TEXT_BYTES_KEY, UNIQUE_COLUMNS_KEY};
+use crate::catalogue::{ORDERED_BY_KEY, ROW_TEXT_BYTES_KEY, UNIQUE_COLUMNS_KEY};
+use crate::compute::ORDER;
 use crate::error::Doing;
 
 /// The name of a scanned product inside plans; nobody outside sees it.
 const TABLE: &str = "product";
 
-/// A plan that reads a product's file.
-pub(crate) fn scan(file: &Path, schema: SchemaRef) -> Result<LogicalPlanBuilder> {
-    LogicalPlanBuilder::scan(TABLE, provider_as_source(Arc::new(table(file, schema)?)), None)
+/// A plan that reads a product's file, whose rows are in the order of `order` if that is said.
+pub(crate) fn scan(file: &Path, schema: SchemaRef, order: Option<&str>) -> Result<LogicalPlanBuilder> {
+    LogicalPlanBuilder::scan(TABLE, provider_as_source(Arc::new(table(file, schema, order)?)), None)
 }
 
-fn table(file: &Path, schema: SchemaRef) -> Result<ListingTable> {
-    let options =
-        ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension_opt(None::<&str>);
+fn table(file: &Path, schema: SchemaRef, order: Option<&str>) -> Result<ListingTable> {
+    let order = order.map(|column| vec![in_order_of(column)]).into_iter().collect();
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
+        .with_file_extension_opt(None::<&str>)
+        .with_file_sort_order(order);
     ListingTable::try_new(
         ListingTableConfig::new(place(file)?).with_listing_options(options).with_schema(schema),
     )
+}
+
+/// The order of a column as files are kept in it.
+pub(crate) fn in_order_of(column: &str) -> SortExpr {
+    let column = Expr::Column(Column::new_unqualified(column));
+    column.sort(!ORDER.descending, ORDER.nulls_first)
 }
 
 /// A Parquet file, or a folder of them, with the schema found there.
@@ -59,6 +68,8 @@ pub(crate) struct About {
     /// Columns of which the footer says that they hold no nulls.
     full_columns: Vec<String>,
     row_text_bytes_max: u64,
+    /// The column in whose order the rows are.
+    ordered_by: Option<String>,
 }
 
 /// The texts of one batch should not take more than this, however long they are.
@@ -74,6 +85,15 @@ impl About {
     /// Whether every row has a value in `column`.
     pub(crate) fn is_full(&self, column: &str) -> bool {
         self.full_columns.iter().any(|full| full == column)
+    }
+
+    /// The column in whose order the rows are.
+    pub(crate) fn order(&self) -> Option<&str> {
+        self.ordered_by.as_deref()
+    }
+
+    pub(crate) fn is_in_order_of(&self, column: &str) -> bool {
+        self.order() == Some(column)
     }
 
     /// How many rows may be read at once.
@@ -104,6 +124,7 @@ fn read_about(file: &Path) -> std::result::Result<About, EngineError> {
         full_columns: full_columns(metadata.metadata()),
         unique_columns: serde_json::from_str(unique).doing("reading the product's file")?,
         row_text_bytes_max: widest.unwrap_or(BATCH_TEXT_BYTES / 16),
+        ordered_by: value(ORDERED_BY_KEY).map(str::to_owned),
     })
 }
 
@@ -134,4 +155,9 @@ pub(crate) async fn batch_rows(path: &Path) -> std::result::Result<usize, Engine
 /// Lets everything that `session` runs work on at most `rows` at once.
 pub(crate) fn read_at_once(session: &mut SessionState, rows: usize) {
     *session.config_mut() = session.config().clone().with_batch_size(rows);
+}
+
+/// Lets no step of a plan deal out rows in turn: that spreads work, and ends the order in which they come.
+pub(crate) fn keep_order(session: &mut SessionState) {
+    session.config_mut().options_mut().optimizer.enable_round_robin_repartition = false;
 }

@@ -19,7 +19,7 @@ use crate::StoreError;
 
 /// The write-ahead log of one database.
 #[derive(Debug)]
-pub(crate) struct Flush {
+pub struct Flush {
     log: PathBuf,
     /// Commits so far.
     committed: AtomicU64,
@@ -31,7 +31,8 @@ pub(crate) struct Flush {
 
 impl Flush {
     /// Of the database at `file`.
-    pub(crate) fn of(file: &Path) -> Self {
+    #[must_use]
+    pub fn of(file: &Path) -> Self {
         let mut log = file.as_os_str().to_owned();
         log.push("-wal");
         Self {
@@ -43,7 +44,7 @@ impl Flush {
     }
 
     /// To be called after a commit: returns when it is on the disk.
-    pub(crate) async fn durable(&self) -> Result<(), StoreError> {
+    pub async fn durable(&self) -> Result<(), StoreError> {
         let ticket = self.committed.fetch_add(1, Ordering::SeqCst) + 1;
         let mut flushed = self.flushed.lock().await;
         if *flushed >= ticket {
@@ -63,7 +64,7 @@ impl Flush {
     }
 
     /// Whether anything can still be kept.
-    pub(crate) fn usable(&self) -> Result<(), StoreError> {
+    pub fn usable(&self) -> Result<(), StoreError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::fault("the disk failed; restart the node"));
         }
@@ -78,23 +79,5 @@ fn flush(log: &Path) -> io::Result<()> {
         Ok(file) => file.sync_data(),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(cause) => Err(cause),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Flush;
-
-    #[tokio::test]
-    async fn a_flush_that_fails_is_the_last_thing_that_is_kept() {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let flush = Flush::of(&folder.path().join("node.db"));
-        flush.durable().await.expect("without a log everything is in the database");
-        // A folder cannot be flushed as data on every system, but a name that leads through a file never opens.
-        std::fs::write(folder.path().join("plain"), "").expect("a file can be written");
-        let broken = Flush::of(&folder.path().join("plain/node.db"));
-        assert!(broken.durable().await.is_err());
-        assert!(broken.usable().is_err());
-        assert!(broken.durable().await.is_err());
     }
 }

@@ -29,6 +29,12 @@ mod open;
 mod outbox;
 mod tx;
 
+/// How commits become durable, for this crate's own tests.
+#[doc(hidden)]
+pub mod durability {
+    pub use crate::flush::Flush;
+}
+
 pub use catalogue::{
     ForeignPiece, ForeignPlace, ForeignSource, LookRead, PageEnd, PeerFreshness, Said, ShownTexts, ShownTo,
     StoredProduct, Written,

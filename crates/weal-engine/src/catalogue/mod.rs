@@ -7,6 +7,7 @@ mod csv_in;
 mod files;
 mod ingest;
 mod ndjson_in;
+mod order;
 mod pages;
 mod parquet_in;
 mod profile;
@@ -17,8 +18,9 @@ pub(crate) mod values;
 mod write;
 
 pub(crate) use ingest::ingest;
+pub(crate) use order::put_in_order;
 pub use profile::DISTINCT_EXACT_MAX;
-pub(crate) use write::{ROW_TEXT_BYTES_KEY, UNIQUE_COLUMNS_KEY};
+pub(crate) use write::{ORDERED_BY_KEY, ROW_TEXT_BYTES_KEY, UNIQUE_COLUMNS_KEY};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

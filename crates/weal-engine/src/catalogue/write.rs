@@ -34,6 +34,9 @@ const ROW_GROUP_BYTES: usize = 256 << 20;
 /// The Parquet metadata key under which the columns stand in which no value repeats, as a JSON list.
 pub(crate) const UNIQUE_COLUMNS_KEY: &str = "weal.unique_columns";
 
+/// The Parquet metadata key under which the column stands in whose order the rows are.
+pub(crate) const ORDERED_BY_KEY: &str = "weal.ordered_by";
+
 /// The Parquet metadata key under which the bytes stand that all texts of the longest row take together.
 pub(crate) const ROW_TEXT_BYTES_KEY: &str = "weal.row_text_bytes_max";
 
@@ -45,11 +48,50 @@ pub(crate) struct Written {
     pub profiler: Profiler,
 }
 
-/// Writes batches and profiles them on the way.
-pub(crate) struct Output<'a> {
+/// A file that nobody sees before all of it is there.
+pub(crate) struct NewFile<'a> {
     out: &'a Path,
     part: Part,
     writer: ArrowWriter<File>,
+}
+
+impl<'a> NewFile<'a> {
+    pub(crate) fn create(out: &'a Path, schema: SchemaRef) -> Result<Self, EngineError> {
+        let part = Part::beside(out)?;
+        let file = private(&part.0).map_err(|error| write_error(&error))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).doing("choosing a compression")?))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .build();
+        let writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(parquet_error)?;
+        Ok(Self { out, part, writer })
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
+        self.writer.write(batch).map_err(parquet_error)
+    }
+
+    /// With what is to be known of it; how many bytes it has. Until this returns nothing stands at its place, and
+    /// afterwards all of it does.
+    pub(crate) fn finish(mut self, about: impl IntoIterator<Item = KeyValue>) -> Result<u64, EngineError> {
+        about.into_iter().for_each(|pair| self.writer.append_key_value_metadata(pair));
+        let file = self.writer.into_inner().map_err(parquet_error)?;
+        file.sync_all().map_err(|error| write_error(&error))?;
+        let size_bytes = file.metadata().doing("measuring the file")?.len();
+        drop(file);
+        fs::rename(&self.part.0, self.out).map_err(|error| write_error(&error))?;
+        if let Some(folder) = self.out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            File::open(folder).and_then(|folder| folder.sync_all()).doing("syncing the folder")?;
+        }
+        Ok(size_bytes)
+    }
+}
+
+/// Writes batches and profiles them on the way.
+pub(crate) struct Output<'a> {
+    file: NewFile<'a>,
     schema: SchemaRef,
     profiler: Profiler,
     rows: u64,
@@ -83,22 +125,14 @@ impl<'a> Output<'a> {
         heard: &'a (dyn Fn(u64) -> bool + Sync),
     ) -> Result<Self, EngineError> {
         let schema = schema_of(columns);
-        let part = Part::beside(out)?;
-        let file = private(&part.0).map_err(|error| write_error(&error))?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).doing("choosing a compression")?))
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-            .set_statistics_enabled(EnabledStatistics::Chunk)
-            .build();
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(parquet_error)?;
-        Ok(Self { out, part, writer, schema, profiler, rows: 0, row_text_bytes_max: 0, heard })
+        let file = NewFile::create(out, schema.clone())?;
+        Ok(Self { file, schema, profiler, rows: 0, row_text_bytes_max: 0, heard })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
         self.profiler.see(batch)?;
         self.row_text_bytes_max = self.row_text_bytes_max.max(longest_row(batch));
-        self.writer.write(batch).map_err(parquet_error)?;
+        self.file.write(batch)?;
         self.rows += batch.num_rows() as u64;
         if (self.heard)(self.rows) {
             Ok(())
@@ -108,19 +142,12 @@ impl<'a> Output<'a> {
     }
 
     /// Until this returns nothing stands at the output's place, and afterwards all of it does.
-    pub(crate) fn finish(mut self) -> Result<Written, EngineError> {
+    pub(crate) fn finish(self) -> Result<Written, EngineError> {
         let unique = serde_json::to_string(&self.profiler.unique_columns()).doing("describing the file")?;
-        self.writer.append_key_value_metadata(KeyValue::new(UNIQUE_COLUMNS_KEY.to_owned(), unique));
         let longest = self.row_text_bytes_max.to_string();
-        self.writer.append_key_value_metadata(KeyValue::new(ROW_TEXT_BYTES_KEY.to_owned(), longest));
-        let file = self.writer.into_inner().map_err(parquet_error)?;
-        file.sync_all().map_err(|error| write_error(&error))?;
-        let size_bytes = file.metadata().doing("measuring the file")?.len();
-        drop(file);
-        fs::rename(&self.part.0, self.out).map_err(|error| write_error(&error))?;
-        if let Some(folder) = self.out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            File::open(folder).and_then(|folder| folder.sync_all()).doing("syncing the folder")?;
-        }
+        let about = [(UNIQUE_COLUMNS_KEY, unique), (ROW_TEXT_BYTES_KEY, longest)];
+        let about = about.map(|(key, value)| KeyValue::new(key.to_owned(), value));
+        let size_bytes = self.file.finish(about)?;
         Ok(Written { rows: self.rows, size_bytes, profiler: self.profiler })
     }
 

@@ -23,7 +23,7 @@ use super::schema::schema_of;
 use super::tables::{Covered, PermitFor, Permitted, Table};
 use super::tag::QueryKey;
 use crate::error::Doing;
-use crate::scan::{About, about, read_at_once, scan};
+use crate::scan::{About, about, keep_order, read_at_once, scan};
 use crate::{Engine, EngineError, Fault, Source};
 
 const IN_TIME: &str = "computing a private answer in time";
@@ -97,6 +97,9 @@ impl Engine {
         let rows_at_once = session.config().batch_size();
         let rows_at_once = files.iter().fold(rows_at_once, |rows, file| rows.min(file.about.batch_rows()));
         read_at_once(&mut session, rows_at_once);
+        if files.iter().any(|file| file.about.order().is_some()) {
+            keep_order(&mut session);
+        }
         let groups_max = self.limits().groups_max;
         let prepared = {
             let (sql, member, session) = (sql.to_owned(), member.clone(), session.clone());
@@ -250,7 +253,7 @@ impl<'a> Below<'a> {
     }
 
     fn rows(&self) -> Planned<LogicalPlanBuilder> {
-        let rows = scan(&self.file.source.file, schema_of(&self.table.columns))?;
+        let rows = scan(&self.file.source.file, schema_of(&self.table.columns), self.file.about.order())?;
         self.row_filter.iter().try_fold(rows, |rows, condition| rows.filter(condition.clone()))
     }
 }

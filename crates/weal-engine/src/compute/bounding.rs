@@ -39,6 +39,7 @@ impl Bound {
     }
 
     /// What `rows_max` rows of a subject add at most, where `count` values have the sum `sum`.
+    #[inline]
     fn of(self, rows_max: u32, sum: i128, count: u32) -> i128 {
         let within = |sum: i128, low: i64, high: i64| {
             let times = |each: i64| i128::from(each) * i128::from(rows_max);
@@ -68,15 +69,58 @@ pub(crate) struct Bounds {
     pub parts: Vec<Bound>,
 }
 
+/// What a subject has brought to its groups, each named by a `G`.
+pub(crate) trait Brought<G> {
+    fn group(&self, of: G) -> u32;
+    fn rows(&self, of: G) -> u32;
+    /// Of a part, the sum of the values and how many there are.
+    fn part(&self, part: usize, of: G) -> (i128, u32);
+}
+
 impl Bounds {
-    fn are_too_many(&self, groups: &[&[u128]]) -> bool {
+    fn are_too_many<G>(&self, groups: &[G]) -> bool {
         self.groups_max.is_some_and(|most| groups.len() > most as usize)
     }
 
+    /// Whether a subject brings more than may count in all its groups together, so that they must be chosen from.
+    pub(crate) fn are_exceeded<G: Copy>(&self, by: &impl Brought<G>, groups: &[G]) -> bool {
+        let rows = || groups.iter().map(|group| u64::from(self.rows_in(by, *group))).sum::<u64>();
+        self.are_too_many(groups) || self.rows_max.is_some_and(|most| rows() > most.into())
+    }
+
+    fn rows_in<G>(&self, by: &impl Brought<G>, group: G) -> u32 {
+        by.rows(group).min(self.rows_per_group_max)
+    }
+
     /// Puts a subject's groups in their secret order, and keeps as many as it may influence.
-    fn choose(&self, groups: &mut Vec<&[u128]>, subject: [u64; 2], tag: Tag<'_>) {
-        groups.sort_unstable_by_key(|rows| tag(subject, group(rows[0])));
+    pub(crate) fn choose<G: Copy>(
+        &self,
+        of: &impl Brought<G>,
+        groups: &mut Vec<G>,
+        tag: impl Fn(u32) -> u64,
+    ) {
+        groups.sort_by_cached_key(|group| tag(of.group(*group)));
         groups.truncate(self.groups_max.map_or(usize::MAX, |most| most as usize));
+    }
+
+    /// Adds what a subject may bring to the totals of its groups, which were chosen in their secret order if it
+    /// brings too much.
+    pub(crate) fn bring<G: Copy>(&self, from: &impl Brought<G>, groups: &[G], totals: &mut GroupTotals) {
+        // Who has no rows left is in its groups all the same: which groups there are is decided by groups alone,
+        // here and wherever values are counted in another plan.
+        let mut left = self.rows_max.unwrap_or(u32::MAX);
+        for &group in groups {
+            let rows_max = self.rows_in(from, group).min(left);
+            if self.rows_max.is_some() {
+                left -= rows_max;
+            }
+            let at = from.group(group) as usize;
+            totals.subjects[at] += 1;
+            for (part, (bound, totals)) in self.parts.iter().zip(&mut totals.parts).enumerate() {
+                let (sum, count) = from.part(part, group);
+                totals[at] += bound.of(rows_max, sum, count);
+            }
+        }
     }
 }
 
@@ -116,6 +160,7 @@ pub(crate) type Tag<'a> = &'a (dyn Fn([u64; 2], u32) -> u64 + Send + Sync);
 /// the parts need.
 #[derive(Debug, Default)]
 pub(crate) struct Rows<S> {
+    /// Empty where it is told by their order whose they are.
     pub subjects: Vec<[u64; 2]>,
     pub groups: Vec<u32>,
     /// How many rows one stands for. More than 2³² count as so many.
@@ -153,6 +198,31 @@ impl<S: Whole> Rows<S> {
         self.counts.iter_mut().zip(&mut other.counts).for_each(|(own, counts)| own.append(counts));
     }
 
+    /// Forgets the first so many rows.
+    pub(crate) fn forget(&mut self, rows: usize) {
+        self.groups.drain(..rows);
+        self.rows.drain(..rows);
+        self.sums.iter_mut().filter(|sums| !sums.is_empty()).for_each(|sums| drop(sums.drain(..rows)));
+        self.counts
+            .iter_mut()
+            .filter(|counts| !counts.is_empty())
+            .for_each(|counts| drop(counts.drain(..rows)));
+    }
+
+    /// Takes what these rows of another say, apart from their subjects.
+    pub(crate) fn copy(&mut self, other: &Self, rows: &[usize]) {
+        self.groups.extend(rows.iter().map(|row| other.groups[*row]));
+        self.rows.extend(rows.iter().map(|row| other.rows[*row]));
+        for (own, sums) in self.sums.iter_mut().zip(&other.sums).filter(|(_, sums)| !sums.is_empty()) {
+            own.extend(rows.iter().map(|row| sums[*row]));
+        }
+        for (own, counts) in
+            self.counts.iter_mut().zip(&other.counts).filter(|(_, counts)| !counts.is_empty())
+        {
+            own.extend(rows.iter().map(|row| counts[*row]));
+        }
+    }
+
     /// The places of every subject's rows, by group.
     fn each_subject(&self, mut visit: impl FnMut([u64; 2], &mut Vec<&[u128]>)) {
         let mut order: Vec<u128> = Vec::with_capacity(self.groups.len());
@@ -177,28 +247,11 @@ impl<S: Whole> Rows<S> {
 
     /// Adds what every subject may bring to the totals.
     pub(crate) fn add_up(&self, bounds: &Bounds, tag: Tag<'_>, totals: &mut GroupTotals) {
-        let in_group = |rows: &&[u128]| self.rows_of(rows).min(bounds.rows_per_group_max);
         self.each_subject(|subject, groups| {
-            let many = bounds.are_too_many(groups);
-            let rows = || groups.iter().map(|rows| u64::from(in_group(rows))).sum::<u64>();
-            if many || bounds.rows_max.is_some_and(|most| rows() > most.into()) {
-                bounds.choose(groups, subject, tag);
+            if bounds.are_exceeded(self, groups) {
+                bounds.choose(self, groups, |group| tag(subject, group));
             }
-            // Who has no rows left is in its groups all the same: which groups there are is decided by groups alone,
-            // here and wherever values are counted in another plan.
-            let mut left = bounds.rows_max.unwrap_or(u32::MAX);
-            for rows in groups {
-                let rows_max = in_group(&&**rows).min(left);
-                if bounds.rows_max.is_some() {
-                    left -= rows_max;
-                }
-                let at = group(rows[0]) as usize;
-                totals.subjects[at] += 1;
-                for (part, bound) in bounds.parts.iter().enumerate() {
-                    let (sum, count) = self.of_part(part, rows);
-                    totals.parts[part][at] += bound.of(rows_max, sum.into(), count);
-                }
-            }
+            bounds.bring(self, groups, totals);
         });
     }
 
@@ -207,14 +260,14 @@ impl<S: Whole> Rows<S> {
         let mut all = Self::of(bounds.parts.len());
         self.each_subject(|subject, groups| {
             if bounds.are_too_many(groups) {
-                bounds.choose(groups, subject, tag);
+                bounds.choose(self, groups, |group| tag(subject, group));
             }
-            for rows in groups {
+            for &rows in &*groups {
                 all.subjects.push(subject);
-                all.groups.push(group(rows[0]));
-                all.rows.push(self.rows_of(rows));
+                all.groups.push(self.group(rows));
+                all.rows.push(self.rows(rows));
                 for (part, bound) in bounds.parts.iter().enumerate() {
-                    let (sum, count) = self.of_part(part, rows);
+                    let (sum, count) = self.added_up(part, rows);
                     if bound.sums() {
                         all.sums[part].push(sum);
                     }
@@ -227,11 +280,7 @@ impl<S: Whole> Rows<S> {
         all
     }
 
-    fn rows_of(&self, rows: &[u128]) -> u32 {
-        rows.iter().fold(0, |sum: u32, row| sum.saturating_add(self.rows[place(*row)]))
-    }
-
-    fn of_part(&self, part: usize, rows: &[u128]) -> (S, u32) {
+    fn added_up(&self, part: usize, rows: &[u128]) -> (S, u32) {
         let (mut sum, mut count) = (S::default(), 0_u32);
         if let [_, ..] = self.sums[part][..] {
             rows.iter().for_each(|row| sum += self.sums[part][place(*row)]);
@@ -289,6 +338,34 @@ impl<S: Whole> Rows<S> {
     }
 }
 
+/// Groups as the places of their rows.
+impl<S: Whole> Brought<&[u128]> for Rows<S> {
+    fn group(&self, rows: &[u128]) -> u32 {
+        group(rows[0])
+    }
+    fn rows(&self, rows: &[u128]) -> u32 {
+        rows.iter().fold(0, |sum: u32, row| sum.saturating_add(self.rows[place(*row)]))
+    }
+    fn part(&self, part: usize, rows: &[u128]) -> (i128, u32) {
+        let (sum, count) = self.added_up(part, rows);
+        (sum.into(), count)
+    }
+}
+
+/// Groups as the place of their only row.
+impl<S: Whole> Brought<usize> for Rows<S> {
+    fn group(&self, row: usize) -> u32 {
+        self.groups[row]
+    }
+    fn rows(&self, row: usize) -> u32 {
+        self.rows[row]
+    }
+    fn part(&self, part: usize, row: usize) -> (i128, u32) {
+        let sum = self.sums[part].get(row).map_or(0, |sum| (*sum).into());
+        (sum, self.counts[part].get(row).copied().unwrap_or_default())
+    }
+}
+
 fn place(row: u128) -> usize {
     row as u32 as usize
 }
@@ -314,76 +391,25 @@ impl GroupTotals {
         groups * (size_of::<i64>() + parts * size_of::<i128>())
     }
 
+    /// Makes room for groups that have come.
+    pub(crate) fn grow(&mut self, groups: usize) {
+        self.subjects.resize(groups, 0);
+        self.parts.iter_mut().for_each(|part| part.resize(groups, 0));
+    }
+
     pub(crate) fn plus(&mut self, other: &Self) {
         self.subjects.iter_mut().zip(&other.subjects).for_each(|(own, more)| *own += more);
         for (own, more) in self.parts.iter_mut().zip(&other.parts) {
             own.iter_mut().zip(more).for_each(|(own, more)| *own += more);
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TOTAL: Bound = Bound::Total { low: 0, high: 6 };
-
-    fn rows(all: &[(u64, u32, i64)]) -> Rows<i64> {
-        let mut rows = Rows::of(1);
-        for &(subject, group, value) in all {
-            rows.subjects.push([u64::MAX, subject]);
-            rows.groups.push(group);
-            rows.rows.push(1);
-            rows.sums[0].push(value);
-        }
-        rows
-    }
-
-    fn totals(rows: &Rows<i64>, bounds: &Bounds) -> GroupTotals {
-        let mut totals = GroupTotals::of(3, 1);
-        // The second group comes first, then the third, then the first.
-        rows.add_up(bounds, &|_, group| u64::from((group + 2) % 3), &mut totals);
-        totals
-    }
-
-    /// Which no data can bring about by intent: the hash has a key.
-    #[test]
-    fn subjects_that_share_half_a_hash_are_told_apart() {
-        let rows = rows(&[(1, 0, 5), (2, 0, 7), (1, 1, 40), (2, 0, 9), (1, 0, 6), (2, 2, 1)]);
-        let bounds =
-            Bounds { groups_max: Some(1), rows_per_group_max: 2, rows_max: None, parts: vec![TOTAL] };
-        let one = totals(&rows, &bounds);
-        assert_eq!(one, GroupTotals { subjects: vec![0, 1, 1], parts: vec![vec![0, 6, 1]] });
-        let mut all = totals(&rows, &Bounds { groups_max: None, ..bounds });
-        assert_eq!(all, GroupTotals { subjects: vec![2, 1, 1], parts: vec![vec![11 + 12, 6, 1]] });
-        all.plus(&one);
-        assert_eq!(all.subjects, [2, 2, 2]);
-    }
-
-    #[test]
-    fn rows_in_all_are_cut_in_the_secret_order_and_values_with_them() {
-        let rows = rows(&[(1, 0, 5), (1, 0, 5), (1, 0, 5), (1, 1, 1), (1, 2, 6), (1, 2, 6)]);
-        let most =
-            |rows_max| Bounds { groups_max: None, rows_per_group_max: 2, rows_max, parts: vec![TOTAL] };
-        assert_eq!(totals(&rows, &most(None)).parts, [vec![12, 1, 12]]);
-        assert_eq!(totals(&rows, &most(Some(5))).parts, [vec![12, 1, 12]]);
-        assert_eq!(totals(&rows, &most(Some(4))).parts, [vec![6, 1, 12]]);
-        assert_eq!(
-            totals(&rows, &most(Some(2))),
-            GroupTotals { subjects: vec![1, 1, 1], parts: vec![vec![0, 1, 6]] }
-        );
-    }
-
-    #[test]
-    fn what_is_added_up_on_the_way_and_written_down_has_the_same_totals() {
-        let rows = rows(&[(1, 0, 5), (1, 0, 9), (1, 0, 5), (1, 1, 1), (1, 2, 6), (2, 2, 8)]);
-        for groups_max in [None, Some(1), Some(2)] {
-            let bounds = Bounds { groups_max, rows_per_group_max: 2, rows_max: Some(3), parts: vec![TOTAL] };
-            let compacted = rows.compacted(&bounds, &|_, group| u64::from((group + 2) % 3));
-            assert!(compacted.rows.len() < 5);
-            assert_eq!(totals(&compacted, &bounds), totals(&rows, &bounds));
-            let batch = compacted.into_batch(&bounds.parts).unwrap();
-            assert_eq!(totals(&Rows::from_batch(&batch, &bounds.parts), &bounds), totals(&rows, &bounds));
+    /// The same where the other's groups go by these numbers here.
+    pub(crate) fn plus_numbered(&mut self, other: &Self, groups: &[u32]) {
+        let numbers = || groups.iter().map(|group| *group as usize);
+        numbers().zip(&other.subjects).for_each(|(at, more)| self.subjects[at] += more);
+        for (own, more) in self.parts.iter_mut().zip(&other.parts) {
+            numbers().zip(more).for_each(|(at, more)| own[at] += more);
         }
     }
 }

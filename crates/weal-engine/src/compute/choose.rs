@@ -130,7 +130,7 @@ impl ExtensionPlanner for Planner {
             let exprs = node.columns.all.iter();
             let exprs = exprs.map(|expr| planner.create_physical_expr(expr, schema, session, planning));
             let rows = physical_inputs[0].clone();
-            return Ok(Some(Arc::new(SubjectTotalsExec::new(node, exprs.collect::<Result<_>>()?, rows))));
+            return Ok(Some(Arc::new(SubjectTotalsExec::new(node, exprs.collect::<Result<_>>()?, rows)?)));
         }
         let Some(node) = node.as_any().downcast_ref::<ChooseGroups>() else {
             return Ok(None);

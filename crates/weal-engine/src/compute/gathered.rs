@@ -11,19 +11,16 @@ use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 use datafusion::execution::context::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, SpillFile};
-use datafusion::logical_expr::EmitTo;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SpillManager;
-use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
-use datafusion::physical_plan::aggregates::order::GroupOrdering;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use futures::StreamExt;
 use futures::stream::Peekable;
 use tokio::task::JoinSet;
 
 use super::bounding::{GroupTotals, Rows, Whole};
+use super::numbered::Groups;
 use super::subjects::{Columns, How};
-use super::tag::QueryKey;
 
 /// A subject's bucket is the first bits of its hash.
 const BUCKET_BITS: u32 = 9;
@@ -33,9 +30,7 @@ const BUCKETS: usize = 1 << BUCKET_BITS;
 pub(super) struct Gathered<S> {
     how: Arc<How>,
     buckets: Vec<Rows<S>>,
-    groups: Option<Box<dyn GroupValues>>,
-    /// By key and group, a keyed hash of the key.
-    hashes: Vec<Vec<u64>>,
+    groups: Groups,
     held: MemoryReservation,
     disk: SpillManager,
     files: Vec<File>,
@@ -55,18 +50,14 @@ struct File {
 
 impl<S: Whole> Gathered<S> {
     pub(super) fn new(how: Arc<How>, keys: SchemaRef, context: &TaskContext) -> Result<Self> {
-        let hashes = vec![Vec::new(); keys.fields().len()];
-        let groups = match keys.fields().is_empty() {
-            true => None,
-            false => Some(new_group_values(keys, &GroupOrdering::None)?),
-        };
+        let groups = Groups::new(how.key.clone(), keys)?;
         let parts = &how.bounds.parts;
         let buckets = (0..BUCKETS).map(|_| Rows::of(parts.len())).collect();
         let held =
             MemoryConsumer::new("rows by subject").with_can_spill(true).register(context.memory_pool());
         let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
         let disk = SpillManager::new(context.runtime_env(), metrics, Arc::new(Rows::<S>::schema(parts)));
-        Ok(Self { how, buckets, groups, hashes, held, disk, files: Vec::new() })
+        Ok(Self { how, buckets, groups, held, disk, files: Vec::new() })
     }
 
     pub(super) async fn with(
@@ -85,16 +76,14 @@ impl<S: Whole> Gathered<S> {
     }
 
     fn bytes(&self) -> usize {
-        let hashes: usize = self.hashes.iter().map(|hashes| hashes.capacity() * size_of::<u64>()).sum();
-        let groups = self.groups.as_ref().map_or(0, |groups| groups.size());
-        self.buckets.iter().map(Rows::bytes).sum::<usize>() + hashes + groups
+        self.buckets.iter().map(Rows::bytes).sum::<usize>() + self.groups.bytes()
     }
 
     fn put(&mut self, batch: &RecordBatch, columns: &Columns<Arc<dyn PhysicalExpr>>) -> Result<()> {
         let array = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(batch)?.into_array(batch.num_rows());
         let arrays = columns.all.iter().map(array).collect::<Result<Vec<_>>>()?;
         let subjects = self.how.key.subjects(&arrays[0])?;
-        let groups = self.intern(&arrays[1..=columns.keys], batch.num_rows())?;
+        let groups = self.groups.intern(&arrays[1..=columns.keys], batch.num_rows())?;
         for (subject, group) in subjects.iter().zip(groups) {
             let bucket = &mut self.buckets[bucket_of(*subject)];
             bucket.subjects.push(*subject);
@@ -121,24 +110,6 @@ impl<S: Whole> Gathered<S> {
         Ok(())
     }
 
-    /// The numbers of the groups of these keys; the hashes of groups that were not known are kept.
-    fn intern(&mut self, keys: &[ArrayRef], rows: usize) -> Result<Vec<usize>> {
-        let Some(groups) = &mut self.groups else { return Ok(vec![0; rows]) };
-        let (known, mut numbers) = (groups.len(), Vec::with_capacity(rows));
-        groups.intern(keys, &mut numbers)?;
-        if u32::try_from(groups.len()).is_err() {
-            return Err(DataFusionError::ResourcesExhausted("more than 2^32 groups".to_owned()));
-        }
-        if groups.len() > known {
-            for (place, (key, hashes)) in keys.iter().zip(&mut self.hashes).enumerate() {
-                let of_rows = self.how.key.column(place + 1, key)?;
-                hashes.resize(groups.len(), 0);
-                numbers.iter().zip(of_rows).for_each(|(&number, hash)| hashes[number] = hash);
-            }
-        }
-        Ok(numbers)
-    }
-
     /// Makes room: the buckets go to disk, each added up as far as it can be. What groups there are stays in memory; where
     /// they take the most of it, spilling would only make many small files.
     async fn spill(&mut self) -> Result<()> {
@@ -162,7 +133,7 @@ impl<S: Whole> Gathered<S> {
         for place in 0..BUCKETS {
             let rows = self.bucket(place, &mut files).await?;
             if !rows.rows.is_empty() {
-                let rows = rows.compacted(&self.how.bounds, &tag(&self.how.key, &self.hashes));
+                let rows = rows.compacted(&self.how.bounds, &self.groups.order().tags());
                 file.append_batch(&rows.into_batch(&self.how.bounds.parts)?)?;
             }
             tokio::task::yield_now().await;
@@ -192,7 +163,7 @@ impl<S: Whole> Gathered<S> {
                 let rows = Rows::from_batch(&batch?, &how.bounds.parts);
                 self.buckets[place].append(rows, numbers.as_ref().map(|numbers| &numbers[..]));
                 if self.held.try_resize(self.bytes()).is_err() {
-                    let rows = self.buckets[place].compacted(&how.bounds, &tag(&how.key, &self.hashes));
+                    let rows = self.buckets[place].compacted(&how.bounds, &self.groups.order().tags());
                     self.buckets[place] = rows;
                     self.held.try_resize(self.bytes())?;
                 }
@@ -202,15 +173,8 @@ impl<S: Whole> Gathered<S> {
     }
 
     /// Takes over what another partition has gathered.
-    pub(super) fn take(&mut self, mut other: Self) -> Result<()> {
-        let numbers = match &mut other.groups {
-            None => vec![0],
-            Some(groups) => {
-                let count = groups.len();
-                let keys = groups.emit(EmitTo::All)?;
-                self.intern(&keys, count)?.into_iter().map(|number| number as u32).collect()
-            }
-        };
+    pub(super) fn take(&mut self, other: Self) -> Result<()> {
+        let numbers = self.groups.take(other.groups)?;
         for (own, rows) in self.buckets.iter_mut().zip(other.buckets) {
             own.append(rows, Some(&numbers));
         }
@@ -221,26 +185,23 @@ impl<S: Whole> Gathered<S> {
         Ok(())
     }
 
-    fn group_count(&self) -> usize {
-        self.groups.as_ref().map_or(1, |groups| groups.len())
-    }
-
-    /// Adds the buckets up, on so many threads where nothing lies on disk.
-    pub(super) async fn totals(&mut self, threads: usize) -> Result<GroupTotals> {
+    /// The keys of the groups, and their totals. Buckets are added up on so many threads where nothing lies on disk.
+    pub(super) async fn totals(mut self, threads: usize) -> Result<(Vec<ArrayRef>, GroupTotals)> {
         if !self.files.is_empty() {
             return self.totals_from_disk().await;
         }
-        let (groups, parts) = (self.group_count(), self.how.bounds.parts.len());
+        let (groups, parts) = (self.groups.count(), self.how.bounds.parts.len());
         self.held.try_grow((threads + 1) * GroupTotals::bytes(groups, parts))?;
-        let hashes = Arc::new(std::mem::take(&mut self.hashes));
+        let (keys, order) = self.groups.into_keys()?;
+        let order = Arc::new(order);
         let mut shares = JoinSet::new();
         while !self.buckets.is_empty() {
             let rest = self.buckets.len().saturating_sub(BUCKETS.div_ceil(threads));
-            let (share, how, hashes) = (self.buckets.split_off(rest), self.how.clone(), hashes.clone());
+            let (share, how, order) = (self.buckets.split_off(rest), self.how.clone(), order.clone());
             shares.spawn(async move {
                 let mut totals = GroupTotals::of(groups, parts);
                 for bucket in share {
-                    bucket.add_up(&how.bounds, &tag(&how.key, &hashes), &mut totals);
+                    bucket.add_up(&how.bounds, &order.tags(), &mut totals);
                     tokio::task::yield_now().await;
                 }
                 totals
@@ -250,34 +211,25 @@ impl<S: Whole> Gathered<S> {
         while let Some(share) = shares.join_next().await {
             totals.plus(&share.map_err(|cause| exec_datafusion_err!("{cause}"))?);
         }
-        Ok(totals)
+        Ok((keys, totals))
     }
 
-    /// Adds the buckets up one by one, with what lies on disk of each.
-    async fn totals_from_disk(&mut self) -> Result<GroupTotals> {
-        let (groups, parts) = (self.group_count(), self.how.bounds.parts.len());
+    /// The same one by one, with what lies on disk of each.
+    async fn totals_from_disk(mut self) -> Result<(Vec<ArrayRef>, GroupTotals)> {
+        let (groups, parts) = (self.groups.count(), self.how.bounds.parts.len());
         let summed = self.held.new_empty();
         summed.try_grow(GroupTotals::bytes(groups, parts))?;
         let (how, mut totals) = (self.how.clone(), GroupTotals::of(groups, parts));
         let mut files = self.open()?;
         for place in 0..BUCKETS {
             let bucket = self.bucket(place, &mut files).await?;
-            bucket.add_up(&how.bounds, &tag(&how.key, &self.hashes), &mut totals);
+            bucket.add_up(&how.bounds, &self.groups.order().tags(), &mut totals);
             tokio::task::yield_now().await;
         }
-        Ok(totals)
-    }
-
-    pub(super) fn keys(&mut self) -> Result<Vec<ArrayRef>> {
-        self.groups.as_mut().map_or_else(|| Ok(Vec::new()), |groups| groups.emit(EmitTo::All))
+        Ok((self.groups.into_keys()?.0, totals))
     }
 }
 
 fn bucket_of(subject: [u64; 2]) -> usize {
     (subject[0] >> (u64::BITS - BUCKET_BITS)) as usize
-}
-
-/// The secret order of a subject's groups.
-fn tag<'a>(key: &'a QueryKey, hashes: &'a [Vec<u64>]) -> impl Fn([u64; 2], u32) -> u64 + Send + Sync + 'a {
-    |subject, group| key.tag(subject[0], hashes.iter().map(|hashes| hashes[group as usize]))
 }

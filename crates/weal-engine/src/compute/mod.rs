@@ -7,6 +7,7 @@
 //! totals, `after` what is done with them) → `public` (groups known beforehand) → `price` → `plan` and `sides`
 //! (exact totals of bounded sensitivity: `subjects` and `bounding` add rows up by subject) → `exact` (run) → `release` (noise, then post-processing).
 
+mod adding;
 mod advice;
 mod after;
 mod answer;
@@ -22,10 +23,12 @@ mod exact;
 mod functions;
 mod gathered;
 mod groupings;
+mod in_order;
 mod inner;
 mod joins;
 mod measure;
 mod names;
+mod numbered;
 mod options;
 mod owners;
 mod parts;
@@ -54,15 +57,17 @@ mod texts;
 mod turn;
 mod variance;
 
+pub use adding::{Added, Adding};
 pub(crate) use choose::Planner;
 pub use condition::check_filter;
 pub(crate) use condition::condition;
 pub(crate) use functions::Rounding;
+pub(crate) use in_order::{ORDER, has_order};
 pub use owners::{Heard, Split, SplitPart, split_between_owners};
 pub use question::{Question, read_question};
 pub use same::same_question;
 pub(crate) use schema::{data_type, schema_of};
-pub use seam::{ExactAnswer, ExactPart, Held};
+pub use seam::{ExactAnswer, ExactPart, Held, steps};
 pub use sql::{FILTER_BYTES_MAX, SQL_BYTES_MAX, explained};
 pub use tables::{Covered, PermitFor, Permitted};
 pub use turn::Turn;

@@ -2,6 +2,7 @@
 
 use arrow::array::Array;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::physical_plan::displayable;
 use weal_domain::Refusal;
 use weal_domain::catalogue::{PrivacyPolicy, Product};
 use weal_domain::identity::MemberName;
@@ -9,13 +10,13 @@ use weal_domain::identity::MemberName;
 use super::answer::{File, Run};
 use super::exact::{ExactGroups, Totals as Found};
 use super::measure::Value;
-use super::prepare::{Asked, prepare};
+use super::prepare::{Asked, Prepared, prepare};
 use super::price::Contribution;
 use super::reading::{Estimate, Part};
 use super::tables::Covered;
 use super::tag::QueryKey;
 use crate::error::Doing;
-use crate::scan::about;
+use crate::scan::{about, keep_order};
 use crate::{Engine, EngineError, Source};
 
 /// What a test needs to hold the plan against an oracle: totals before noise, and what was claimed of them.
@@ -109,16 +110,10 @@ impl ExactAnswer {
         held: &[Held<'_>],
         (key, general): (u8, bool),
     ) -> Result<ExactAnswer, EngineError> {
-        let session = engine.session();
-        let member: MemberName = "owner".parse().doing("naming a member")?;
-        let covered = held.iter().map(|held| Covered { product: held.product.clone(), columns: None });
-        let covered: Vec<Covered> = covered.collect();
-        let asked = Asked { products: &covered, member: &member, loss: None };
-        let prepared = prepare(sql, asked, &session, engine.limits().groups_max)?;
-        let mut files = Vec::new();
-        for Held { source, row_filter, .. } in held {
-            files.push(File { source, row_filter: *row_filter, about: about(&source.file).await? });
-        }
+        let mut session = engine.session();
+        keep_order(&mut session);
+        let prepared = prepared(engine, sql, held)?;
+        let files = files(held).await?;
         let run = || Run { files: &files, general, key: QueryKey::known(key) };
         let first = &prepared.groupings[0];
         let plan = session.optimize(&engine.plans(&prepared, first, run())?.main).doing("planning")?;
@@ -166,6 +161,34 @@ impl ExactAnswer {
             plan: plan.display_indent().to_string(),
         })
     }
+}
+
+/// The steps by which the totals of a question are computed.
+#[doc(hidden)]
+pub async fn steps(engine: &Engine, sql: &str, held: &[Held<'_>]) -> Result<String, EngineError> {
+    let mut session = engine.session();
+    keep_order(&mut session);
+    let (prepared, files) = (prepared(engine, sql, held)?, files(held).await?);
+    let run = Run { files: &files, general: false, key: QueryKey::known(0) };
+    let plans = engine.plans(&prepared, &prepared.groupings[0], run)?;
+    let physical = session.create_physical_plan(&plans.main).await.doing("planning")?;
+    Ok(displayable(&*physical).indent(false).to_string())
+}
+
+fn prepared(engine: &Engine, sql: &str, held: &[Held<'_>]) -> Result<Prepared, EngineError> {
+    let member: MemberName = "owner".parse().doing("naming a member")?;
+    let covered = held.iter().map(|held| Covered { product: held.product.clone(), columns: None });
+    let covered: Vec<Covered> = covered.collect();
+    let asked = Asked { products: &covered, member: &member, loss: None };
+    Ok(prepare(sql, asked, &engine.session(), engine.limits().groups_max)?)
+}
+
+async fn files<'a>(held: &'a [Held<'a>]) -> Result<Vec<File<'a>>, EngineError> {
+    let mut files = Vec::new();
+    for Held { source, row_filter, .. } in held {
+        files.push(File { source, row_filter: *row_filter, about: about(&source.file).await? });
+    }
+    Ok(files)
 }
 
 fn shown_keys(exact: &ExactGroups, group: usize) -> Result<Vec<Option<String>>, EngineError> {

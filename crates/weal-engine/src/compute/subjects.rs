@@ -1,5 +1,6 @@
 //! The plan node from rows to bounded totals of groups, in one pass: [`super::bounding`] over the batches of a
-//! plan, which [`super::gathered`] has put together by subject.
+//! plan. Where they come in the order of their subjects they are added up as they come ([`super::in_order`]); else
+//! [`super::gathered`] puts them together by subject first.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,8 +15,8 @@ use datafusion::common::{DFSchema, DFSchemaRef, Result, exec_datafusion_err, pla
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::TaskContext;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, UserDefinedLogicalNodeCore};
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::EmissionType;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::execution_plan::{EmissionType, reset_plan_states};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
@@ -27,6 +28,7 @@ use weal_privacy::bounds::saturate;
 use super::bounding::{Bounds, GroupTotals, Whole};
 use super::functions::WIDE;
 use super::gathered::Gathered;
+use super::in_order::{InOrder, ORDER, has_order, together};
 use super::plan::{SUBJECTS, total_name};
 use super::tag::QueryKey;
 
@@ -135,6 +137,8 @@ impl fmt::Display for Said<'_> {
 #[derive(Debug)]
 pub(crate) struct SubjectTotalsExec {
     rows: Arc<dyn ExecutionPlan>,
+    /// Whether the rows come in the order of their subjects.
+    in_order: bool,
     columns: Columns<Arc<dyn PhysicalExpr>>,
     how: Arc<How>,
     properties: Arc<PlanProperties>,
@@ -146,7 +150,7 @@ impl SubjectTotalsExec {
         node: &SubjectTotals,
         exprs: Vec<Arc<dyn PhysicalExpr>>,
         rows: Arc<dyn ExecutionPlan>,
-    ) -> Self {
+    ) -> Result<Self> {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::new(node.schema.as_arrow().clone())),
             Partitioning::UnknownPartitioning(1),
@@ -154,13 +158,19 @@ impl SubjectTotalsExec {
             rows.boundedness(),
         );
         let (columns, how) = (node.columns.with(exprs), Arc::new(node.how.clone()));
-        Self { rows, columns, how, properties: Arc::new(properties) }
+        Self { rows, in_order: false, columns, how, properties: Arc::new(properties) }.seen()
+    }
+
+    /// With what its rows are like.
+    fn seen(self) -> Result<Self> {
+        Ok(Self { in_order: are_in_order(&self.rows, &self.columns.all[0])?, ..self })
     }
 }
 
 impl DisplayAs for SubjectTotalsExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SubjectTotalsExec: {}", Said(&self.how.bounds))
+        let order = if self.in_order { "in their order, " } else { "" };
+        write!(f, "SubjectTotalsExec: {order}{}", Said(&self.how.bounds))
     }
 }
 
@@ -195,23 +205,45 @@ impl ExecutionPlan for SubjectTotalsExec {
             return plan_err!("SubjectTotalsExec has one input");
         };
         let (columns, how, properties) = (self.columns.clone(), self.how.clone(), self.properties.clone());
-        Ok(Arc::new(Self { rows, columns, how, properties }))
+        Ok(Arc::new(Self { rows, in_order: false, columns, how, properties }.seen()?))
     }
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let inputs = 0..self.rows.output_partitioning().partition_count();
-        let inputs = inputs.map(|input| self.rows.execute(input, context.clone()));
-        let inputs = inputs.collect::<Result<Vec<_>>>()?;
-        let (columns, how, schema) = (self.columns.clone(), self.how.clone(), self.schema());
-        let work = Work { columns, how, context, schema };
+        let (rows, in_order, columns, how) =
+            (self.rows.clone(), self.in_order, self.columns.clone(), self.how.clone());
+        let work = Work { rows, in_order, columns, how, context, schema: self.schema() };
         let found = async move {
-            if work.how.wide { work.totals::<i128>(inputs).await } else { work.totals::<i64>(inputs).await }
+            if work.how.wide { work.totals::<i128>().await } else { work.totals::<i64>().await }
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream::once(found))))
     }
 }
 
+/// Whether rows come, as their plan says, in the order of their subjects, and a subject's rows from one place alone.
+fn are_in_order(rows: &Arc<dyn ExecutionPlan>, subject: &Arc<dyn PhysicalExpr>) -> Result<bool> {
+    let wanted = PhysicalSortExpr::new(subject.clone(), ORDER);
+    Ok(has_order(&subject.data_type(&rows.schema())?)
+        && rows.equivalence_properties().ordering_satisfy([wanted])?
+        && comes_from_one(rows))
+}
+
+/// Whether the order is that of one scan: a union of rows in order has a subject's rows in several places.
+fn comes_from_one(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let children = plan.children();
+    let mut kept = children.iter().zip(plan.maintains_input_order()).filter(|(_, kept)| *kept);
+    match (kept.next(), kept.next()) {
+        (Some((child, _)), None) => {
+            child.output_partitioning().partition_count() == plan.output_partitioning().partition_count()
+                && comes_from_one(child)
+        }
+        (None, _) => children.is_empty(),
+        _ => false,
+    }
+}
+
 /// One execution.
 struct Work {
+    rows: Arc<dyn ExecutionPlan>,
+    in_order: bool,
     columns: Columns<Arc<dyn PhysicalExpr>>,
     how: Arc<How>,
     context: Arc<TaskContext>,
@@ -219,11 +251,47 @@ struct Work {
 }
 
 impl Work {
-    async fn totals<S: Whole>(self, inputs: Vec<SendableRecordBatchStream>) -> Result<RecordBatch> {
-        let keys = Arc::new(Schema::new(self.schema.fields()[..self.columns.keys].to_vec()));
+    async fn totals<S: Whole>(self) -> Result<RecordBatch> {
+        let found = if self.in_order { self.added_in_order::<S>().await? } else { None };
+        let (keys, totals) = match found {
+            Some(found) => found,
+            None => self.gathered::<S>().await?,
+        };
+        told(keys, totals, &self.schema)
+    }
+
+    fn keys(&self) -> SchemaRef {
+        Arc::new(Schema::new(self.schema.fields()[..self.columns.keys].to_vec()))
+    }
+
+    /// By partition. Each is read by a task of its own, and all of them anew however often they were read.
+    fn inputs(&self) -> Result<Vec<SendableRecordBatchStream>> {
+        let rows = reset_plan_states(self.rows.clone())?;
+        let inputs = 0..rows.output_partitioning().partition_count();
+        inputs.map(|input| rows.execute(input, self.context.clone())).collect()
+    }
+
+    /// `None` where the rows are in another order than their plan says.
+    async fn added_in_order<S: Whole>(&self) -> Result<Option<(Vec<ArrayRef>, GroupTotals)>> {
+        let mut additions = JoinSet::new();
+        for input in self.inputs()? {
+            let added = InOrder::<S>::new(self.how.clone(), self.keys(), &self.context)?;
+            additions.spawn(added.with(input, self.columns.clone()));
+        }
+        let mut all = Vec::new();
+        while let Some(added) = additions.join_next().await {
+            match added.map_err(|cause| exec_datafusion_err!("{cause}"))?? {
+                Some(added) => all.push(added),
+                None => return Ok(None),
+            }
+        }
+        together(all)
+    }
+
+    async fn gathered<S: Whole>(&self) -> Result<(Vec<ArrayRef>, GroupTotals)> {
         let mut gatherings = JoinSet::new();
-        for input in inputs {
-            let gathered = Gathered::<S>::new(self.how.clone(), keys.clone(), &self.context)?;
+        for input in self.inputs()? {
+            let gathered = Gathered::<S>::new(self.how.clone(), self.keys(), &self.context)?;
             gatherings.spawn(gathered.with(input, self.columns.clone()));
         }
         let mut all = Vec::new();
@@ -235,8 +303,7 @@ impl Work {
         for other in all {
             one.take(other)?;
         }
-        let totals = one.totals(threads).await?;
-        told(one.keys()?, totals, &self.schema)
+        one.totals(threads).await
     }
 }
 

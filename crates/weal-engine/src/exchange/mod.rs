@@ -42,14 +42,14 @@ impl RowStream {
 }
 
 /// Too little memory or disk is an answer; everything else an incident.
-fn failed(error: DataFusionError, doing: &'static str) -> EngineError {
+pub(crate) fn failed(error: DataFusionError, doing: &'static str) -> EngineError {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(_) => Refusal::new(
             RefusalKind::Unavailable,
             "out-of-memory",
             "The node has too little memory left for this.",
         )
-        .remedy("Try again later, or ask for fewer rows or groups at once.")
+        .remedy("Try again later, or with fewer rows or groups at once.")
         .into(),
         _ => Fault::new(doing, error).into(),
     }
@@ -71,7 +71,7 @@ impl Engine {
         }
         let being_read = self.begin_reading(&source.file);
         let columns = permitted(product, grant.columns.as_deref())?;
-        let mut plan = scan(&source.file, schema_of(&product.columns)).doing("planning an extract")?;
+        let mut plan = scan(&source.file, schema_of(&product.columns), None).doing("planning an extract")?;
         if let Some(filter) = &grant.row_filter {
             plan = plan.filter(condition(&product.columns, filter)?).doing("planning an extract")?;
         }

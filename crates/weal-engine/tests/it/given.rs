@@ -50,6 +50,11 @@ impl House {
     pub(crate) async fn refusal(&self, input: &Path) -> Refusal {
         refusal_of(self.ingest(input).await)
     }
+    /// Puts the rows of a file in the order of its subjects, as a node does that publishes it.
+    pub(crate) async fn put_in_order(&self, product: &Product, source: &Source) {
+        let Some(policy) = &product.privacy else { return };
+        self.engine.put_in_order(&source.file, &product.columns, &policy.subject).await.unwrap();
+    }
     /// Takes a CSV in as a product of `owner`; without a policy it is about nobody.
     pub(crate) async fn publish_as(
         &self,

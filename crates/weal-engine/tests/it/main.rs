@@ -11,6 +11,7 @@ mod auditor;
 mod audits;
 mod bad_input;
 mod bounded;
+mod by_subject;
 mod dialect;
 mod extract;
 #[allow(dead_code, reason = "the oracle's part is for the example that writes questions")]

@@ -1,5 +1,6 @@
 //! What only a file can do: be full, be damaged, be copied.
 
+use weal_store::durability::Flush;
 use weal_store::{OpenOptions, Store, StoreError, sqlite_url};
 
 use crate::bed::Bed;
@@ -136,4 +137,17 @@ async fn nothing_is_made_where_nothing_shall_be() {
     let outcome = Store::open(&bed.url, OpenOptions { create: false, ..OpenOptions::default() }).await;
     assert!(matches!(outcome, Err(StoreError::Setting { .. })), "{outcome:?}");
     assert_eq!(std::fs::read_dir(bed.folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_flush_that_fails_is_the_last_thing_that_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let flush = Flush::of(&folder.path().join("node.db"));
+    flush.durable().await.expect("without a log everything is in the database");
+    // A folder cannot be flushed as data on every system, but a name that leads through a file never opens.
+    std::fs::write(folder.path().join("plain"), "").unwrap();
+    let broken = Flush::of(&folder.path().join("plain/node.db"));
+    assert!(broken.durable().await.is_err());
+    assert!(broken.usable().is_err());
+    assert!(broken.durable().await.is_err());
 }
