@@ -5,6 +5,7 @@ mod guides;
 mod invariants;
 mod rooms;
 mod sizes;
+mod tests;
 mod text;
 mod tree;
 mod words;
@@ -29,12 +30,13 @@ impl Finding {
 
 type Check = fn(&Tree) -> Result<Vec<Finding>, String>;
 
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 9] = [
     ("rooms by floors", rooms::check),
     ("arrows and fences", arrows::check),
     ("invariants", invariants::check),
     ("words", words::check),
     ("sizes", sizes::check),
+    ("tests", tests::check),
     ("text", text::check),
     ("guides", guides::check),
     ("generated pages", crate::docs::findings),
