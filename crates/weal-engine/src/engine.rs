@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
@@ -36,11 +36,22 @@ pub struct Source {
 pub struct Engine {
     limits: Arc<EngineLimits>,
     session: Arc<SessionState>,
+    sorting: Arc<Sorting>,
     pub(crate) questions: Arc<Semaphore>,
     pub(crate) previews: Arc<Semaphore>,
     /// Files that streams and questions are reading, and how many of them.
     read: Arc<Mutex<HashMap<PathBuf, usize>>>,
 }
+
+/// Files are put in order one at a time, in memory of their own: no question waits for it, or fails because of it.
+#[derive(Debug)]
+struct Sorting {
+    runtime: Arc<RuntimeEnv>,
+    turn: Semaphore,
+}
+
+/// Of the memory of questions, one part in so many is there for putting files in order besides.
+const SORTING_PARTS: usize = 8;
 
 /// A file that is being read; until this is dropped it is not discarded.
 #[derive(Debug)]
@@ -68,14 +79,16 @@ impl Engine {
     pub fn new(limits: EngineLimits) -> Result<Engine, EngineError> {
         clear(&limits.spill_dir).doing("making the spill folder")?;
         let memory = usize::try_from(limits.memory_bytes_max).unwrap_or(usize::MAX);
-        let spill = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]))
-            .with_max_temp_directory_size(limits.spill_bytes_max);
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
-            .with_disk_manager_builder(spill)
-            .build_arc()
-            .doing("starting the query engine")?;
+        let runtime = |memory: usize| {
+            let spill = DiskManagerBuilder::default()
+                .with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]))
+                .with_max_temp_directory_size(limits.spill_bytes_max);
+            let pool = Arc::new(FairSpillPool::new(memory));
+            let builder = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(spill);
+            builder.build_arc().doing("starting the query engine")
+        };
+        let sorting = Sorting { runtime: runtime(memory / SORTING_PARTS)?, turn: Semaphore::new(1) };
+        let runtime = runtime(memory)?;
         let mut config = SessionConfig::new()
             .with_target_partitions(limits.threads)
             .with_default_catalog_and_schema("weal", "none")
@@ -97,6 +110,7 @@ impl Engine {
             .with_query_planner(Arc::new(Planner));
         builder.scalar_functions().get_or_insert_default().extend(ours);
         Ok(Engine {
+            sorting: Arc::new(sorting),
             questions: Arc::new(Semaphore::new(limits.questions_at_once_max)),
             previews: Arc::new(Semaphore::new(limits.previews_at_once_max)),
             limits: Arc::new(limits),
@@ -131,16 +145,22 @@ impl Engine {
         crate::catalogue::ingest(self.limits.clone(), input, out, format, subject, progress).await
     }
 
-    /// Puts the rows of a file that was ingested, and that nothing reads yet, in the order of a product's subject
-    /// `column`: what a person has is then found together, and a question need not gather it. Answers are the same.
-    /// How many bytes the file has then.
+    /// Puts the rows of a file that was ingested, and that nothing reads yet, in the order of its subject `column`: what
+    /// a person has is then found together, and a question need not gather it. Answers are the same. How many bytes
+    /// the file has then; where it fails the file is as it was.
     pub async fn put_in_order(
         &self,
         file: &Path,
         columns: &[Column],
         column: &str,
     ) -> Result<u64, EngineError> {
-        crate::catalogue::put_in_order(self.session(), file, columns, column).await
+        let _turn = self.sorting.turn.acquire().await.doing("waiting for a turn to sort")?;
+        let mut session = SessionStateBuilder::new_from_existing(self.session())
+            .with_runtime_env(self.sorting.runtime.clone())
+            .build();
+        let execution = &mut session.config_mut().options_mut().execution;
+        execution.sort_spill_reservation_bytes /= SORTING_PARTS;
+        crate::catalogue::put_in_order(session, file, columns, column).await
     }
 
     pub(crate) fn begin_reading(&self, file: &Path) -> BeingRead {

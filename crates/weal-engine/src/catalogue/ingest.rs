@@ -29,8 +29,8 @@ pub(crate) async fn ingest(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Ingested, EngineError> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let wanted = Wanted(Arc::new(AtomicBool::new(true)));
-    let still_wanted = wanted.0.clone();
+    let wanted = Wanted::default();
+    let still_wanted = wanted.flag();
     let (input, out, subject) = (input.to_owned(), out.to_owned(), subject.map(str::to_owned));
     let mut work = tokio::task::spawn_blocking(move || {
         let heard = move |rows| {
@@ -53,7 +53,19 @@ pub(crate) async fn ingest(
 }
 
 /// Says on its way out that the result is no longer wanted.
-struct Wanted(Arc<AtomicBool>);
+pub(super) struct Wanted(Arc<AtomicBool>);
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl Wanted {
+    pub(super) fn flag(&self) -> Arc<AtomicBool> {
+        self.0.clone()
+    }
+}
 
 impl Drop for Wanted {
     fn drop(&mut self) {

@@ -1,6 +1,7 @@
 //! A product's file in the order of its subjects: so that a question finds a person's rows together.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::physical_plan::execute_stream;
@@ -10,17 +11,18 @@ use parquet::file::metadata::KeyValue;
 use tokio::runtime::Handle;
 use weal_domain::catalogue::Column;
 
+use super::ingest::Wanted;
 use super::write::{NewFile, ORDERED_BY_KEY};
-use crate::EngineError;
 use crate::compute::{has_order, schema_of};
 use crate::error::Doing;
 use crate::exchange::failed;
 use crate::scan::{about, in_order_of, read_at_once, scan};
+use crate::{EngineError, Fault};
 
 const DOING: &str = "putting a product's rows in order";
 
 /// Writes the file anew with its rows in the order of `column`, unless they are, or the column is of a kind that has
-/// no order; how many bytes it has then. What does not fit into the engine's memory is sorted on disk.
+/// no order; how many bytes it has then. What does not fit into memory is sorted on disk.
 pub(crate) async fn put_in_order(
     mut session: SessionState,
     file: &Path,
@@ -38,16 +40,25 @@ pub(crate) async fn put_in_order(
     let plan = rows.and_then(|rows| rows.build()).doing(DOING)?;
     let physical = session.create_physical_plan(&plan).await.doing(DOING)?;
     let rows = execute_stream(physical, session.task_ctx()).doing(DOING)?;
-    let (file, column) = (file.to_owned(), column.to_owned());
+    let (file, column, wanted) = (file.to_owned(), column.to_owned(), Wanted::default());
+    let still_wanted = wanted.flag();
     // Writing is work for a processor and a disk.
-    tokio::task::spawn_blocking(move || write(&file, rows, &column)).await.doing(DOING)?
+    tokio::task::spawn_blocking(move || write(&file, rows, &column, &still_wanted)).await.doing(DOING)?
 }
 
-fn write(file: &Path, mut rows: SendableRecordBatchStream, column: &str) -> Result<u64, EngineError> {
+fn write(
+    file: &Path,
+    mut rows: SendableRecordBatchStream,
+    column: &str,
+    wanted: &AtomicBool,
+) -> Result<u64, EngineError> {
     let known = known(file)?;
     let mut sorted = NewFile::create(file, rows.schema())?;
     while let Some(batch) = Handle::current().block_on(rows.next()) {
         sorted.write(&batch.map_err(|cause| failed(cause, DOING))?)?;
+        if !wanted.load(Ordering::Relaxed) {
+            return Err(Fault::new(DOING, "given up by its caller").into());
+        }
     }
     sorted.finish(known.into_iter().chain([KeyValue::new(ORDERED_BY_KEY.to_owned(), column.to_owned())]))
 }

@@ -97,9 +97,7 @@ impl Engine {
         let rows_at_once = session.config().batch_size();
         let rows_at_once = files.iter().fold(rows_at_once, |rows, file| rows.min(file.about.batch_rows()));
         read_at_once(&mut session, rows_at_once);
-        if files.iter().any(|file| file.about.order().is_some()) {
-            keep_order(&mut session);
-        }
+        keep_order_of(&files, &mut session);
         let groups_max = self.limits().groups_max;
         let prepared = {
             let (sql, member, session) = (sql.to_owned(), member.clone(), session.clone());
@@ -169,16 +167,22 @@ impl Engine {
         let all: Vec<usize> = (0..own_keys.len()).collect();
         let totals = totals_of(prepared, &run, bounded, (&keys, &by));
         let aside = totals_of(prepared, &run, grouping, (&own_keys, &all));
-        let below = |name: &TableReference| -> Planned<LogicalPlanBuilder> {
+        let below = |name: &TableReference| -> Planned<&Below<'_>> {
             let found = tables.iter().find(|below| below.table.name == *name);
-            found.ok_or_else(|| plan_datafusion_err!("nothing permits {name}"))?.rows()
+            found.ok_or_else(|| plan_datafusion_err!("nothing permits {name}"))
         };
         let file = || match &reading.rows {
-            Rows::Table(name) => below(name),
-            Rows::Steps(steps) => over_files(steps, &below),
+            Rows::Table(name) => below(name)?.rows(),
+            Rows::Steps(steps) => over_files(steps, &|name| below(name)?.rows()),
+        };
+        // Only what looks at the order itself is told of it: whatever else relied on it would be wrong where it is.
+        let in_order = || match &reading.rows {
+            Rows::Table(name) => below(name)?.rows_in_order(),
+            Rows::Steps(_) => file(),
         };
         let planned = || {
-            let main = totals.plan(file()?)?;
+            let main = if totals.subject_is_key { file()? } else { in_order()? };
+            let main = totals.plan(main)?;
             let sides = aside.side_plans(&file)?;
             Ok(Plans { main, sides, keys: by.len(), subject_is_key: totals.subject_is_key })
         };
@@ -253,8 +257,23 @@ impl<'a> Below<'a> {
     }
 
     fn rows(&self) -> Planned<LogicalPlanBuilder> {
-        let rows = scan(&self.file.source.file, schema_of(&self.table.columns), self.file.about.order())?;
+        self.scanned(None)
+    }
+
+    /// The same, with the order of which the file says that it is in.
+    fn rows_in_order(&self) -> Planned<LogicalPlanBuilder> {
+        self.scanned(self.file.about.order())
+    }
+
+    fn scanned(&self, order: Option<&str>) -> Planned<LogicalPlanBuilder> {
+        let rows = scan(&self.file.source.file, schema_of(&self.table.columns), order)?;
         self.row_filter.iter().try_fold(rows, |rows, condition| rows.filter(condition.clone()))
+    }
+}
+
+pub(super) fn keep_order_of(files: &[File<'_>], session: &mut SessionState) {
+    if files.iter().any(|file| file.about.order().is_some()) {
+        keep_order(session);
     }
 }
 

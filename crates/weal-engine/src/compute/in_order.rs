@@ -91,7 +91,7 @@ impl<S: Whole> InOrder<S> {
 
     fn bytes(&self) -> usize {
         self.groups.bytes()
-            + GroupTotals::bytes(self.seen.len(), self.how.bounds.parts.len())
+            + GroupTotals::bytes(self.totals.subjects.capacity(), self.how.bounds.parts.len())
             + self.seen.capacity() * size_of::<(u64, u32)>()
             + self.open.bytes()
             + self.ends.bytes()

@@ -7,7 +7,7 @@ use weal_domain::Refusal;
 use weal_domain::catalogue::{PrivacyPolicy, Product};
 use weal_domain::identity::MemberName;
 
-use super::answer::{File, Run};
+use super::answer::{File, Run, keep_order_of};
 use super::exact::{ExactGroups, Totals as Found};
 use super::measure::Value;
 use super::prepare::{Asked, Prepared, prepare};
@@ -16,7 +16,7 @@ use super::reading::{Estimate, Part};
 use super::tables::Covered;
 use super::tag::QueryKey;
 use crate::error::Doing;
-use crate::scan::{about, keep_order};
+use crate::scan::about;
 use crate::{Engine, EngineError, Source};
 
 /// What a test needs to hold the plan against an oracle: totals before noise, and what was claimed of them.
@@ -110,10 +110,9 @@ impl ExactAnswer {
         held: &[Held<'_>],
         (key, general): (u8, bool),
     ) -> Result<ExactAnswer, EngineError> {
-        let mut session = engine.session();
-        keep_order(&mut session);
         let prepared = prepared(engine, sql, held)?;
-        let files = files(held).await?;
+        let (files, mut session) = (files(held).await?, engine.session());
+        keep_order_of(&files, &mut session);
         let run = || Run { files: &files, general, key: QueryKey::known(key) };
         let first = &prepared.groupings[0];
         let plan = session.optimize(&engine.plans(&prepared, first, run())?.main).doing("planning")?;
@@ -166,9 +165,8 @@ impl ExactAnswer {
 /// The steps by which the totals of a question are computed.
 #[doc(hidden)]
 pub async fn steps(engine: &Engine, sql: &str, held: &[Held<'_>]) -> Result<String, EngineError> {
-    let mut session = engine.session();
-    keep_order(&mut session);
-    let (prepared, files) = (prepared(engine, sql, held)?, files(held).await?);
+    let (prepared, files, mut session) = (prepared(engine, sql, held)?, files(held).await?, engine.session());
+    keep_order_of(&files, &mut session);
     let run = Run { files: &files, general: false, key: QueryKey::known(0) };
     let plans = engine.plans(&prepared, &prepared.groupings[0], run)?;
     let physical = session.create_physical_plan(&plans.main).await.doing("planning")?;

@@ -218,26 +218,11 @@ impl ExecutionPlan for SubjectTotalsExec {
     }
 }
 
-/// Whether rows come, as their plan says, in the order of their subjects, and a subject's rows from one place alone.
+/// Whether rows come, as their plan says, in the order of their subjects.
 fn are_in_order(rows: &Arc<dyn ExecutionPlan>, subject: &Arc<dyn PhysicalExpr>) -> Result<bool> {
     let wanted = PhysicalSortExpr::new(subject.clone(), ORDER);
     Ok(has_order(&subject.data_type(&rows.schema())?)
-        && rows.equivalence_properties().ordering_satisfy([wanted])?
-        && comes_from_one(rows))
-}
-
-/// Whether the order is that of one scan: a union of rows in order has a subject's rows in several places.
-fn comes_from_one(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    let children = plan.children();
-    let mut kept = children.iter().zip(plan.maintains_input_order()).filter(|(_, kept)| *kept);
-    match (kept.next(), kept.next()) {
-        (Some((child, _)), None) => {
-            child.output_partitioning().partition_count() == plan.output_partitioning().partition_count()
-                && comes_from_one(child)
-        }
-        (None, _) => children.is_empty(),
-        _ => false,
-    }
+        && rows.equivalence_properties().ordering_satisfy([wanted])?)
 }
 
 /// One execution.
@@ -252,10 +237,18 @@ struct Work {
 
 impl Work {
     async fn totals<S: Whole>(self) -> Result<RecordBatch> {
-        let found = if self.in_order { self.added_in_order::<S>().await? } else { None };
-        let (keys, totals) = match found {
-            Some(found) => found,
-            None => self.gathered::<S>().await?,
+        let (keys, totals) = if self.in_order {
+            match self.added_in_order::<S>().await? {
+                Some(found) => found,
+                None => {
+                    tracing::warn!(
+                        "a product's file is not in the order that it says; restore or publish it again"
+                    );
+                    self.gathered::<S>(&reset_plan_states(self.rows.clone())?).await?
+                }
+            }
+        } else {
+            self.gathered::<S>(&self.rows).await?
         };
         told(keys, totals, &self.schema)
     }
@@ -264,9 +257,8 @@ impl Work {
         Arc::new(Schema::new(self.schema.fields()[..self.columns.keys].to_vec()))
     }
 
-    /// By partition. Each is read by a task of its own, and all of them anew however often they were read.
-    fn inputs(&self) -> Result<Vec<SendableRecordBatchStream>> {
-        let rows = reset_plan_states(self.rows.clone())?;
+    /// By partition. Each is read by a task of its own.
+    fn inputs(&self, rows: &Arc<dyn ExecutionPlan>) -> Result<Vec<SendableRecordBatchStream>> {
         let inputs = 0..rows.output_partitioning().partition_count();
         inputs.map(|input| rows.execute(input, self.context.clone())).collect()
     }
@@ -274,7 +266,7 @@ impl Work {
     /// `None` where the rows are in another order than their plan says.
     async fn added_in_order<S: Whole>(&self) -> Result<Option<(Vec<ArrayRef>, GroupTotals)>> {
         let mut additions = JoinSet::new();
-        for input in self.inputs()? {
+        for input in self.inputs(&self.rows)? {
             let added = InOrder::<S>::new(self.how.clone(), self.keys(), &self.context)?;
             additions.spawn(added.with(input, self.columns.clone()));
         }
@@ -282,15 +274,22 @@ impl Work {
         while let Some(added) = additions.join_next().await {
             match added.map_err(|cause| exec_datafusion_err!("{cause}"))?? {
                 Some(added) => all.push(added),
-                None => return Ok(None),
+                None => {
+                    // What the others hold is given back before anything else is begun.
+                    additions.shutdown().await;
+                    return Ok(None);
+                }
             }
         }
         together(all)
     }
 
-    async fn gathered<S: Whole>(&self) -> Result<(Vec<ArrayRef>, GroupTotals)> {
+    async fn gathered<S: Whole>(
+        &self,
+        rows: &Arc<dyn ExecutionPlan>,
+    ) -> Result<(Vec<ArrayRef>, GroupTotals)> {
         let mut gatherings = JoinSet::new();
-        for input in self.inputs()? {
+        for input in self.inputs(rows)? {
             let gathered = Gathered::<S>::new(self.how.clone(), self.keys(), &self.context)?;
             gatherings.spawn(gathered.with(input, self.columns.clone()));
         }

@@ -18,7 +18,7 @@ use weal_domain::{Refusal, RefusalKind};
 
 use crate::compute::{condition, schema_of};
 use crate::error::Doing;
-use crate::scan::{about, read_at_once, scan};
+use crate::scan::{about, in_order_of, read_at_once, scan};
 use crate::{Engine, EngineError, Fault, Source};
 
 /// Rows in batches, read as they are asked for. Dropping it ends the work behind it.
@@ -57,7 +57,7 @@ pub(crate) fn failed(error: DataFusionError, doing: &'static str) -> EngineError
 
 impl Engine {
     /// The rows of a product that a permit allows, as a stream in bounded memory: the permit's columns in the
-    /// product's order, and the rows that satisfy its row filter. Neither other columns nor, where whole
+    /// product's order, in the order of their values where the subject is not among them, and the rows that satisfy its row filter. Neither other columns nor, where whole
     /// row groups can be told apart, other rows are read from the file.
     pub async fn rows(
         &self,
@@ -75,7 +75,14 @@ impl Engine {
         if let Some(filter) = &grant.row_filter {
             plan = plan.filter(condition(&product.columns, filter)?).doing("planning an extract")?;
         }
-        let plan = plan.project(columns).and_then(|plan| plan.build()).doing("planning an extract")?;
+        let mut plan = plan.project(columns).doing("planning an extract")?;
+        if hides_subject(product, grant.columns.as_deref()) {
+            // The file is in the order of the subjects, which would show whose rows are the same person's.
+            let shown: Vec<_> =
+                plan.schema().columns().into_iter().map(|column| in_order_of(&column.name)).collect();
+            plan = plan.sort(shown).doing("planning an extract")?;
+        }
+        let plan = plan.build().doing("planning an extract")?;
         let mut session = self.session();
         // One reader keeps the rows in the order of the file, and little of it in memory.
         session.config_mut().options_mut().execution.target_partitions = 1;
@@ -88,6 +95,12 @@ impl Engine {
         }));
         Ok(rows)
     }
+}
+
+/// Whether rows leave without the column that tells persons apart.
+fn hides_subject(product: &Product, columns: Option<&[String]>) -> bool {
+    let subject = product.privacy.as_ref().map(|policy| &policy.subject);
+    subject.zip(columns).is_some_and(|(subject, columns)| !columns.contains(subject))
 }
 
 fn permitted(product: &Product, columns: Option<&[String]>) -> Result<Vec<Expr>, Refusal> {

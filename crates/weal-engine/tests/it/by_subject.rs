@@ -219,16 +219,27 @@ async fn a_file_in_order_has_the_same_answer() {
 #[tokio::test]
 async fn an_order_that_is_only_said_is_not_believed() {
     let house = House::new();
-    let rows: String = (0..60).map(|row| format!("p{},r{},{}\n", row * 7 % 20, row % 3, row)).collect();
-    let (product, source) = house.publish(&format!("person,region,wage\n{rows}"), bounded()).await;
-    let held = [Held { product: &product, source: &source, row_filter: None }];
-    let expected = ExactAnswer::of_all(&house.engine, SQL, &held, (3, false)).await.unwrap();
+    let (product, source) = house.publish(&many_rows(), bounded()).await;
     let false_order = rewritten(&house, &source, "weal.ordered_by", "person");
-    let held = [Held { product: &product, source: &false_order, row_filter: None }];
-    let adding = steps(&house.engine, SQL, &held).await.unwrap();
+    let of = async |source: &Source, sql: &str| {
+        let held = [Held { product: &product, source, row_filter: None }];
+        let exact = ExactAnswer::of_all(&house.engine, sql, &held, (3, false)).await.unwrap();
+        (exact.groups, steps(&house.engine, sql, &held).await.unwrap())
+    };
+    let ((expected, _), (found, adding)) = (of(&source, SQL).await, of(&false_order, SQL).await);
     assert!(adding.contains("SubjectTotalsExec: in their order"), "{adding}");
-    let found = ExactAnswer::of_all(&house.engine, SQL, &held, (3, false)).await.unwrap();
-    assert_eq!(found.groups, expected.groups);
+    assert!(adding.contains("2 groups"), "both processors read: {adding}");
+    assert_eq!(found, expected);
+    // Steps that do not look at the order are not told of it.
+    for sql in [
+        "SELECT region, COUNT(*), SUM(most) FROM (SELECT person, region, MAX(wage) AS most FROM owner.payroll \
+         GROUP BY person, region) AS own GROUP BY region",
+        "SELECT region, COUNT(*) FROM (SELECT DISTINCT person, region FROM owner.payroll) AS own GROUP BY region",
+    ] {
+        let ((expected, _), (found, adding)) = (of(&source, sql).await, of(&false_order, sql).await);
+        assert!(!adding.contains("in their order"), "{adding}");
+        assert_eq!(found, expected, "{sql}");
+    }
 }
 
 /// The same rows in another file, of which something else is said.

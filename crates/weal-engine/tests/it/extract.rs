@@ -36,6 +36,24 @@ async fn the_permit_says_which_columns_and_rows() {
     assert!(rows(None, Some("CAST(region AS INTEGER) = 1")).await.1.is_empty(), "and no error");
 }
 
+/// Files are kept in the order of their subjects. Without these, rows must not show who is next to whom.
+#[tokio::test]
+async fn without_its_subject_an_extract_has_an_order_of_what_it_shows() {
+    let mut all = Vec::new();
+    for persons in [["a", "b", "c", "a"], ["c", "a", "b", "b"]] {
+        let house = House::new();
+        let rows = ["north,30", "south,10", "north,20", "south,10"];
+        let rows = persons.iter().zip(rows).map(|(person, row)| format!("{person},{row}\n"));
+        let csv = format!("person,region,wage\n{}", rows.collect::<String>());
+        let (product, source) = house.publish(&csv, policy()).await;
+        house.put_in_order(&product, &source).await;
+        let permit = permit::<Extract>(Some(&["region", "wage"]), None, Loss::default());
+        all.push(lines(house.engine.rows(&permit, &product, &source).await.unwrap()).await);
+    }
+    assert_eq!(all[0], ["north|20", "north|30", "south|10", "south|10"]);
+    assert_eq!(all[0], all[1]);
+}
+
 #[tokio::test]
 async fn what_the_permit_names_must_be_there() {
     let house = House::new();

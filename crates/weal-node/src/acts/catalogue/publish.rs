@@ -69,7 +69,7 @@ impl House {
         let _turn = self.doors.publishing.lock().await;
         let before = self.store.read("catalogue.before").await?.product(&publish.name).await?;
         let before = before.map(|stored| stored.product);
-        let mut product = Product {
+        let product = Product {
             name: publish.name.clone(),
             identifier: publish.identifier.clone(),
             version: before.as_ref().map_or(1, |before| before.version + 1),
@@ -100,8 +100,6 @@ impl House {
         }
         if let Some(policy) = &product.privacy {
             check_policy(policy, &product.columns)?;
-            let ordered = self.engine.put_in_order(&ingested.file, &ingested.columns, &policy.subject);
-            product.size_bytes = ordered.await?;
         }
         // A crash before the record leaves a file that the next publication of this version replaces.
         let file = file_of(&product.name, product.version);
