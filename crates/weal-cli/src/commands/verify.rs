@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tempfile::TempDir;
 use weal_domain::words::count;
 use weal_trust::export::{CHECKPOINT_FILE, DID_FILE, ENTRIES_FILE, body_json, verify_export_with};
 use weal_trust::findings::{Finding, Severity};
@@ -14,6 +15,9 @@ use crate::compose::Setting;
 use crate::failure::{Doing as _, Exit, Failure, Result};
 use crate::print::number::thousands;
 use crate::print::terminal::Unit;
+
+/// Where in a temporary folder the node's own ledger is exported to.
+const EXPORTED: &str = "ledger";
 
 /// Verify ledgers offline: nothing removed, nothing altered, both sides tell the same.
 ///
@@ -51,7 +55,7 @@ pub struct Verdict {
 
 pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     let own = if args.folders.is_empty() { Some(export_own(setting).await?) } else { None };
-    let folders = own.as_ref().map_or(args.folders, |own| vec![own.0.clone()]);
+    let folders = own.as_ref().map_or(args.folders, |own| vec![own.path().join(EXPORTED)]);
     let work = tokio::task::spawn_blocking(move || verify_folders(&folders));
     let progress = setting.terminal.progress("verifying", None, Unit::Things);
     let verdict = progress.during(work).await.doing("the verification was broken off")??;
@@ -59,19 +63,10 @@ pub(super) async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     Ok(if verdict.sound { Exit::Ok } else { Exit::Failed })
 }
 
-/// A folder that is gone with this value.
-struct Exported(PathBuf);
-
-impl Drop for Exported {
-    fn drop(&mut self) {
-        // What cannot be removed is the operating system's to clean.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-async fn export_own(setting: &Setting) -> Result<Exported> {
-    let folder = Exported(std::env::temp_dir().join(format!("weal-ledger-{}", std::process::id())));
-    weal_node::export_ledger(setting.folder().to_owned(), &folder.0).await?;
+/// In a folder that nobody else can foresee or read, and that is gone with the value.
+async fn export_own(setting: &Setting) -> Result<TempDir> {
+    let folder = TempDir::with_prefix("weal-ledger-").doing("no temporary folder can be made")?;
+    weal_node::export_ledger(setting.folder().to_owned(), &folder.path().join(EXPORTED)).await?;
     Ok(folder)
 }
 
