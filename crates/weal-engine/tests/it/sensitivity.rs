@@ -222,7 +222,7 @@ async fn in_worlds(seed: u64, questions: usize, reached: &mut Reached) {
     let (csv, count) = worlds(&mut chance, &tables);
     let (product, source) = house.publish_as("payroll", &csv[0], Some(tables[0].policy.clone())).await;
     let (beside, beside_at) = house.publish_as("second", &csv[1], Some(tables[1].policy.clone())).await;
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         house.put_in_order(&product, &source).await;
         house.put_in_order(&beside, &beside_at).await;
     }
