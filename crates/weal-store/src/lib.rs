@@ -50,5 +50,5 @@ pub use identity::{ApiToken, SIGN_IN_FAILURES_KEPT, Session, SignInFailures, Sig
 pub use ledger::{ENTRIES_READ_MAX, SealedEntry, Signer, StoredCheckpoint};
 pub use migrate::SCHEMA_VERSION;
 pub use open::{OpenOptions, Store, sqlite_url};
-pub use outbox::{Handed, Job, NewJob, Take};
+pub use outbox::{Job, NewJob, Take};
 pub use tx::Tx;

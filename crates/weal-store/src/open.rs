@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Connection, Executor};
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::flush::Flush;
-use crate::tx::Hearing;
-use crate::{Handed, StoreError, Tx, migrate, tx};
+use crate::{StoreError, Tx, migrate, tx};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -45,7 +43,6 @@ pub struct Store {
     /// SQLite's file lock or of keeping PostgreSQL's connections from the readers.
     pub(crate) writer: AnyPool,
     pub(crate) place: Place,
-    hearing: Hearing,
     /// What makes a commit durable, where the database leaves that to us.
     flush: Option<Arc<Flush>>,
 }
@@ -76,18 +73,15 @@ impl Store {
             Place::Sqlite => "BEGIN",
             Place::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
-        Tx::begin(&self.readers, label, statement, None, Hearing::default()).await
+        Tx::begin(&self.readers, label, statement, None).await
     }
 
     /// A transaction that may write. It waits until no other is writing, in this process or another.
     pub async fn write(&self, label: &'static str) -> Result<Tx, StoreError> {
         match self.place {
-            Place::Sqlite => {
-                let (flush, hearing) = (self.flush.clone(), Arc::clone(&self.hearing));
-                Tx::begin(&self.writer, label, "BEGIN IMMEDIATE", flush, hearing).await
-            }
+            Place::Sqlite => Tx::begin(&self.writer, label, "BEGIN IMMEDIATE", self.flush.clone()).await,
             Place::Postgres => {
-                let mut tx = Tx::begin(&self.writer, label, "BEGIN", None, Arc::clone(&self.hearing)).await?;
+                let mut tx = Tx::begin(&self.writer, label, "BEGIN", None).await?;
                 // Each statement of a READ COMMITTED transaction sees what was committed before it, so
                 // everything after this line sees the last writer's work. One lock per schema.
                 let lock = "SELECT pg_advisory_xact_lock(2003133804, hashtext(current_schema()))";
@@ -95,15 +89,6 @@ impl Store {
                 Ok(tx)
             }
         }
-    }
-
-    /// From now on [`Tx::hand_over`] hands its jobs to whoever holds this. The first who listens is the only one.
-    #[must_use]
-    pub fn hear_of_jobs(&self) -> UnboundedReceiver<Handed> {
-        let (tells, hears) = tokio::sync::mpsc::unbounded_channel();
-        // A second one hears nothing, and takes jobs from the store as ever.
-        let _ = self.hearing.set(tells);
-        hears
     }
 
     /// `SQLite` or `PostgreSQL`, for people.
@@ -165,8 +150,7 @@ async fn open_sqlite(url: &str, options: &OpenOptions) -> Result<Store, StoreErr
     let reading = format!("{setup} PRAGMA query_only = ON;");
     let readers = pool(options, reading).max_connections(options.connections_max).connect_lazy(&file)?;
     let writer = pool(options, writing).max_connections(1).connect_lazy(&file)?;
-    let hearing = Hearing::default();
-    Ok(Store { readers, writer, place: Place::Sqlite, hearing, flush: Some(Arc::new(Flush::of(&path))) })
+    Ok(Store { readers, writer, place: Place::Sqlite, flush: Some(Arc::new(Flush::of(&path))) })
 }
 
 async fn open_postgres(url: &str, options: &OpenOptions) -> Result<Store, StoreError> {
@@ -176,7 +160,7 @@ async fn open_postgres(url: &str, options: &OpenOptions) -> Result<Store, StoreE
     try_out(url, &setup).await?;
     let readers = pool(options, setup.clone()).max_connections(options.connections_max).connect_lazy(url)?;
     let writer = pool(options, setup).max_connections(1).connect_lazy(url)?;
-    Ok(Store { readers, writer, place: Place::Postgres, hearing: Hearing::default(), flush: None })
+    Ok(Store { readers, writer, place: Place::Postgres, flush: None })
 }
 
 /// Connects once outside the pools: they try again until their time is up and then only say that they

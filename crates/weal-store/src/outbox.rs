@@ -34,15 +34,6 @@ pub struct Job<T> {
     pub attempts: u64,
 }
 
-/// A job that was taken as it was enqueued: whoever hears of it after the commit does it without looking for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handed {
-    pub id: u64,
-    pub kind: String,
-    pub key: String,
-    pub peer: String,
-}
-
 /// How much a driver takes at once, so that no peer keeps the others waiting.
 #[derive(Debug, Clone, Copy)]
 pub struct Take<'a> {
@@ -55,37 +46,11 @@ pub struct Take<'a> {
 impl Tx {
     /// Adds a job; its id, or `None` where the same one waits already. One that was given up is revived.
     pub async fn enqueue<T: Serialize>(&mut self, job: NewJob<'_, T>) -> Result<Option<u64>, StoreError> {
-        self.enqueue_tried(job, 0).await
-    }
-
-    /// Adds a job that whoever listens ([`Store::hear_of_jobs`](crate::Store::hear_of_jobs)) has taken until
-    /// `lease_until`, and hears of once it is durable. Where nobody listens it is an ordinary one.
-    pub async fn hand_over<T: Serialize>(
-        &mut self,
-        job: NewJob<'_, T>,
-        lease_until: Timestamp,
-    ) -> Result<(), StoreError> {
-        if !self.is_heard() {
-            return self.enqueue(job).await.map(|_| ());
-        }
-        let taken = NewJob { due_at: lease_until, ..job };
-        if let Some(id) = self.enqueue_tried(taken, 1).await? {
-            let (kind, key, peer) = (job.kind.to_owned(), job.key.to_owned(), job.peer.to_owned());
-            self.hand(Handed { id, kind, key, peer });
-        }
-        Ok(())
-    }
-
-    async fn enqueue_tried<T: Serialize>(
-        &mut self,
-        job: NewJob<'_, T>,
-        attempts: i64,
-    ) -> Result<Option<u64>, StoreError> {
         let id = self.next("job").await?;
         let query = sql("INSERT INTO job (id, kind, job_key, peer, state, due_ms, attempts, v, body)
-             VALUES ($1, $2, $3, $4, 'waiting', $5, $8, $6, $7)
+             VALUES ($1, $2, $3, $4, 'waiting', $5, 0, $6, $7)
              ON CONFLICT (kind, job_key) DO UPDATE SET id = excluded.id, peer = excluded.peer,
-                 state = 'waiting', due_ms = excluded.due_ms, attempts = excluded.attempts, last_error = NULL,
+                 state = 'waiting', due_ms = excluded.due_ms, attempts = 0, last_error = NULL,
                  v = excluded.v, body = excluded.body
              WHERE job.state = 'given_up'")
         .bind(id)
@@ -93,8 +58,7 @@ impl Tx {
         .bind(job.key.to_owned())
         .bind(job.peer.to_owned())
         .bind(ms(job.due_at))
-        .bind_body(job.body)?
-        .bind(attempts);
+        .bind_body(job.body)?;
         if self.run(query).await? == 0 {
             return Ok(None);
         }
@@ -152,12 +116,6 @@ impl Tx {
     /// The job was done, and is forgotten.
     pub async fn done(&mut self, id: u64) -> Result<(), StoreError> {
         self.run(sql("DELETE FROM job WHERE id = $1").bind(int(id, "job id")?)).await.map(|_| ())
-    }
-
-    /// The job was done, told by its kind and key.
-    pub async fn done_as(&mut self, kind: &str, key: &str) -> Result<(), StoreError> {
-        let query = sql("DELETE FROM job WHERE kind = $1 AND job_key = $2");
-        self.run(query.bind(kind.to_owned()).bind(key.to_owned())).await.map(|_| ())
     }
 
     /// The job did not work and shall be tried again at `next_due_at`.

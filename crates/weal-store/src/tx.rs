@@ -1,6 +1,6 @@
 //! One transaction, and the few ways in which the rooms talk to the database through it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -8,11 +8,10 @@ use serde::de::DeserializeOwned;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyPool, Decode, Row, Transaction, Type};
-use tokio::sync::mpsc::UnboundedSender;
 use weal_domain::Timestamp;
 
+use crate::StoreError;
 use crate::flush::Flush;
-use crate::{Handed, StoreError};
 
 /// A transaction longer than this is logged: writers wait for each other.
 const SLOW_MS_MAX: u128 = 500;
@@ -37,13 +36,7 @@ pub struct Tx {
     /// Something failed, so that a part of what was meant may be missing.
     void: bool,
     flush: Option<Arc<Flush>>,
-    hearing: Hearing,
-    /// Jobs to be heard of after the commit.
-    handed: Vec<Handed>,
 }
-
-/// Who hears of jobs that are handed over, if anybody.
-pub(crate) type Hearing = Arc<OnceLock<UnboundedSender<Handed>>>;
 
 impl std::fmt::Debug for Tx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -57,19 +50,10 @@ impl Tx {
         label: &'static str,
         statement: &'static str,
         flush: Option<Arc<Flush>>,
-        hearing: Hearing,
     ) -> Result<Self, StoreError> {
         flush.as_ref().map_or(Ok(()), |flush| flush.usable())?;
         let transaction = pool.begin_with(statement).await?;
-        Ok(Self {
-            transaction,
-            label,
-            began: Instant::now(),
-            void: false,
-            flush,
-            hearing,
-            handed: Vec::new(),
-        })
+        Ok(Self { transaction, label, began: Instant::now(), void: false, flush })
     }
 
     /// Makes everything durable. An error means that nothing was kept, but for a lost connection to a
@@ -84,25 +68,11 @@ impl Tx {
             // The next writer writes meanwhile.
             outcome = flush.durable().await;
         }
-        if let (Ok(()), Some(hearing)) = (&outcome, self.hearing.get()) {
-            for job in self.handed {
-                // Where nobody listens any more, the job's lease ends and it is taken as any other.
-                let _ = hearing.send(job);
-            }
-        }
         let took_ms = self.began.elapsed().as_millis();
         if took_ms > SLOW_MS_MAX {
             tracing::warn!(label = self.label, took_ms = %took_ms, "a transaction took long");
         }
         outcome
-    }
-
-    pub(crate) fn is_heard(&self) -> bool {
-        self.hearing.get().is_some_and(|hearing| !hearing.is_closed())
-    }
-
-    pub(crate) fn hand(&mut self, job: Handed) {
-        self.handed.push(job);
     }
 
     /// Runs a statement; how many rows it touched.

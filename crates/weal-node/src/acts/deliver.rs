@@ -9,7 +9,6 @@ use weal_domain::{Conversation, Event, Mark, Notice, Refusal, RefusalKind};
 use weal_store::{NewJob, Tx};
 use weal_wire::dsp::{Reasons, Turned};
 
-use crate::drivers::LEASE;
 use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::peers::Reply;
@@ -61,8 +60,7 @@ impl House {
         for notice in notices {
             let key = format!("{own_pid}#{}", notice.turn);
             let due_at = self.clock.now();
-            let job = NewJob { kind, key: &key, peer: peer.as_str(), body: &(), due_at };
-            tx.hand_over(job, due_at + LEASE).await?;
+            tx.enqueue(NewJob { kind, key: &key, peer: peer.as_str(), body: &(), due_at }).await?;
         }
         Ok(())
     }

@@ -24,22 +24,10 @@ pub const JOB_REGISTER: &str = "register";
 pub const JOB_ADMISSION: &str = "admission";
 pub const JOB_ISSUANCE: &str = "issuance";
 
-/// How long a taken job is ours before another taker may try; longer than any request lasts.
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
-
-/// What became of a job that was carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Carried {
-    /// It is done, and still stands in the outbox.
-    Done,
-    /// It is done and gone.
-    Forgotten,
-}
-
 /// The bells of the drivers.
 #[derive(Debug, Default)]
 pub struct Wakers {
-    /// Rung after every commit that enqueued a job, but for those that are handed over.
+    /// Rung after every commit that enqueued a message.
     pub outbox: Notify,
     /// Rung when the catalogues of others should be looked at again now.
     pub crawler: Notify,
@@ -79,8 +67,9 @@ impl Drop for Wait<'_> {
 }
 
 impl Wakers {
-    /// After a commit that moved a process, by its pid here. The driver of the outbox has heard of its messages.
+    /// After a commit that moved a process (by its pid here) and may have enqueued a message.
     pub fn ring(&self, process: &str) {
+        self.outbox.notify_one();
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(one) = waiting.get(process) {
             one.bell.notify_waiters();

@@ -267,8 +267,14 @@ impl Tx {
         if audiences.contains(EVERYONE) {
             audiences.insert(of_class(class));
         }
+        // What everyone sees of the product is as it was where the offer is for some: that it was made must not show.
+        let for_everyone = audiences.contains(EVERYONE);
         self.rename_shown(audiences).await?;
-        self.mark_stale(offer.product.as_str()).await
+        if for_everyone {
+            self.mark_stale(offer.product.as_str()).await
+        } else {
+            self.mark_unindexed(offer.product.as_str()).await
+        }
     }
 
     /// After what catalogues elsewhere say was written.
@@ -290,6 +296,11 @@ impl Tx {
     /// The index does not show the product as it is any more, and its text is gone.
     async fn mark_stale(&mut self, product: &str) -> Result<(), StoreError> {
         self.run(sql("DELETE FROM shown_text WHERE product = $1").bind(product.to_owned())).await?;
+        self.mark_unindexed(product).await
+    }
+
+    /// The index does not show the product as it is any more.
+    async fn mark_unindexed(&mut self, product: &str) -> Result<(), StoreError> {
         let query = sql("INSERT INTO entry_stale (product) VALUES ($1) ON CONFLICT DO NOTHING");
         self.run(query.bind(product.to_owned())).await.map(|_| ())
     }

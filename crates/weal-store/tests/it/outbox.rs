@@ -7,7 +7,6 @@ use crate::samples::at;
 
 on_both!(
     a_job_waits_is_leased_and_done,
-    a_job_handed_over_is_heard_of_after_its_commit_and_found_when_its_lease_ends,
     the_same_job_never_waits_twice,
     a_job_is_given_to_one_driver,
     an_unreadable_job_stops_no_other,
@@ -57,41 +56,6 @@ async fn a_job_waits_is_leased_and_done(bed: &Bed) {
     assert_eq!(tx.next_due_at(&[]).await.unwrap(), None);
     let given_up = tx.given_up(5).await.unwrap();
     assert_eq!(given_up, [("dsp".into(), "later".into(), "refused for good".into())]);
-    tx.commit().await.unwrap();
-}
-
-async fn a_job_handed_over_is_heard_of_after_its_commit_and_found_when_its_lease_ends(bed: &Bed) {
-    let store = bed.open().await;
-    let job = |key| NewJob { kind: "dsp", key, peer: "did:web:a.example", body: &(), due_at: at(10) };
-    let mut tx = store.write("test").await.unwrap();
-    tx.hand_over(job("unheard"), at(70)).await.unwrap();
-    assert_eq!(tx.next_due_at(&[]).await.unwrap(), Some(at(10)), "nobody listens, so it is due at once");
-    tx.done_as("dsp", "unheard").await.unwrap();
-    tx.commit().await.unwrap();
-
-    let mut heard = store.hear_of_jobs();
-    let mut tx = store.write("test").await.unwrap();
-    tx.hand_over(job("dropped"), at(70)).await.unwrap();
-    drop(tx);
-    let mut tx = store.write("test").await.unwrap();
-    tx.hand_over(job("kept"), at(70)).await.unwrap();
-    tx.hand_over(job("kept"), at(70)).await.unwrap();
-    assert!(heard.try_recv().is_err(), "before the commit nothing is said");
-    tx.commit().await.unwrap();
-    assert_eq!(heard.try_recv().unwrap().key, "kept", "what was not committed was never a job");
-    assert!(heard.try_recv().is_err(), "the same job is one");
-    assert!(store.hear_of_jobs().try_recv().is_err(), "one hears");
-
-    // Whoever heard of it died.
-    drop(heard);
-    let mut tx = store.write("test").await.unwrap();
-    assert!(tx.due::<()>(at(69), at(100), up_to(9)).await.unwrap().is_empty());
-    let due = tx.due::<()>(at(70), at(100), up_to(9)).await.unwrap();
-    assert_eq!((due.len(), due[0].key.as_str(), due[0].attempts), (1, "kept", 2));
-    tx.hand_over(job("after"), at(170)).await.unwrap();
-    assert_eq!(tx.next_due_at(&[]).await.unwrap(), Some(at(10)), "nobody listens any more");
-    tx.done_as("dsp", "kept").await.unwrap();
-    assert_eq!(tx.pending().await.unwrap(), [("did:web:a.example".into(), 1)]);
     tx.commit().await.unwrap();
 }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 use weal_domain::catalogue::{ProductName, parse_dataset};
 use weal_domain::identity::Did;
 
+use super::DATASETS_MAX;
 use crate::dsp::catalogue::CATALOGUE_BYTES_MAX;
 
 /// Grows with every change of what is made of the same text of a dataset.
@@ -144,7 +145,8 @@ impl Cursor<'_> {
         }
     }
 
-    /// An array of nothing but objects.
+    /// An array of nothing but objects, and no more of them than a catalogue may have: others are for the strict reader
+    /// to refuse, however much of them is known.
     fn objects(&mut self) -> Option<Vec<Range<usize>>> {
         let mut places = Vec::new();
         self.take(b'[')?;
@@ -153,7 +155,7 @@ impl Cursor<'_> {
             return Some(places);
         }
         loop {
-            if self.peek()? != b'{' {
+            if self.peek()? != b'{' || places.len() == DATASETS_MAX {
                 return None;
             }
             let from = self.at;

@@ -14,7 +14,6 @@ use weal_wire::odrl::{Agreement as WireAgreement, DateTime, MessageOffer};
 
 use super::negotiation_unknown;
 use crate::acts::deliver::{Outgoing, Replies, process_of_key, turned};
-use crate::drivers::{Carried, JOB_NEGOTIATION};
 use crate::fault::{Fault, Result};
 use crate::house::House;
 use crate::http::catalogue::{CALLBACK_PATH, DSP_PATH};
@@ -30,19 +29,17 @@ const REPLIES: Replies = Replies {
 
 impl House {
     /// Carries the message that `key` (`<own pid>#<turn>`) names, if it is still awaited.
-    pub(crate) async fn send_negotiation_message(&self, key: &str) -> Result<Carried> {
+    pub(crate) async fn send_negotiation_message(&self, key: &str) -> Result<()> {
         let (own_pid, turn) = process_of_key(key)?;
         let loaded = self.store.read("agreements.send").await?.negotiation(own_pid).await?;
         let (negotiation, _) = loaded.ok_or_else(negotiation_unknown)?;
-        let Some(notice) = negotiation.talk.awaited(turn) else { return Ok(Carried::Done) };
+        let Some(notice) = negotiation.talk.awaited(turn) else { return Ok(()) };
         let outgoing = self.outgoing(&negotiation, notice)?;
         let to = (&negotiation.peer, negotiation.peer_address.as_str());
         let (event, outcome) =
             self.deliver((negotiation.side, own_pid), to, turn, outgoing, &REPLIES).await?;
-        // A message that was answered is not sent again, and that is kept with what the answer means.
-        let answered = outcome.is_ok().then_some(key);
-        let carried = self.heard_back(own_pid, event, answered).await?;
-        outcome.map(|()| carried)
+        self.heard_back(own_pid, event).await?;
+        outcome
     }
 
     /// A consumer that uses an agreement has received our FINALIZED, whether its acknowledgement has
@@ -64,13 +61,13 @@ impl House {
         Ok(())
     }
 
-    async fn heard_back(&self, own_pid: &str, event: Event, answered: Option<&str>) -> Result<Carried> {
+    async fn heard_back(&self, own_pid: &str, event: Event) -> Result<()> {
         let mut tx = self.store.write("agreements.acked").await?;
         let (negotiation, revision) = tx.negotiation(own_pid).await?.ok_or_else(negotiation_unknown)?;
         let refused = matches!(event, Event::Rejected { .. });
         let step = negotiation.on(event, self.clock.now())?;
         if step.next == negotiation {
-            return Ok(Carried::Done);
+            return Ok(());
         }
         if refused {
             // What the other side refuses it would refuse again: a person looks at it first.
@@ -78,14 +75,9 @@ impl House {
         } else {
             self.keep_and_go_on(&mut tx, step, revision).await?;
         }
-        let mut carried = Carried::Done;
-        if let Some(key) = answered {
-            tx.done_as(JOB_NEGOTIATION, key).await?;
-            carried = Carried::Forgotten;
-        }
         tx.commit().await?;
         self.wakers.ring(own_pid);
-        Ok(carried)
+        Ok(())
     }
 
     /// A message that has taken effect, as the protocol prints it; `None` for one it cannot print.

@@ -46,17 +46,16 @@ impl House {
         by: Option<(&Person, Role)>,
     ) -> Result<u64> {
         let revision = tx.put_negotiation(&step.next, revision).await?;
-        let made = self.keep_agreement(tx, step.agreement).await?;
-        self.remember(tx, &self.actor(None), made).await?;
+        if let Some(change) = step.agreement {
+            self.keep_agreement(tx, change).await?;
+        }
         self.remember(tx, &self.actor(by), step.remember).await?;
         let of = (step.next.own_pid.as_str(), &step.next.peer);
         self.tell(tx, JOB_NEGOTIATION, of, &step.tell).await?;
         Ok(revision)
     }
 
-    /// Saves what a step makes of an agreement; what is to be remembered of it.
-    async fn keep_agreement(&self, tx: &mut Tx, change: Option<AgreementChange>) -> Result<Vec<Fact>> {
-        let Some(change) = change else { return Ok(Vec::new()) };
+    async fn keep_agreement(&self, tx: &mut Tx, change: AgreementChange) -> Result<()> {
         match change {
             AgreementChange::Made(agreement) => {
                 let policy_sha256 = json_sha256(&agreement.policy)?;
@@ -71,7 +70,7 @@ impl House {
                     legal_basis: agreement.legal_basis.clone(),
                     policy_sha256,
                 };
-                return Ok(vec![fact]);
+                self.remember(tx, &self.actor(None), vec![fact]).await?;
             }
             AgreementChange::InForce(id) => {
                 let agreement = tx.agreement(&id).await?.ok_or_else(|| missing("agreement"))?.finalized();
@@ -92,33 +91,24 @@ impl House {
                     );
                     // A person may have revoked it before; theirs is the word that stands.
                     if matches!(&revoked, Err(refusal) if refusal.kind == RefusalKind::Conflict) {
-                        return Ok(Vec::new());
+                        return Ok(());
                     }
                     let (ended, _) = revoked?;
                     tx.put_agreement(&ended, &json_sha256(&ended.policy)?).await?;
                 }
             }
         }
-        Ok(Vec::new())
+        Ok(())
     }
 
-    /// Saves a step, and what this side answers to it without asking a person, as one: the state once, and one
-    /// signature over the entries of both.
-    async fn keep_and_go_on(&self, tx: &mut Tx, heard: Step, revision: u64) -> Result<Negotiation> {
-        // Before the answer, which may rest on it.
-        let mut facts = self.keep_agreement(tx, heard.agreement).await?;
-        facts.extend(heard.remember);
-        let (mut next, mut tell) = (heard.next, heard.tell);
-        if let Some(own) = self.own_move(tx, &next).await? {
-            let answer = next.on(Event::Intend(own), self.clock.now())?;
-            facts.extend(self.keep_agreement(tx, answer.agreement).await?);
-            facts.extend(answer.remember);
-            tell.extend(answer.tell);
-            next = answer.next;
-        }
-        tx.put_negotiation(&next, revision).await?;
-        self.remember(tx, &self.actor(None), facts).await?;
-        self.tell(tx, JOB_NEGOTIATION, (&next.own_pid, &next.peer), &tell).await?;
+    /// Saves a step, and what this side answers to it without asking a person.
+    async fn keep_and_go_on(&self, tx: &mut Tx, step: Step, revision: u64) -> Result<Negotiation> {
+        let next = step.next.clone();
+        let revision = self.keep_negotiation(tx, step, revision, None).await?;
+        let Some(own) = self.own_move(tx, &next).await? else { return Ok(next) };
+        let step = next.on(Event::Intend(own), self.clock.now())?;
+        let next = step.next.clone();
+        self.keep_negotiation(tx, step, revision, None).await?;
         Ok(next)
     }
 

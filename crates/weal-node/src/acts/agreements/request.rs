@@ -127,6 +127,7 @@ impl House {
         let mut tx = self.store.write("agreements.begin").await?;
         self.keep_negotiation(&mut tx, step, 0, Some((by, role))).await?;
         tx.commit().await?;
+        self.wakers.outbox.notify_one();
         Ok(pid)
     }
 

@@ -201,12 +201,11 @@ impl House {
                 return Err(unavailable(&member.did, "has a catalogue whose pages do not end").into());
             }
             // The peer makes the next page while this one is read.
-            let (asked_for, taken) = tokio::join!(
+            let (asked_for, ()) = tokio::try_join!(
                 self.ask_for_page(&member.did, &next, None),
                 self.take_page(&mut reading, reply)
-            );
-            taken?;
-            (head, reply) = asked_for?;
+            )?;
+            (head, reply) = asked_for;
             url = next;
         }
         self.finish(reading, etag).await

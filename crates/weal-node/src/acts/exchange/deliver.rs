@@ -11,7 +11,6 @@ use weal_wire::dsp::transfer::{
 
 use super::transfer_unknown;
 use crate::acts::deliver::{Outgoing, Replies, process_of_key, turned};
-use crate::drivers::{Carried, JOB_TRANSFER};
 use crate::fault::Result;
 use crate::house::House;
 use crate::peers::segment;
@@ -26,42 +25,30 @@ const REPLIES: Replies = Replies {
 
 impl House {
     /// Carries the message that `key` (`<own pid>#<turn>`) names, if it is still awaited.
-    pub(crate) async fn send_transfer_message(&self, key: &str) -> Result<Carried> {
+    pub(crate) async fn send_transfer_message(&self, key: &str) -> Result<()> {
         let (own_pid, turn) = process_of_key(key)?;
         let loaded = self.store.read("exchange.send").await?.transfer(own_pid).await?;
         let (transfer, _) = loaded.ok_or_else(transfer_unknown)?;
-        let Some(notice) = transfer.talk.awaited(turn) else { return Ok(Carried::Done) };
+        let Some(notice) = transfer.talk.awaited(turn) else { return Ok(()) };
         let (path, body) = outgoing(&transfer, notice, self.callback_address(transfer.side));
         let to = (&transfer.peer, transfer.peer_address.as_str());
         let (event, outcome) =
             self.deliver((transfer.side, own_pid), to, turn, Outgoing { path, body }, &REPLIES).await?;
-        // A message that was answered is not sent again, and that is kept with what the answer means.
-        let answered = outcome.is_ok().then_some(key);
-        let carried = self.transfer_heard_back(own_pid, event, answered).await?;
-        outcome.map(|()| carried)
+        self.transfer_heard_back(own_pid, event).await?;
+        outcome
     }
 
-    async fn transfer_heard_back(
-        &self,
-        own_pid: &str,
-        event: Event,
-        answered: Option<&str>,
-    ) -> Result<Carried> {
+    async fn transfer_heard_back(&self, own_pid: &str, event: Event) -> Result<()> {
         let mut tx = self.store.write("exchange.acked").await?;
         let (transfer, revision) = tx.transfer(own_pid).await?.ok_or_else(transfer_unknown)?;
         let step = transfer.on(event, self.clock.now())?;
         if step.next == transfer {
-            return Ok(Carried::Done);
+            return Ok(());
         }
         self.keep_transfer(&mut tx, step, revision).await?;
-        let mut carried = Carried::Done;
-        if let Some(key) = answered {
-            tx.done_as(JOB_TRANSFER, key).await?;
-            carried = Carried::Forgotten;
-        }
         tx.commit().await?;
         self.wakers.ring(own_pid);
-        Ok(carried)
+        Ok(())
     }
 }
 

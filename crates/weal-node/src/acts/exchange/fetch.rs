@@ -84,6 +84,7 @@ impl House {
         let mut tx = self.store.write("exchange.open").await?;
         self.keep_transfer(&mut tx, step, 0).await?;
         tx.commit().await?;
+        self.wakers.outbox.notify_one();
         Ok(pid)
     }
 
