@@ -72,6 +72,7 @@ const GIVEN: [Given; 5] = [
         rows: || "office,desks\nnorth,12\nsouth,34\n".into(),
         options: &[
             "--class=internal",
+            "--subject=none",
             "--offer=extract",
             "--last-day=2026-12-31",
             "--until=2099-01-01T00:00:00Z",
