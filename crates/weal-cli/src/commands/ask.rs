@@ -169,7 +169,9 @@ pub fn beside(answered: &Answered) -> String {
         Answered::StatisticsOfOwners { answer, owners } => beside_owners(answer, owners),
         Answered::Rows { rows, receipts, .. } => {
             let rows = count(rows.len() as u64, "row", "rows");
-            format!("{rows} under {}.", count(receipts.len() as u64, "receipt", "receipts"))
+            let said = format!("{rows} under {}.", count(receipts.len() as u64, "receipt", "receipts"));
+            let lines = [said].into_iter().chain(receipts.iter().map(of_rows));
+            lines.flat_map(|line| wrap(&line, WIDTH)).collect::<Vec<_>>().join("\n")
         }
         Answered::Statistics {
             answer,
@@ -188,6 +190,16 @@ pub fn beside(answered: &Answered) -> String {
             lines.flat_map(|line| wrap(&line, WIDTH)).collect::<Vec<_>>().join("\n")
         }
     }
+}
+
+/// What rows were read for, and under which agreement: it may cover some of them only.
+fn of_rows(receipt: &Receipt) -> String {
+    format!(
+        "Computed here from the rows of {} that the agreement covers, asked for {}, under {}.",
+        receipt.product,
+        short(receipt.purpose.as_str()),
+        receipt.agreement
+    )
 }
 
 /// The same of a product that was joined.

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use weal_domain::InvalidName;
 use weal_domain::catalogue::{
-    Bounds, Classification, DatasetId, Mode, PrivacyPolicy, Product, ProductName, may_identify_in_words,
+    Bounds, Classification, DatasetId, Identifying, Mode, PrivacyPolicy, Product, ProductName,
+    may_identify_in_words,
 };
+use weal_domain::words::list;
 use weal_node::api::{Inspected, ProductShown, Published, TypicalFor, TypicalQuestion};
 
 use super::offer::{TermsArgs, mode};
@@ -121,7 +123,7 @@ pub async fn run(args: Args, setting: &Setting) -> Result<Exit> {
         inspected = inspect(&client, &upload, args.format.clone(), subject.as_deref(), terminal).await?;
         terminal.say(proposals(&inspected));
     }
-    let known = Known { former: former.and_then(|former| former.privacy), name, terms };
+    let known = Known { former, name, terms };
     let body = decide::decide(&args, known, decided, inspected, terminal)?;
     let mut typical_line = None;
     if let Some(privacy) = &body.privacy {
@@ -134,7 +136,7 @@ pub async fn run(args: Args, setting: &Setting) -> Result<Exit> {
     decide::confirm(&args, &body.name, terminal)?;
     let published: Published = client.post("/products", &body, "publishing").await?;
     terminal.answer(&published, || done(&published, typical_line.as_deref()));
-    if let Some(said) = unsettled(&published) {
+    for said in unsettled(&published).into_iter().chain(open_persons(&published)) {
         terminal.note(said);
     }
     Ok(Exit::Ok)
@@ -192,7 +194,12 @@ fn bounds_of(policy: &PrivacyPolicy) -> String {
 
 fn done(published: &Published, typical: Option<&str>) -> String {
     let product = &published.product;
-    let offers = if published.offers.is_empty() {
+    let offers = if published.offers.is_empty() && product.version > 1 {
+        format!(
+            "Nothing new is offered. Offers that were made before stand: `weal products {}` shows them.",
+            product.name
+        )
+    } else if published.offers.is_empty() {
         "It is offered on no rung yet; offer it with `weal offer`.".to_owned()
     } else {
         super::offer::modes(&published.offers).to_string()
@@ -206,6 +213,22 @@ fn done(published: &Published, typical: Option<&str>) -> String {
         product.classification.as_str(),
         published.ledger_index
     )
+}
+
+/// That rows which name persons are there for everyone, because somebody said that they are about nobody.
+fn open_persons(published: &Published) -> Option<String> {
+    let product = &published.product;
+    let naming = product.columns.iter().filter(|column| column.identifying == Identifying::Direct);
+    let naming: Vec<String> = naming.map(|column| format!("`{}`", column.name)).collect();
+    if naming.is_empty() || product.privacy.is_some() || product.classification != Classification::Open {
+        return None;
+    }
+    let said = format!(
+        "Take care: {} looks as if it named persons, and the product is open: whoever is a member may have its rows. If they are about \
+         persons, withdraw its offers with `weal offer` and publish it again with `--subject COLUMN`.",
+        list(&naming, "and")
+    );
+    Some(wrap(&said, WIDTH).join("\n"))
 }
 
 /// Why rows are not offered, and what to pass where they may be.

@@ -164,6 +164,58 @@ fn rows_that_may_be_persons_are_not_offered_by_yes_alone() {
 }
 
 #[test]
+fn a_new_version_is_as_careful_as_the_one_before() {
+    let node = Node::start();
+    let rows: String =
+        (0..90).map(|n| format!("{},{},{}\n", n % 30, ["north", "south"][n % 2], n % 10)).collect();
+    std::fs::write(node.folder.path().join("small.csv"), format!("who,region,amount\n{rows}"))
+        .expect("written");
+    let first = node.run(&[
+        "publish",
+        "small.csv",
+        "--subject",
+        "who",
+        "--purpose",
+        "fraud",
+        "--title",
+        "Payments",
+        "--public",
+        "region=north,south,west",
+        "--bounds",
+        "amount=0..7",
+        "--groups-per-subject",
+        "2",
+        "--rows-per-subject",
+        "6",
+        "--group-size-min",
+        "12",
+        "--question",
+        "0.2",
+        "--product-budget",
+        "3",
+        "--yes",
+    ]);
+    assert_eq!(first.status.code(), Some(0), "{}", err(&first));
+    let before = node.json(&["products", "small"]);
+    let again = node.run(&["publish", "small.csv", "--offer", "none", "--yes"]);
+    assert_eq!(again.status.code(), Some(0), "{}", err(&again));
+    assert!(out(&again).contains("Offers that were made before stand"), "{}", out(&again));
+    let after = node.json(&["products", "small"]);
+    for what in ["privacy", "title", "classification"] {
+        assert_eq!(after["product"][what], before["product"][what], "{what}");
+    }
+    assert_eq!(after["product"]["version"], 2);
+    assert_eq!(after["product"]["privacy"]["rows_per_subject_max"], 6);
+
+    // What is said of the new version holds, and the rest stays.
+    let changed = node.run(&["publish", "small.csv", "--rows-per-subject", "4", "--offer", "none", "--yes"]);
+    assert_eq!(changed.status.code(), Some(0), "{}", err(&changed));
+    let changed = node.json(&["products", "small"]);
+    assert_eq!(changed["product"]["privacy"]["rows_per_subject_max"], 4);
+    assert_eq!(changed["product"]["privacy"]["bounds"], before["product"]["privacy"]["bounds"]);
+}
+
+#[test]
 fn what_a_question_costs_fits_what_one_may() {
     let node = Node::start();
     let rows: String = (0..60).map(|n| format!("{n},{}\n", n % 10)).collect();

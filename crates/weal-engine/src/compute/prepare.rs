@@ -195,12 +195,12 @@ fn cut(asked: Loss, allowed: Loss) -> Option<LossCut> {
             |epsilon| format!("epsilon {epsilon:.2}"),
         )
     };
+    let (more, most) = (told(asked), told(allowed));
+    // What differs by less than is ever said is no news.
     let said = format!(
-        "The question asks to spend {}, and the owner allows at most {} for one: it is asked at that.",
-        told(asked),
-        told(allowed)
+        "The question asks to spend {more}, and the owner allows at most {most} for one: it is asked at that."
     );
-    Some(LossCut { asked, allowed, said })
+    (more != most).then_some(LossCut { asked, allowed, said })
 }
 
 fn names(columns: &[Column]) -> BTreeSet<String> {

@@ -18,7 +18,7 @@ use super::question::look_at;
 use super::refuse::planning;
 use super::sql::parse_question;
 use crate::error::Doing;
-use crate::exchange::RowStream;
+use crate::exchange::{RowStream, uncomputable};
 use crate::scan::{batch_rows, read_at_once, table_of};
 use crate::{Engine, EngineError};
 
@@ -68,7 +68,7 @@ impl Engine {
         let physical =
             session.query_planner().create_physical_plan(&plan, session).await.doing("planning a query")?;
         let stream = execute_stream(physical, session.task_ctx()).doing("starting a query")?;
-        Ok(RowStream::of(stream, "answering a query"))
+        Ok(RowStream::of(stream, "answering a query", uncomputable))
     }
 }
 

@@ -34,11 +34,38 @@ impl std::fmt::Debug for RowStream {
 }
 
 impl RowStream {
-    pub(crate) fn of(stream: SendableRecordBatchStream, doing: &'static str) -> Self {
+    pub(crate) fn of(
+        stream: SendableRecordBatchStream,
+        doing: &'static str,
+        failed: fn(DataFusionError, &'static str) -> EngineError,
+    ) -> Self {
         let schema = stream.schema();
         let batches = stream.map(move |batch| batch.map_err(|error| failed(error, doing)));
         Self { schema, batches: Box::pin(batches) }
     }
+}
+
+/// As [`failed`], of a question over rows that the asker may read: what they cannot be computed with is the question's.
+pub(crate) fn uncomputable(error: DataFusionError, doing: &'static str) -> EngineError {
+    use arrow::error::ArrowError::{
+        ArithmeticOverflow, CastError, ComputeError, DivideByZero, InvalidArgumentError, ParseError,
+    };
+    let why = match error.find_root() {
+        DataFusionError::ArrowError(cause, _) => match cause.as_ref() {
+            cause @ (ArithmeticOverflow(_)
+            | CastError(_)
+            | ComputeError(_)
+            | DivideByZero
+            | InvalidArgumentError(_)
+            | ParseError(_)) => cause.to_string(),
+            _ => return failed(error, doing),
+        },
+        DataFusionError::Execution(why) => why.clone(),
+        _ => return failed(error, doing),
+    };
+    Refusal::invalid("not-computable", format!("The rows cannot be computed with as the question says: {why}"))
+        .remedy("Use TRY_CAST for texts that may be no numbers, NULLIF(x, 0) for a divisor that may be zero, or leave such rows out with WHERE.")
+        .into()
 }
 
 /// Too little memory or disk is an answer; everything else an incident.
@@ -89,7 +116,7 @@ impl Engine {
         read_at_once(&mut session, about(&source.file).await?.batch_rows());
         let physical = session.create_physical_plan(&plan).await.doing("planning an extract")?;
         let stream = execute_stream(physical, session.task_ctx()).doing("starting an extract")?;
-        let mut rows = RowStream::of(stream, "reading an extract");
+        let mut rows = RowStream::of(stream, "reading an extract", failed);
         rows.batches = Box::pin(rows.batches.inspect(move |_| {
             let _ = &being_read;
         }));

@@ -1,5 +1,6 @@
 //! Ordinary SQL over files that are already ours.
 
+use futures::StreamExt;
 use weal_domain::RefusalKind;
 use weal_domain::catalogue::ProductRef;
 
@@ -48,6 +49,27 @@ async fn folders_are_tables_too() {
     let tables = [("owner.parts".parse().unwrap(), house.path("parts"))];
     let stream = house.engine.query("SELECT COUNT(*), SUM(n) FROM owner.parts", &tables).await.unwrap();
     assert_eq!(lines(stream).await, ["2|10"]);
+}
+
+/// An analyst's mistake is no incident of the node.
+#[tokio::test]
+async fn what_rows_cannot_be_computed_with_is_the_questions_fault() {
+    let house = House::new();
+    for (sql, why) in [
+        ("SELECT region / (region - 1) FROM revenue.payroll", "Divide by zero"),
+        ("SELECT CAST(name AS INTEGER) FROM revenue.regions", "North"),
+        ("SELECT date_part('mnth', DATE '2026-01-01' + region) FROM revenue.payroll", "mnth"),
+    ] {
+        let stream = match house.engine.query(sql, &tables(&house).await).await {
+            Ok(stream) => stream,
+            Err(error) => panic!("{sql}: {error}"),
+        };
+        let found: Vec<_> = stream.batches.collect().await;
+        let error = found.into_iter().find_map(Result::err).expect(sql);
+        let refusal = error.refusal().unwrap_or_else(|| panic!("{sql}: {error}"));
+        assert_eq!(refusal.code, "not-computable");
+        assert!(refusal.reason.contains(why), "{}", refusal.reason);
+    }
 }
 
 #[tokio::test]

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weal_domain::catalogue::{
-    Classification, Column, Mode, PrivacyPolicy, Product, ProductName, Terms, rungs_by_default,
-};
+use weal_domain::catalogue::{Classification, Column, Mode, Product, ProductName, Terms, rungs_by_default};
 use weal_node::api::{Inspected, Publish};
 
 use super::policy::policy;
@@ -63,8 +61,8 @@ fn is_like(former: &Product, inspected: &Inspected) -> bool {
 pub(super) struct Known {
     pub name: ProductName,
     pub terms: Option<Terms>,
-    /// Of the product as it is published already.
-    pub former: Option<PrivacyPolicy>,
+    /// The product as it is published already.
+    pub former: Option<Product>,
 }
 
 /// All decisions together; nothing is published by them.
@@ -84,11 +82,15 @@ pub(super) fn decide(
             let line = terminal.line("Classification?", inspected.classification.as_str(), YES)?;
             classification(&line).map_err(Failure::usage)?
         }
-        None => inspected.classification,
+        // A new version is no less careful than the one before, unless somebody says so.
+        None => former
+            .as_ref()
+            .map_or(inspected.classification, |former| former.classification.max(inspected.classification)),
     };
     let public = public_keys(args, &inspected, subject.is_some(), terminal)?;
     let proposed = inspected.privacy.filter(|_| subject.is_some());
-    let privacy = policy(args, proposed, former.as_ref(), public)?;
+    let before = former.as_ref().and_then(|former| former.privacy.as_ref());
+    let privacy = policy(args, proposed, before, &inspected.columns, public)?;
     let is_settled = about_nobody || class == Classification::Open || inspected.may_identify.is_empty();
     let mut modes = rungs(&args.offer, || rungs_by_default(class, privacy.is_some(), !is_settled));
     if asks && args.offer.is_empty() {
@@ -97,11 +99,20 @@ pub(super) fn decide(
     let offers = terms.map_or_else(Vec::new, |terms| {
         modes.iter().map(|mode| offer_of(&name, *mode, &terms, privacy.as_ref())).collect()
     });
+    let of_former = |what: fn(&Product) -> String| former.as_ref().map(what);
+    let titled = || name.as_str().replace('_', " ");
     Ok(Publish {
         upload: inspected.upload,
-        title: args.title.clone().unwrap_or_else(|| name.as_str().replace('_', " ")),
-        description: args.description.clone().unwrap_or_default(),
-        keywords: args.keyword.clone(),
+        title: args.title.clone().or(of_former(|former| former.title.clone())).unwrap_or_else(titled),
+        description: args
+            .description
+            .clone()
+            .or(of_former(|former| former.description.clone()))
+            .unwrap_or_default(),
+        keywords: match args.keyword.is_empty() {
+            true => former.as_ref().map(|former| former.keywords.clone()).unwrap_or_default(),
+            false => args.keyword.clone(),
+        },
         classification: class,
         about_nobody,
         privacy,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weal_domain::catalogue::{Bounds, PrivacyPolicy};
+use weal_domain::catalogue::{Bounds, Column, ColumnKind, PrivacyPolicy};
 use weal_domain::compute::{BudgetRules, Loss, Renewal};
 
 use super::Args;
@@ -90,23 +90,23 @@ impl RulesArgs {
     }
 }
 
-/// The proposed policy with what the owner knows better. What was decided about the budget when the product was
-/// published before stays, where nothing else is said.
+/// The proposed policy with what the owner knows better. What was decided when the product was published before stays,
+/// where nothing else is said; under another subject that is the budget alone.
 pub(super) fn policy(
     args: &Args,
     proposed: Option<PrivacyPolicy>,
     former: Option<&PrivacyPolicy>,
+    columns: &[Column],
     public: BTreeMap<String, Vec<String>>,
 ) -> Result<Option<PrivacyPolicy>> {
     let Some(mut policy) = proposed else { return Ok(None) };
+    if let Some(former) = former {
+        policy = as_before(former, policy, columns);
+    }
     policy.public_keys.extend(public);
     for (column, low, high) in &args.bounds {
         let decimals = policy.bounds.get(column).map_or(0, |bounds| bounds.decimals);
         policy.bounds.insert(column.clone(), Bounds { low: *low, high: *high, decimals });
-    }
-    if let Some(former) = former {
-        policy.budget = former.budget;
-        policy.budget_rules = former.budget_rules;
     }
     let given = &args.policy;
     policy.groups_per_subject_max = given.groups_per_subject.unwrap_or(policy.groups_per_subject_max);
@@ -121,6 +121,24 @@ pub(super) fn policy(
     }
     policy.budget_rules = given.rules.over(policy.budget_rules, policy.budget.delta_femto)?;
     Ok(Some(policy))
+}
+
+/// The policy of the version before, with what the new one has in columns that are new.
+fn as_before(former: &PrivacyPolicy, proposed: PrivacyPolicy, columns: &[Column]) -> PrivacyPolicy {
+    if former.subject != proposed.subject {
+        return PrivacyPolicy { budget: former.budget, budget_rules: former.budget_rules, ..proposed };
+    }
+    let kind = |name: &str| columns.iter().find(|column| column.name == name).map(|column| column.kind);
+    let is_number = |name: &str| {
+        matches!(kind(name), Some(ColumnKind::Integer | ColumnKind::Float | ColumnKind::Boolean))
+    };
+    let mut kept = former.clone();
+    kept.bounds.retain(|name, _| is_number(name));
+    kept.public_keys.retain(|name, _| kind(name).is_some());
+    for (name, bounds) in proposed.bounds {
+        kept.bounds.entry(name).or_insert(bounds);
+    }
+    kept
 }
 
 /// What a question costs, and at most: where one of the two is given the other follows, where both are they must fit.
