@@ -71,7 +71,7 @@ pub struct Args {
     #[arg(long, value_parser = classification)]
     class: Option<Classification>,
     /// A column whose list of values is public knowledge, so that its groups are all shown. The values are
-    /// those found, or name them: region=north,south. May be repeated.
+    /// those found, or name them: region=north,south. May be repeated; `none` takes back those of the version before.
     #[arg(long, value_name = "COLUMN[=VALUE,...]", value_parser = public_key)]
     public: Vec<(String, Vec<String>)>,
     /// What a number can sensibly be, as public knowledge: values outside count as the nearest bound.

@@ -213,6 +213,22 @@ fn a_new_version_is_as_careful_as_the_one_before() {
     let changed = node.json(&["products", "small"]);
     assert_eq!(changed["product"]["privacy"]["rows_per_subject_max"], 4);
     assert_eq!(changed["product"]["privacy"]["bounds"], before["product"]["privacy"]["bounds"]);
+    let taken_back = ["publish", "small.csv", "--public", "none", "--offer", "none", "--yes"];
+    assert_eq!(node.json(&taken_back)["product"]["privacy"]["public_keys"], serde_json::json!({}));
+
+    // A file in which nobody finds the subject any more protects nobody, which is not to happen by itself.
+    let renamed: String = (0..90).map(|n| format!("{},{}\n", n % 30, n % 3)).collect();
+    std::fs::write(node.folder.path().join("small.csv"), format!("account,amount\n{renamed}"))
+        .expect("written");
+    for class in ["internal", "open"] {
+        let lost = node.run(&["publish", "small.csv", "--purpose", "fraud", "--class", class, "--yes"]);
+        assert_eq!(lost.status.code(), Some(2), "{}", err(&lost));
+        assert!(err(&lost).contains("--subject COLUMN"), "{}", err(&lost));
+    }
+    let said = node.json(&["publish", "small.csv", "--offer", "none", "--subject", "account", "--yes"]);
+    let privacy = &said["product"]["privacy"];
+    assert_eq!((&privacy["subject"], &privacy["group_size_min"]), (&"account".into(), &12.into()));
+    assert_eq!(privacy["rows_per_subject_max"], 4);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weal_domain::catalogue::{Classification, Column, Mode, Product, ProductName, Terms, rungs_by_default};
+use weal_domain::catalogue::{
+    Classification, Column, Mode, Particulars, Product, ProductName, Terms, rungs_by_default,
+};
 use weal_node::api::{Inspected, Publish};
 
 use super::policy::policy;
@@ -35,9 +37,21 @@ pub(super) fn subject(
     let (subject, is_said) = match &args.subject {
         Some(subject) => (subject.clone(), true),
         None if args.yes => (proposed.unwrap_or(NO_SUBJECT).to_owned(), false),
-        None => (terminal.line("Subject column (or none)?", proposed.unwrap_or(NO_SUBJECT), YES)?, true),
+        None => {
+            let line = terminal.line("Subject column (or none)?", proposed.unwrap_or(NO_SUBJECT), YES)?;
+            // To leave a proposal as it stands says nothing about persons.
+            let is_said = proposed.is_some() || line != NO_SUBJECT;
+            (line, is_said)
+        }
     };
     if subject == NO_SUBJECT {
+        if let Some(before) = before.filter(|_| args.subject.is_none()) {
+            let what = format!(
+                "the version before protects the subjects in column {before}, and this one would protect nobody"
+            );
+            return Err(Failure::usage(what)
+                .next("name the column that tells them apart now with --subject COLUMN, or say --subject none where no row is about a person"));
+        }
         let about_nobody =
             is_said || former.is_some_and(|former| former.about_nobody && is_like(former, inspected));
         return Ok(Decided { column: None, about_nobody });
@@ -76,21 +90,21 @@ pub(super) fn decide(
     let Known { name, terms, former } = known;
     let Decided { column: subject, about_nobody } = decided;
     let asks = !args.yes;
+    // A new version is no less careful than the one before, unless somebody says so.
+    let careful = former
+        .as_ref()
+        .map_or(inspected.classification, |former| former.classification.max(inspected.classification));
     let class = match args.class {
         Some(class) => class,
         None if asks => {
-            let line = terminal.line("Classification?", inspected.classification.as_str(), YES)?;
+            let line = terminal.line("Classification?", careful.as_str(), YES)?;
             classification(&line).map_err(Failure::usage)?
         }
-        // A new version is no less careful than the one before, unless somebody says so.
-        None => former
-            .as_ref()
-            .map_or(inspected.classification, |former| former.classification.max(inspected.classification)),
+        None => careful,
     };
     let public = public_keys(args, &inspected, subject.is_some(), terminal)?;
     let proposed = inspected.privacy.filter(|_| subject.is_some());
-    let before = former.as_ref().and_then(|former| former.privacy.as_ref());
-    let privacy = policy(args, proposed, before, &inspected.columns, public)?;
+    let privacy = policy(args, proposed, former.as_ref(), &inspected.columns, public)?;
     let is_settled = about_nobody || class == Classification::Open || inspected.may_identify.is_empty();
     let mut modes = rungs(&args.offer, || rungs_by_default(class, privacy.is_some(), !is_settled));
     if asks && args.offer.is_empty() {
@@ -116,10 +130,14 @@ pub(super) fn decide(
         classification: class,
         about_nobody,
         privacy,
-        particulars: args.about.particulars(),
+        particulars: former
+            .as_ref()
+            .map(|former| former.particulars.clone())
+            .filter(|_| args.about.particulars() == Particulars::default())
+            .unwrap_or_else(|| args.about.particulars()),
         offers,
         name,
-        identifier: args.identifier.clone(),
+        identifier: args.identifier.clone().or(former.as_ref().and_then(|former| former.identifier.clone())),
     })
 }
 
@@ -131,21 +149,26 @@ pub(super) fn confirm(args: &Args, name: &ProductName, terminal: &Terminal) -> R
     Err(Failure::failed("nothing was published"))
 }
 
+/// Lists of values that are public knowledge.
+pub(super) struct PublicKeys {
+    pub lists: BTreeMap<String, Vec<String>>,
+    /// Whether they are all there are, and not beside those of the version before.
+    pub instead: bool,
+}
+
 /// The columns whose lists of values are public knowledge: only the owner can say so.
-fn public_keys(
-    args: &Args,
-    inspected: &Inspected,
-    private: bool,
-    terminal: &Terminal,
-) -> Result<BTreeMap<String, Vec<String>>> {
+fn public_keys(args: &Args, inspected: &Inspected, private: bool, terminal: &Terminal) -> Result<PublicKeys> {
     let mut chosen = args.public.clone();
-    if private && chosen.is_empty() && !args.yes && !inspected.public_keys.is_empty() {
+    let mut instead = chosen.iter().any(|(name, values)| name == NO_SUBJECT && values.is_empty());
+    chosen.retain(|(name, values)| name != NO_SUBJECT || !values.is_empty());
+    if private && chosen.is_empty() && !instead && !args.yes && !inspected.public_keys.is_empty() {
         let few: Vec<&str> = inspected.public_keys.keys().map(String::as_str).collect();
         let question =
             format!("Is the list of values public knowledge in any of {} (or none)?", few.join(", "));
         let line = terminal.line(&question, "none", YES)?;
         let named = line.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "none");
         chosen = named.map(|name| (name.to_owned(), Vec::new())).collect();
+        instead = true;
     }
     let mut keys = BTreeMap::new();
     for (column, values) in chosen {
@@ -161,7 +184,7 @@ fn public_keys(
         };
         keys.insert(column, values);
     }
-    Ok(keys)
+    Ok(PublicKeys { lists: keys, instead })
 }
 
 fn rungs(asked: &[Rung], by_default: impl FnOnce() -> Vec<Mode>) -> Vec<Mode> {

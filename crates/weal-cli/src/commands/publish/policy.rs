@@ -1,11 +1,10 @@
 //! What the owner knows better than the proposal: how much a subject counts, what questions may cost.
 
-use std::collections::BTreeMap;
-
-use weal_domain::catalogue::{Bounds, Column, ColumnKind, PrivacyPolicy};
+use weal_domain::catalogue::{Bounds, Column, Identifying, PrivacyPolicy, Product};
 use weal_domain::compute::{BudgetRules, Loss, Renewal};
 
 use super::Args;
+use super::decide::PublicKeys;
 use crate::commands::ask::{loss_beside, loss_of_epsilon};
 use crate::failure::{Failure, Result};
 
@@ -91,19 +90,22 @@ impl RulesArgs {
 }
 
 /// The proposed policy with what the owner knows better. What was decided when the product was published before stays,
-/// where nothing else is said; under another subject that is the budget alone.
+/// where nothing else is said; under another subject, what is stricter of it.
 pub(super) fn policy(
     args: &Args,
     proposed: Option<PrivacyPolicy>,
-    former: Option<&PrivacyPolicy>,
+    former: Option<&Product>,
     columns: &[Column],
-    public: BTreeMap<String, Vec<String>>,
+    public: PublicKeys,
 ) -> Result<Option<PrivacyPolicy>> {
     let Some(mut policy) = proposed else { return Ok(None) };
-    if let Some(former) = former {
-        policy = as_before(former, policy, columns);
+    if let Some((former, before)) = former.and_then(|former| Some((former, former.privacy.as_ref()?))) {
+        policy = as_before(former, before, policy, columns);
     }
-    policy.public_keys.extend(public);
+    if public.instead {
+        policy.public_keys.clear();
+    }
+    policy.public_keys.extend(public.lists);
     for (column, low, high) in &args.bounds {
         let decimals = policy.bounds.get(column).map_or(0, |bounds| bounds.decimals);
         policy.bounds.insert(column.clone(), Bounds { low: *low, high: *high, decimals });
@@ -123,20 +125,44 @@ pub(super) fn policy(
     Ok(Some(policy))
 }
 
-/// The policy of the version before, with what the new one has in columns that are new.
-fn as_before(former: &PrivacyPolicy, proposed: PrivacyPolicy, columns: &[Column]) -> PrivacyPolicy {
-    if former.subject != proposed.subject {
-        return PrivacyPolicy { budget: former.budget, budget_rules: former.budget_rules, ..proposed };
+/// The policy of the version before, with what the new one has in columns that are new. What was said of a column that
+/// holds values of another kind now was said of another column.
+fn as_before(
+    former: &Product,
+    before: &PrivacyPolicy,
+    proposed: PrivacyPolicy,
+    columns: &[Column],
+) -> PrivacyPolicy {
+    if before.subject != proposed.subject {
+        // Whoever is protected now: limits are no looser than they were.
+        return PrivacyPolicy {
+            groups_per_subject_max: before.groups_per_subject_max.min(proposed.groups_per_subject_max),
+            rows_per_group_max: before.rows_per_group_max.min(proposed.rows_per_group_max),
+            rows_per_subject_max: before
+                .rows_per_subject_max
+                .into_iter()
+                .chain(proposed.rows_per_subject_max)
+                .min(),
+            group_size_min: before.group_size_min.max(proposed.group_size_min),
+            question_loss_default: before.question_loss_default.min(proposed.question_loss_default),
+            question_loss_max: before.question_loss_max.min(proposed.question_loss_max),
+            budget: before.budget,
+            budget_rules: before.budget_rules,
+            ..proposed
+        };
     }
-    let kind = |name: &str| columns.iter().find(|column| column.name == name).map(|column| column.kind);
-    let is_number = |name: &str| {
-        matches!(kind(name), Some(ColumnKind::Integer | ColumnKind::Float | ColumnKind::Boolean))
+    let of = |columns: &[Column], name: &str| columns.iter().find(|column| column.name == name).cloned();
+    let is_same = |name: &str| match (of(&former.columns, name), of(columns, name)) {
+        (Some(old), Some(new)) => old.kind == new.kind && new.identifying != Identifying::Direct,
+        _ => false,
     };
-    let mut kept = former.clone();
-    kept.bounds.retain(|name, _| is_number(name));
-    kept.public_keys.retain(|name, _| kind(name).is_some());
+    let mut kept = before.clone();
+    kept.bounds.retain(|name, _| is_same(name));
+    kept.public_keys.retain(|name, _| is_same(name));
     for (name, bounds) in proposed.bounds {
-        kept.bounds.entry(name).or_insert(bounds);
+        if !is_same(&name) {
+            kept.bounds.insert(name, bounds);
+        }
     }
     kept
 }

@@ -98,6 +98,14 @@ impl House {
         if is_foreign {
             return Err(identifier_taken(&dataset).into());
         }
+        let protected = before.as_ref().is_some_and(|before| before.privacy.is_some());
+        if protected
+            && product.privacy.is_none()
+            && !product.about_nobody
+            && !product.classification.is_personal()
+        {
+            return Err(subject_dropped().into());
+        }
         if let Some(policy) = &product.privacy {
             check_policy(policy, &product.columns)?;
         }
@@ -206,6 +214,12 @@ fn check_identifier(own: &Did, product: &Product, namesake: Option<&StoredProduc
         return Err(identifier_taken(&dataset));
     }
     Ok(())
+}
+
+fn subject_dropped() -> Refusal {
+    let reason = "The version before protects persons, and this one would protect nobody.";
+    Refusal::conflict("subject-dropped", reason)
+        .remedy("Name the column that tells them apart with --subject, or say --subject none where no row is about a person.")
 }
 
 fn identifier_taken(dataset: &str) -> Refusal {
