@@ -98,14 +98,7 @@ impl House {
         if is_foreign {
             return Err(identifier_taken(&dataset).into());
         }
-        let protected = before.as_ref().is_some_and(|before| before.privacy.is_some());
-        if protected
-            && product.privacy.is_none()
-            && !product.about_nobody
-            && !product.classification.is_personal()
-        {
-            return Err(subject_dropped().into());
-        }
+        check_still_protected(before.as_ref(), &product)?;
         if let Some(policy) = &product.privacy {
             check_policy(policy, &product.columns)?;
         }
@@ -216,10 +209,16 @@ fn check_identifier(own: &Did, product: &Product, namesake: Option<&StoredProduc
     Ok(())
 }
 
-fn subject_dropped() -> Refusal {
+/// Whom the version before protects the next one protects, unless somebody says that no row is about a person.
+fn check_still_protected(before: Option<&Product>, product: &Product) -> Result<(), Refusal> {
+    let protected = before.is_some_and(|before| before.privacy.is_some());
+    if !protected || product.privacy.is_some() || product.about_nobody || product.classification.is_personal()
+    {
+        return Ok(());
+    }
     let reason = "The version before protects persons, and this one would protect nobody.";
-    Refusal::conflict("subject-dropped", reason)
-        .remedy("Name the column that tells them apart with --subject, or say --subject none where no row is about a person.")
+    let remedy = "Name the column that tells them apart with --subject, or say --subject none where no row is about a person.";
+    Err(Refusal::conflict("subject-dropped", reason).remedy(remedy))
 }
 
 fn identifier_taken(dataset: &str) -> Refusal {
