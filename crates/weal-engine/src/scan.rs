@@ -110,10 +110,13 @@ pub(crate) async fn about(file: &Path) -> std::result::Result<About, EngineError
     tokio::task::spawn_blocking(move || read_about(&file)).await.doing("reading the product's file")?
 }
 
-fn read_about(file: &Path) -> std::result::Result<About, EngineError> {
+pub(crate) fn footer(file: &Path) -> std::result::Result<ArrowReaderMetadata, EngineError> {
     let opened = std::fs::File::open(file).doing("opening the product's file")?;
-    let metadata =
-        ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).doing("reading the product's file")?;
+    ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).doing("reading the product's file")
+}
+
+fn read_about(file: &Path) -> std::result::Result<About, EngineError> {
+    let metadata = footer(file)?;
     let pairs = metadata.metadata().file_metadata().key_value_metadata();
     let value = |key: &str| pairs.into_iter().flatten().find(|pair| pair.key == key)?.value.as_deref();
     let unique = value(UNIQUE_COLUMNS_KEY).unwrap_or("[]");

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::KeyValue;
 use tokio::runtime::Handle;
 use weal_domain::catalogue::Column;
@@ -16,7 +15,7 @@ use super::write::{NewFile, ORDERED_BY_KEY};
 use crate::compute::{has_order, schema_of};
 use crate::error::Doing;
 use crate::exchange::failed;
-use crate::scan::{about, in_order_of, read_at_once, scan};
+use crate::scan::{about, footer, in_order_of, read_at_once, scan};
 use crate::{EngineError, Fault};
 
 const DOING: &str = "putting a product's rows in order";
@@ -65,9 +64,7 @@ fn write(
 
 /// What `ingest` wrote about the file into it, which the order of its rows does not change.
 fn known(file: &Path) -> Result<Vec<KeyValue>, EngineError> {
-    let opened = std::fs::File::open(file).doing("opening the product's file")?;
-    let metadata =
-        ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).doing("reading the product's file")?;
+    let metadata = footer(file)?;
     let pairs = metadata.metadata().file_metadata().key_value_metadata();
     let ours = |pair: &&KeyValue| pair.key.starts_with("weal.") && pair.key != ORDERED_BY_KEY;
     Ok(pairs.into_iter().flatten().filter(ours).cloned().collect())

@@ -80,8 +80,7 @@ impl<S: Whole> Gathered<S> {
     }
 
     fn put(&mut self, batch: &RecordBatch, columns: &Columns<Arc<dyn PhysicalExpr>>) -> Result<()> {
-        let array = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(batch)?.into_array(batch.num_rows());
-        let arrays = columns.all.iter().map(array).collect::<Result<Vec<_>>>()?;
+        let arrays = columns.of(batch)?;
         let subjects = self.how.key.subjects(&arrays[0])?;
         let groups = self.groups.intern(&arrays[1..=columns.keys], batch.num_rows())?;
         for (subject, group) in subjects.iter().zip(groups) {

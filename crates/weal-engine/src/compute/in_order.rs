@@ -101,8 +101,7 @@ impl<S: Whole> InOrder<S> {
         if batch.num_rows() == 0 {
             return Ok(true);
         }
-        let array = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(batch)?.into_array(batch.num_rows());
-        let arrays = columns.all.iter().map(array).collect::<Result<Vec<_>>>()?;
+        let arrays = columns.of(batch)?;
         let Some(starts) = self.starts(&arrays[0])? else { return Ok(false) };
         let numbers = self.groups.intern(&arrays[1..=columns.keys], batch.num_rows())?;
         self.totals.grow(self.groups.count());

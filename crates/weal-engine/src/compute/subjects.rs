@@ -56,6 +56,14 @@ impl<E> Columns<E> {
     }
 }
 
+impl Columns<Arc<dyn PhysicalExpr>> {
+    /// Their values in a batch of rows.
+    pub(crate) fn of(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        let array = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(batch)?.into_array(batch.num_rows());
+        self.all.iter().map(array).collect()
+    }
+}
+
 /// What is to be done with the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct How {

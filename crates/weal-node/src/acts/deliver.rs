@@ -14,12 +14,34 @@ use crate::house::House;
 use crate::peers::Reply;
 
 /// How long a peer that looks at a process waits for a message of ours that is on its way to it.
-pub(crate) const ON_ITS_WAY_WAIT: Duration = Duration::from_secs(2);
+const ON_ITS_WAY_WAIT: Duration = Duration::from_secs(2);
 
 /// Whether a message of ours is on its way, and not only to be sent again. Its receiver may have acknowledged it, and
 /// look at the process before that is written here: what it is shown must not be older than what it said.
-pub(crate) fn is_on_its_way<M>(talk: &Conversation<M>) -> bool {
+fn is_on_its_way<M>(talk: &Conversation<M>) -> bool {
     talk.awaiting_ack.is_some() && talk.trouble.is_none()
+}
+
+impl House {
+    /// A process as a peer may see it: as `look` finds it once no message of ours is on its way, or after a while.
+    pub(crate) async fn settled<P, M, L>(
+        &self,
+        pid: &str,
+        look: impl Fn() -> L,
+        talk: fn(&P) -> &Conversation<M>,
+    ) -> Result<P>
+    where
+        L: Future<Output = Result<P>>,
+    {
+        let once_settled = || async {
+            let process = look().await?;
+            Ok((!is_on_its_way(talk(&process))).then_some(process))
+        };
+        match self.wakers.until(pid, ON_ITS_WAY_WAIT, once_settled).await? {
+            Some(process) => Ok(process),
+            None => look().await,
+        }
+    }
 }
 
 /// One message of a process on its way.

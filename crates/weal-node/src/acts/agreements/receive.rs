@@ -14,7 +14,6 @@ use weal_wire::dsp::negotiation::{
 use weal_wire::odrl::MessageOffer;
 
 use super::{answer::offer_unknown, negotiation_unknown};
-use crate::acts::deliver::{ON_ITS_WAY_WAIT, is_on_its_way};
 use crate::fault::Result;
 use crate::house::House;
 use crate::peers::Caller;
@@ -114,14 +113,7 @@ impl House {
 
     /// A negotiation by our pid, for the peer it is with.
     pub async fn negotiation_for(&self, from: &Caller, side: Side, pid: &str) -> Result<Negotiation> {
-        let settled = || async {
-            let negotiation = self.negotiation_now(from, side, pid).await?;
-            Ok((!is_on_its_way(&negotiation.talk)).then_some(negotiation))
-        };
-        match self.wakers.until(pid, ON_ITS_WAY_WAIT, settled).await? {
-            Some(negotiation) => Ok(negotiation),
-            None => self.negotiation_now(from, side, pid).await,
-        }
+        self.settled(pid, || self.negotiation_now(from, side, pid), |negotiation| &negotiation.talk).await
     }
 
     async fn negotiation_now(&self, from: &Caller, side: Side, pid: &str) -> Result<Negotiation> {

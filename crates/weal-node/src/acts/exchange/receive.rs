@@ -11,7 +11,6 @@ use weal_wire::dsp::transfer::{DataAddress as WireAddress, TransferRequestMessag
 
 use super::transfer_unknown;
 use crate::acts::agreements::agreement_unknown;
-use crate::acts::deliver::{ON_ITS_WAY_WAIT, is_on_its_way};
 use crate::acts::sha256_hex;
 use crate::fault::Result;
 use crate::house::House;
@@ -149,14 +148,7 @@ impl House {
     }
 
     pub async fn transfer_for(&self, from: &Caller, side: Side, pid: &str) -> Result<Transfer> {
-        let settled = || async {
-            let transfer = self.transfer_now(from, side, pid).await?;
-            Ok((!is_on_its_way(&transfer.talk)).then_some(transfer))
-        };
-        match self.wakers.until(pid, ON_ITS_WAY_WAIT, settled).await? {
-            Some(transfer) => Ok(transfer),
-            None => self.transfer_now(from, side, pid).await,
-        }
+        self.settled(pid, || self.transfer_now(from, side, pid), |transfer| &transfer.talk).await
     }
 
     async fn transfer_now(&self, from: &Caller, side: Side, pid: &str) -> Result<Transfer> {
